@@ -1,0 +1,22 @@
+import type { Config } from "jest";
+
+const transform: Config["transform"] = {
+  "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "commonjs" } }],
+};
+
+const config: Config = {
+  projects: [
+    {
+      displayName: "unit",
+      testMatch: ["<rootDir>/test/unit/**/*.test.ts"],
+      transform,
+    },
+    {
+      displayName: "e2e",
+      testMatch: ["<rootDir>/test/e2e/**/*.test.ts"],
+      transform,
+    },
+  ],
+};
+
+export default config;

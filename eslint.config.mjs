@@ -2,19 +2,15 @@ import js from "@eslint/js";
 import pulumi from "@pulumi/eslint-plugin";
 import tseslint from "typescript-eslint";
 
-export default tseslint.config(
-  { ignores: ["node_modules", ".lab", "coverage"] },
-  js.configs.recommended,
-  {
-    files: ["**/*.ts"],
-    extends: [...tseslint.configs.recommendedTypeChecked],
-    plugins: { "@pulumi": pulumi },
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    rules: {
-      "@pulumi/no-output-in-template-literal": "error",
-      "@pulumi/no-output-instance-in-template-literal": "off",
-      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
-      "@typescript-eslint/switch-exhaustiveness-check": "error",
-    },
+export default tseslint.config({ ignores: ["node_modules", ".lab", "coverage"] }, js.configs.recommended, {
+  files: ["**/*.ts"],
+  extends: [...tseslint.configs.recommendedTypeChecked],
+  plugins: { "@pulumi": pulumi },
+  languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+  rules: {
+    "@pulumi/no-output-in-template-literal": "error",
+    "@pulumi/no-output-instance-in-template-literal": "off",
+    "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
+    "@typescript-eslint/switch-exhaustiveness-check": "error",
   },
-);
+});

@@ -1,0 +1,123 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Secret } from "@pulumi/kubernetes/core/v1";
+import { RandomPassword, RandomString } from "@pulumi/random";
+import { PrivateKey, SelfSignedCert } from "@pulumi/tls";
+import { ClusterEndpoint, renderKubeconfig } from "../kubeconfig";
+import { TOKEN_NAMESPACE, TOKEN_SECRET_PREFIX, TOKEN_SECRET_TYPE } from "../names";
+import * as rules from "../rules";
+import { refuse } from "../refuse";
+
+/** What a bootstrap token may be used for; each is a `usage-bootstrap-*` key of its Secret. */
+export type TokenUsage = "authentication" | "signing";
+
+export interface BootstrapTokenArgs {
+  /**
+   * Groups of the token's user besides `system:bootstrappers`, each `system:bootstrappers:<suffix>`. One malformed group makes
+   * the whole token invalid, so they are checked here.
+   */
+  readonly groups: string[];
+  /**
+   * Whom the token is for, as any text. Another text mints a new token: id, secret and expiry; the same text keeps the old one,
+   * also after it has expired, so that an idle preview is empty.
+   */
+  readonly mintedFor: string;
+  /**
+   * How long the token lives from its minting: a number and `m`, `h` or `d`, from 5m to 30d.
+   * @default "1h"
+   */
+  readonly ttl?: string;
+  /**
+   * `authentication`: the token opens the API server to its groups. `signing`: the bootstrap signer signs cluster-info with it.
+   * @default ["authentication"]
+   */
+  readonly usages?: TokenUsage[];
+  /** Shown to whoever lists the Secrets. */
+  readonly description?: string;
+}
+
+/** The clock's certificate must never run out by itself: the token's own expiry counts. 100 years. */
+const CLOCK_HOURS = 100 * 365 * 24;
+
+/**
+ * A bootstrap token: the Secret `kube-system/bootstrap-token-<id>` with a random id and secret and an expiry.
+ *
+ * The time of minting must be remembered, or every preview would differ. A self-signed certificate that nobody uses is the
+ * clock: its start of validity stays in the state, and a changed subject (`mintedFor`) makes a new one.
+ *
+ * @throws when a group, the ttl or a usage is malformed. The API server would store such a Secret and then answer 401.
+ * @see https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
+ */
+export class BootstrapToken extends pulumi.ComponentResource {
+  /** The public part, six characters of a-z and 0-9. */
+  readonly id: pulumi.Output<string>;
+  /** When the API server stops accepting it, RFC 3339. */
+  readonly expires: pulumi.Output<string>;
+  /** The whole token `id.secret`; secret. */
+  readonly token: pulumi.Output<string>;
+
+  constructor(name: string, args: BootstrapTokenArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("tls-bootstrap:index:BootstrapToken", name, {}, opts);
+    const { groups, mintedFor, ttl = "1h", usages = ["authentication"], description } = args;
+    refuse(`BootstrapToken '${name}'`, [
+      ...groups.map((group, i) => [`groups[${i}]`, rules.tokenGroup(group), group] as const),
+      ["ttl", rules.tokenTtl(ttl), ttl],
+      ["usages", usages.length ? undefined : "is empty: the token would be good for nothing"],
+    ]);
+    const inside = { parent: this };
+
+    const clock = new SelfSignedCert(
+      `${name}-clock`,
+      {
+        privateKeyPem: new PrivateKey(`${name}-clock-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, inside)
+          .privateKeyPem,
+        subject: { commonName: `bootstrap token clock, ttl ${ttl}`, organization: mintedFor },
+        validityPeriodHours: CLOCK_HOURS,
+        allowedUses: [],
+      },
+      inside,
+    );
+    const minted = clock.validityStartTime;
+    const alphabet = { upper: false, special: false, keepers: { minted } };
+    const id = new RandomString(`${name}-id`, { length: 6, ...alphabet }, inside);
+    const secret = new RandomPassword(`${name}-secret`, { length: 16, ...alphabet }, inside);
+
+    this.expires = minted.apply((start) => expiryOf(start, ttl));
+    const stored = new Secret(
+      name,
+      {
+        metadata: { namespace: TOKEN_NAMESPACE, name: pulumi.interpolate`${TOKEN_SECRET_PREFIX}${id.result}` },
+        type: TOKEN_SECRET_TYPE,
+        stringData: {
+          ...(description && { description }),
+          "token-id": id.result,
+          "token-secret": secret.result,
+          expiration: this.expires,
+          // Exactly "true": the API server takes "True" for no.
+          ...Object.fromEntries(usages.map((usage) => [`usage-bootstrap-${usage}`, "true"])),
+          "auth-extra-groups": groups.join(","),
+        },
+      },
+      inside,
+    );
+    // Behind the Secret, so that whoever uses the token comes after it.
+    this.id = pulumi.all([id.result, stored.id]).apply(([result]) => result);
+    this.token = pulumi.secret(pulumi.interpolate`${this.id}.${secret.result}`);
+    this.registerOutputs({ id: this.id, expires: this.expires });
+  }
+
+  /**
+   * The kubeconfig with which a kubelet asks for its first certificate, as a secret.
+   * @param cluster server and CA of the API server.
+   */
+  bootstrapKubeconfig(cluster: pulumi.Input<ClusterEndpoint>): pulumi.Output<string> {
+    return pulumi
+      .all([cluster, this.token])
+      .apply(([endpoint, token]) => renderKubeconfig(endpoint, "kubelet-bootstrap", { token }));
+  }
+}
+
+/** When a token that was minted at `start` (RFC 3339) with this ttl ends, RFC 3339 in UTC. */
+export function expiryOf(start: string, ttl: string): string {
+  const minutes = rules.ttlMinutes(ttl) ?? 0;
+  return new Date(Date.parse(start) + minutes * 60_000).toISOString().replace(/\.\d{3}Z$/, "Z");
+}

@@ -1,0 +1,60 @@
+/**
+ * The names that Kubernetes and this module share: groups, roles, keys and paths, each with its rule.
+ */
+
+/** Namespace of bootstrap token Secrets; the API server looks in no other. */
+export const TOKEN_NAMESPACE = "kube-system";
+
+/** Name prefix of a bootstrap token Secret; the token id follows. */
+export const TOKEN_SECRET_PREFIX = "bootstrap-token-";
+
+/** Type of a bootstrap token Secret; another type is a 401 for its token. */
+export const TOKEN_SECRET_TYPE = "bootstrap.kubernetes.io/token";
+
+/**
+ * Group of every user of a bootstrap token. A token's own groups (`auth-extra-groups`) must begin with it and a colon
+ * (k8s.io/cluster-bootstrap/token/api: BootstrapGroupPattern).
+ */
+export const BOOTSTRAPPERS_GROUP = "system:bootstrappers";
+
+/** Group of every kubelet that has a certificate. */
+export const NODES_GROUP = "system:nodes";
+
+/** ClusterRoles that Kubernetes defines and the bindings of {@link NodeBootstrapRbac} grant. */
+export const CLUSTER_ROLES = {
+  /** Create, and read, certificate signing requests. */
+  nodeBootstrapper: "system:node-bootstrapper",
+  /** The approving controller approves a first client certificate asked for by the holder. */
+  approveNodeClient: "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
+  /** The approving controller approves a renewal of the holder's own client certificate. */
+  approveSelfNodeClient: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+} as const;
+
+/** The ConfigMap by which a joiner that knows only a token finds the cluster (kubeadm's discovery). */
+export const CLUSTER_INFO = {
+  namespace: "kube-public",
+  name: "cluster-info",
+  /** The key that is ours, and that the bootstrap signer signs into `jws-kubeconfig-<token id>`. */
+  key: "kubeconfig",
+} as const;
+
+/** Lets the Pulumi Kubernetes provider take over fields that a controller also writes. */
+export const PATCH_FORCE = { "pulumi.com/patchForce": "true" } as const;
+
+/** Paths on a worker, where CIS benchmarks (kube-bench) and administrators look for them. */
+export const PATHS = {
+  ca: "/etc/kubernetes/pki/ca.crt",
+  bootstrapKubeconfig: "/etc/kubernetes/bootstrap-kubelet.conf",
+  kubeconfig: "/etc/kubernetes/kubelet.conf",
+  kubeletConfig: "/var/lib/kubelet/config.yaml",
+  kubeletCertificates: "/var/lib/kubelet/pki",
+  kubeletUnit: "/etc/systemd/system/kubelet.service",
+  /** A link to the resolver file that pods can use; `host.sh` decides which. */
+  resolvConf: "/etc/tls-bootstrap/resolv.conf",
+  hostConf: "/etc/tls-bootstrap/host.conf",
+  nodeConf: "/etc/tls-bootstrap/node.conf",
+  scripts: "/usr/local/lib/tls-bootstrap",
+} as const;
+
+/** Folder of the Kubernetes binaries of one version; a version never changes in place. */
+export const binariesOf = (kubernetesVersion: string): string => `/opt/kubernetes/v${kubernetesVersion}/bin`;

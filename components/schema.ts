@@ -1,0 +1,160 @@
+/**
+ * The shape of what describes pools and workers, for the settings and for the components alike. The interfaces carry the
+ * documentation; the schemas check that values have that shape and keep to the rules.
+ */
+import { isIP } from "node:net";
+import { z } from "zod";
+import type { Check } from "./refuse";
+import * as rules from "./rules";
+import { checkKubeletSettings, type KubeletSettings } from "./worker/files/kubeletConfig";
+
+/** Keeps pods without the matching toleration away from a node. */
+export interface Taint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+}
+
+/** What a pool and a worker can both say; a worker's word goes over its pool's. */
+export interface NodeSettings {
+  /** Labels of the Node. Removing one here removes it there. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Taints of the Node; they hold from its first second. A worker's are added to its pool's. */
+  readonly taints?: readonly Taint[];
+  /** KubeletConfiguration fields over the module's defaults. */
+  readonly kubelet?: KubeletSettings;
+}
+
+/** One VM that becomes one node. */
+export interface WorkerSpec extends NodeSettings {
+  /** The Node's name. */
+  readonly name: string;
+  /** IP address or DNS name for SSH. */
+  readonly address: string;
+  /**
+   * IP address that the node registers; it must be on an interface of the host.
+   * @default address, when that is an IP address
+   */
+  readonly nodeAddress?: string;
+  /** Public key that the host proves itself with: `ssh-ed25519 AAAA…`, from its console or image, not from a first connection. */
+  readonly hostKey: string;
+  /**
+   * Raise it to take the node out, wipe its identity, and join it anew with a fresh token.
+   * @default 1
+   */
+  readonly generation?: number;
+}
+
+/** Workers that are alike and share a bootstrap token. */
+export interface PoolSpec extends NodeSettings {
+  /** Names the token's group `system:bootstrappers:<name>` and the role label `node-role.kubernetes.io/<name>`. */
+  readonly name: string;
+  readonly workers: readonly WorkerSpec[];
+}
+
+/** A string that keeps to a rule; the message shows the value. */
+export const by = (rule: rules.Rule) =>
+  z.string().superRefine((value, context) => report(context, rule(value), `'${shorten(value)}' `));
+
+/** Like {@link by}, for values that are secret or long: the message does not show them. */
+export const byUnseen = (rule: rules.Rule) =>
+  z.string().superRefine((value, context) => report(context, rule(value), ""));
+
+const shorten = (value: string) => (value.length > 60 ? `${value.slice(0, 57)}…` : value);
+
+function report(context: z.RefinementCtx<string>, problem: string | undefined, prefix: string) {
+  if (problem) context.addIssue({ code: "custom", message: `${prefix}${problem}` });
+}
+
+export const kubeletSettings = z.record(z.string(), z.unknown()).superRefine((settings, context) => {
+  for (const [path, problem] of checkKubeletSettings("", settings))
+    if (problem) context.addIssue({ code: "custom", message: problem, path: path.split(".").slice(1) });
+});
+
+const nodeSettings = {
+  labels: z.record(by(rules.labelKey), by(rules.labelValue)).optional(),
+  taints: z
+    .array(
+      z.strictObject({
+        key: by(rules.labelKey),
+        value: by(rules.labelValue).optional(),
+        effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]),
+      }),
+    )
+    .optional(),
+  kubelet: kubeletSettings.optional(),
+};
+
+const worker = z
+  .strictObject({
+    name: by(rules.nodeName),
+    address: by(rules.host),
+    nodeAddress: by(rules.ip).optional(),
+    hostKey: by(rules.hostKey),
+    generation: z.int().min(1).optional(),
+    ...nodeSettings,
+  })
+  .superRefine(({ address, nodeAddress }, context) => {
+    if (!nodeAddress && !isIP(address))
+      context.addIssue({
+        code: "custom",
+        path: ["nodeAddress"],
+        message: "is required when 'address' is a DNS name: the IP address that the node registers",
+      });
+  }) satisfies z.ZodType<WorkerSpec>;
+
+export const pools = z
+  .array(z.strictObject({ name: by(rules.poolName), workers: z.array(worker), ...nodeSettings }))
+  .min(1)
+  .superRefine((list, context) => {
+    const workers = list.flatMap((pool, p) => pool.workers.map((worker, w) => ({ worker, path: [p, "workers", w] })));
+    const unique = (what: string, entries: { value: string; path: (string | number)[] }[]) => {
+      const seen = new Map<string, (string | number)[]>();
+      for (const { value, path } of entries) {
+        const first = seen.get(value);
+        if (first)
+          context.addIssue({
+            code: "custom",
+            path,
+            message: `'${value}' is already the ${what} of ${pathText(first)}`,
+          });
+        else seen.set(value, path);
+      }
+    };
+    unique(
+      "name",
+      list.map(({ name }, p) => ({ value: name, path: [p, "name"] })),
+    );
+    unique(
+      "name",
+      workers.map(({ worker, path }) => ({ value: worker.name, path: [...path, "name"] })),
+    );
+    unique(
+      "address",
+      workers.map(({ worker, path }) => ({ value: worker.address, path: [...path, "address"] })),
+    );
+    unique(
+      "host key",
+      workers.map(({ worker, path }) => ({ value: worker.hostKey, path: [...path, "hostKey"] })),
+    );
+  }) satisfies z.ZodType<readonly PoolSpec[]>;
+
+/** `["pools", 0, "name"]` as `pools[0].name`. */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+    .join("")
+    .replace(/^\./, "");
+}
+
+/** Everything that is wrong with a value, each with its place below `at`. */
+export function problemsOf(schema: z.ZodType, value: unknown, at: string): Check[] {
+  const parsed = schema.safeParse(value, { error: (issue) => (issue.input === undefined ? "is required" : undefined) });
+  if (parsed.success) return [];
+  return parsed.error.issues.flatMap((issue): Check[] => {
+    const where = pathText([at, ...issue.path]);
+    if (issue.code === "unrecognized_keys") return issue.keys.map((key) => [`${where}.${key}`, "is not a setting"]);
+    if (issue.code === "invalid_key") return issue.issues.map(({ message }) => [where, message]);
+    return [[where, issue.message]];
+  });
+}

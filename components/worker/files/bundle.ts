@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { PATHS } from "../../names";
+
+/** A file on a worker. */
+export interface HostFile {
+  readonly path: string;
+  /** Octal permissions, four digits. */
+  readonly mode: string;
+  /** Ends with a newline. */
+  readonly text: string;
+  /** systemd unit that restarts when the file changes. */
+  readonly restarts?: string;
+}
+
+const END = "END-OF-FILE";
+
+/** One file as a call of the shell function `file`, its text readable as it will stand on the worker. */
+function renderFile({ path, mode, text, restarts }: HostFile): string {
+  if (!text.endsWith("\n")) throw new Error(`${path}: the text must end with a newline`);
+  if (text.split("\n").includes(END)) throw new Error(`${path}: a line '${END}' would cut the file short`);
+  return [`file ${mode} ${path}${restarts ? ` ${restarts}` : ""} <<'${END}'`, `${text}${END}`].join("\n");
+}
+
+/** What `kubelet.sh apply` reads: the files, then a last line by which it knows that all of them arrived. */
+export function renderBundle(files: readonly HostFile[]): string {
+  return [...files.map(renderFile), "# end of bundle", ""].join("\n");
+}
+
+/** Variables for a shell file. */
+export function renderVariables(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`)
+    .join("");
+}
+
+const SCRIPTS = ["common.sh", "run.sh", "host.sh", "kubelet.sh", "join.sh", "leave.sh"];
+
+const scriptText = (name: string): string => readFileSync(join(__dirname, "..", "scripts", name), "utf8");
+
+/**
+ * What a bare host is sent first: a script that installs the other scripts and `host.conf`, and then runs `host.sh apply`.
+ * All of it is one function that the last line calls, so a transfer that breaks off runs nothing.
+ */
+export function renderHostScript(hostConf: Readonly<Record<string, string>>): string {
+  const files: HostFile[] = [
+    { path: PATHS.hostConf, mode: "0644", text: renderVariables(hostConf) },
+    ...SCRIPTS.map((name) => ({
+      path: `${PATHS.scripts}/${name}`,
+      mode: name === "common.sh" ? "0644" : "0755",
+      text: scriptText(name),
+    })),
+  ];
+  return scriptText("install.sh").replace("  # files\n", () => `${files.map(renderFile).join("\n")}\n`);
+}

@@ -1,0 +1,42 @@
+import { binariesOf, PATHS } from "../../names";
+
+export interface KubeletUnitArgs {
+  readonly kubernetesVersion: string;
+  readonly nodeName: string;
+  /** The address that the node registers. */
+  readonly nodeAddress: string;
+}
+
+/**
+ * The kubelet's systemd unit. Only what is no field of KubeletConfiguration is a flag.
+ *
+ * Name and address are always given: a kubelet that has to find them out asks the DNS, and registers late or with the wrong
+ * address. The binary's path names its version, so that an upgrade shows in the diff and never happens by a restart alone.
+ */
+export function renderKubeletUnit({ kubernetesVersion, nodeName, nodeAddress }: KubeletUnitArgs): string {
+  return `[Unit]
+Description=kubelet, the Kubernetes node agent
+Documentation=https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/
+Wants=network-online.target
+After=network-online.target containerd.service
+# While the API server is away the kubelet ends again and again; systemd must never give up on it.
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=${binariesOf(kubernetesVersion)}/kubelet \\
+  --bootstrap-kubeconfig=${PATHS.bootstrapKubeconfig} \\
+  --kubeconfig=${PATHS.kubeconfig} \\
+  --cert-dir=${PATHS.kubeletCertificates} \\
+  --config=${PATHS.kubeletConfig} \\
+  --hostname-override=${nodeName} \\
+  --node-ip=${nodeAddress}
+Restart=always
+RestartSec=5
+# The kubelet reports its own use of CPU and memory from its cgroup.
+CPUAccounting=true
+MemoryAccounting=true
+
+[Install]
+WantedBy=multi-user.target
+`;
+}

@@ -1,0 +1,51 @@
+import { X509Certificate } from "node:crypto";
+
+/** What a worker proves when it has joined. All of it is public. */
+export interface JoinReceipt {
+  /** Name of the Node. */
+  readonly node: string;
+  /** Version that the kubelet reports, such as `v1.34.4`. */
+  readonly kubeletVersion: string;
+  /** The client certificate that it joined with; the kubelet renews it by itself. */
+  readonly certificate: {
+    /** `O=system:nodes, CN=system:node:<name>` */
+    readonly subject: string;
+    readonly issuer: string;
+    /** RFC 3339. */
+    readonly notAfter: string;
+  };
+  /** Of the files that the kubelet runs with, `sha256:…`: equal hashes, equal files. */
+  readonly configHash: string;
+  /** Milliseconds on the worker for trying the token, for the certificate, for Ready after it, and in all. */
+  readonly ms: { readonly token: number; readonly certificate: number; readonly ready: number; readonly total: number };
+}
+
+interface JoinOutput {
+  node: string;
+  kubeletVersion: string;
+  certificate: string;
+  ms: JoinReceipt["ms"];
+}
+
+interface KubeletOutput {
+  configHash: string;
+}
+
+/** The receipt of a worker, from what its `kubelet` and `join` commands printed. */
+export function parseReceipt(kubeletStdout: string, joinStdout: string): JoinReceipt {
+  const { node, kubeletVersion, certificate, ms } = JSON.parse(joinStdout) as JoinOutput;
+  const { configHash } = JSON.parse(kubeletStdout) as KubeletOutput;
+  const x509 = new X509Certificate(certificate);
+  const oneLine = (name: string) => name.split("\n").join(", ");
+  return {
+    node,
+    kubeletVersion,
+    certificate: {
+      subject: oneLine(x509.subject),
+      issuer: oneLine(x509.issuer),
+      notAfter: new Date(x509.validTo).toISOString(),
+    },
+    configHash,
+    ms,
+  };
+}

@@ -1,0 +1,63 @@
+# shellcheck shell=sh
+# What every phase shares. Sourced by the other scripts, never run by itself.
+# shellcheck disable=SC2034 # used by those who source this
+
+
+LIB=/usr/local/lib/tls-bootstrap  # these scripts
+CONF=/etc/tls-bootstrap           # what the phases are told: host.conf, node.conf
+STATE=/var/lib/tls-bootstrap      # what the phases remember
+RUN=/run/tls-bootstrap            # lock and input of the phase that runs; gone after a reboot
+
+KUBELET_DIR=/var/lib/kubelet
+KUBELET_KUBECONFIG=/etc/kubernetes/kubelet.conf
+BOOTSTRAP_KUBECONFIG=/etc/kubernetes/bootstrap-kubelet.conf
+CLIENT_CERTIFICATE=$KUBELET_DIR/pki/kubelet-client-current.pem
+
+# Progress goes to stderr; stdout is for the phase's receipt.
+say() { printf '%s\n' "$*" >&2; }
+
+# fail MESSAGE [HINT]: the phase ends here.
+fail() {
+  say "tls-bootstrap: $1"
+  [ $# -lt 2 ] || say "  what to do: $2"
+  exit 1
+}
+
+now_ms() { date +%s%3N; }
+
+# install_file MODE PATH < CONTENT: never a half-written file, also after a power cut.
+install_file() {
+  mkdir -p "${2%/*}"
+  rm -f "$2.tls-bootstrap"
+  (umask 077 && cat >"$2.tls-bootstrap")
+  chmod "$1" "$2.tls-bootstrap"
+  sync "$2.tls-bootstrap"
+  mv -fT "$2.tls-bootstrap" "$2"
+  sync "${2%/*}"
+}
+
+# link TARGET PATH: points PATH at TARGET in one step.
+link() {
+  mkdir -p "${2%/*}"
+  ln -sfT "$1" "$2.tls-bootstrap"
+  mv -fT "$2.tls-bootstrap" "$2"
+}
+
+# json_string TEXT: TEXT as a JSON string.
+json_string() {
+  printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g; s/\t/\\t/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }')"
+}
+
+# kubelet_journal: why the kubelet is unhappy, for an error report.
+kubelet_journal() {
+  say "  last lines of the kubelet (journalctl -u kubelet):"
+  journalctl -u kubelet --no-pager -o cat -n 400 2>/dev/null | grep -E '^[EF][0-9]|[Ee]rror|[Ff]ailed|panic' | tail -n 8 | sed 's/^/    /' >&2 || true
+}
+
+# as_node ARG...: kubectl with the node's own certificate. Needs node.conf.
+as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --request-timeout 10s "$@"; }
+
+# node_condition FIELD: that field of the Node's Ready condition, empty when it cannot be read.
+node_condition() {
+  as_node get node "$NODE_NAME" -o "jsonpath={.status.conditions[?(@.type==\"Ready\")].$1}" 2>/dev/null || true
+}

@@ -1,0 +1,122 @@
+#!/bin/sh
+# join.sh < BOOTSTRAP-KUBECONFIG   makes this host a Ready node of its cluster and prints the receipt
+#
+# The kubelet makes its own key here and asks for a certificate with the bootstrap token; the token is removed as soon as the
+# node is Ready. On a node that has joined before, nothing is done but the receipt.
+set -eu
+# shellcheck source=common.sh
+. /usr/local/lib/tls-bootstrap/common.sh
+# shellcheck source=/dev/null
+. "$CONF/node.conf"
+
+CERTIFICATE_SECONDS=180 # approval and signing; the controllers take (2N - 30) / 20 s for N nodes at once
+READY_SECONDS=180
+
+started=$(now_ms)
+bootstrap=$(mktemp "$RUN/bootstrap.XXXXXX") # 0600, on a tmpfs
+trap 'rm -f "$bootstrap"' EXIT
+cat >"$bootstrap"
+
+with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --request-timeout 10s "$@"; }
+
+# The part before the dot: an identifier, not a secret.
+token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$bootstrap"; }
+
+# A certificate is ours when the API server, verified with the given CA, takes it for this node.
+refuse_foreign_identity() {
+  [ -e "$CLIENT_CERTIFICATE" ] || return 0
+  who=$(as_node auth whoami -o 'jsonpath={.status.userInfo.username}' 2>&1) || true
+  [ "$who" = "system:node:$NODE_NAME" ] ||
+    fail "$CLIENT_CERTIFICATE is not accepted as the certificate of $NODE_NAME by $API_SERVER, which answers: $who" \
+      "if the API server can be reached from this host, raise this worker's 'generation' to wipe its identity and join anew"
+}
+
+check_token() {
+  attempts=0
+  until error=$(printf '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}' |
+    with_token create --raw /apis/authentication.k8s.io/v1/selfsubjectreviews -f - 2>&1 >/dev/null); do
+    case "$error" in
+      *x509* | *certificate*)
+        fail "the API server at $API_SERVER does not prove itself with the given CA; the token was not sent: $error" "check cluster.ca" ;;
+      *Unauthorized* | *"must be logged in"*)
+        fail "the API server refuses bootstrap token $(token_id) (401): it has expired, was revoked, or bootstrap tokens are disabled there" \
+          "raise this worker's 'generation' and run the update again: that mints a new token" ;;
+    esac
+    attempts=$((attempts + 1))
+    [ "$attempts" -lt 20 ] || fail "the API server at $API_SERVER cannot be reached from $NODE_NAME: $error" "check the network between them"
+    sleep 2
+  done
+}
+
+# request_state: where the certificate request of this node stands, in the cluster's words.
+request_state() {
+  with_token get csr --sort-by=.metadata.creationTimestamp -o \
+    'jsonpath={range .items[?(@.spec.username=="system:bootstrap:'"$(token_id)"'")]}{.metadata.name}{" "}{.status.conditions[*].type}{" "}{.status.certificate}{"\n"}{end}' 2>/dev/null |
+    tail -n 1 | while read -r name state certificate; do
+    case "$state" in
+      '') echo "request $name is pending: not approved. Is the approving ClusterRoleBinding there, and the controller manager running?" ;;
+      Approved) [ -n "$certificate" ] || echo "request $name is approved but not signed. Is the controller manager running with the signer's CA?" ;;
+      *) echo "request $name is $state" ;;
+    esac
+  done
+}
+
+# A join that failed leaves no kubelet behind that would go on trying with a token.
+give_up() {
+  systemctl disable --quiet --now kubelet 2>/dev/null || true
+  rm -f "$BOOTSTRAP_KUBECONFIG"
+  # Without a certificate kubelet.conf proves nothing, and would be mistaken for another installation's.
+  [ -e "$CLIENT_CERTIFICATE" ] || rm -f "$KUBELET_KUBECONFIG"
+  fail "$@"
+}
+
+wait_for_certificate() {
+  deadline=$(($(date +%s) + CERTIFICATE_SECONDS))
+  until [ -s "$CLIENT_CERTIFICATE" ]; do
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+      kubelet_journal
+      state=$(request_state)
+      give_up "$NODE_NAME got no certificate within $CERTIFICATE_SECONDS s: ${state:-it made no certificate request. Is the node-bootstrapper ClusterRoleBinding there?}"
+    fi
+    sleep 0.05
+  done
+}
+
+wait_for_ready() {
+  deadline=$(($(date +%s) + READY_SECONDS))
+  until [ "$(node_condition status)" = True ]; do
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+      message=$(node_condition message)
+      kubelet_journal
+      fail "$NODE_NAME has its certificate but is not Ready after $READY_SECONDS s: ${message:-its Node cannot be read}" "mend the cause and run the update again"
+    fi
+    sleep 0.1
+  done
+}
+
+receipt() {
+  certificate=$(sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' "$CLIENT_CERTIFICATE") # only this block: the key is in the same file
+  version=$(as_node get node "$NODE_NAME" -o 'jsonpath={.status.nodeInfo.kubeletVersion}')
+  printf '{"node":"%s","kubeletVersion":"%s","certificate":%s,"ms":{"token":%d,"certificate":%d,"ready":%d,"total":%d}}\n' \
+    "$NODE_NAME" "$version" "$(json_string "$certificate")" \
+    $((token - started)) $((certified - token)) $((ready - certified)) $((ready - started))
+}
+
+refuse_foreign_identity
+token=$(now_ms)
+if [ ! -e "$CLIENT_CERTIFICATE" ]; then
+  check_token
+  token=$(now_ms)
+  install_file 0600 "$BOOTSTRAP_KUBECONFIG" <"$bootstrap"
+  # A certificate waits for approval: the kubelet's own retries would keep a failed attempt's back-off.
+  systemctl enable --quiet kubelet
+  systemctl restart kubelet
+  wait_for_certificate
+else
+  systemctl enable --quiet --now kubelet
+fi
+certified=$(now_ms)
+wait_for_ready
+ready=$(now_ms)
+rm -f "$BOOTSTRAP_KUBECONFIG"
+receipt

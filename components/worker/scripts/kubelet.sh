@@ -1,0 +1,119 @@
+#!/bin/sh
+# kubelet.sh apply < BUNDLE   installs the files of the bundle and restarts the units whose files changed
+# kubelet.sh remove           stops the kubelet and removes the files that were installed
+#
+# A bundle is shell: one `file MODE PATH [UNIT] <<'END'` for each file, the last line `# end of bundle`. When a restarted kubelet
+# does not become healthy the previous files come back, so a bad setting costs a failed update and not a node.
+set -eu
+# shellcheck source=common.sh
+. /usr/local/lib/tls-bootstrap/common.sh
+
+STAGED=$STATE/staged     # the bundle's files, as a tree
+PREVIOUS=$STATE/previous # what they replaced
+MANIFEST=$STATE/manifest # MODE PATH UNIT of each installed file
+
+file() { # MODE PATH [UNIT] < CONTENT
+  (umask 077 && mkdir -p "$STAGED${2%/*}" && cat >"$STAGED$2")
+  printf '%s %s %s\n' "$1" "$2" "${3:--}" >>"$STAGED.manifest"
+}
+
+stage() {
+  bundle=$(mktemp "$RUN/bundle.XXXXXX")
+  trap 'rm -rf "$bundle" "$STAGED" "$STAGED.manifest"' EXIT
+  cat >"$bundle"
+  [ "$(tail -n 1 "$bundle")" = "# end of bundle" ] || fail "the files did not arrive whole" "run the update again"
+  rm -rf "$STAGED" "$STAGED.manifest"
+  # shellcheck source=/dev/null
+  . "$bundle"
+}
+
+# changed PATH MODE: the installed file is not what the bundle says.
+changed() { ! cmp -s "$STAGED$1" "$1" || [ "$(stat -c '0%a' "$1")" != "$2" ]; }
+
+restart() { # UNIT...
+  systemctl daemon-reload
+  for unit in "$@"; do systemctl try-restart "$unit"; done
+}
+
+# healthy SINCE: the kubelet answers, and has reported its Node as Ready since then.
+healthy() {
+  deadline=$(($(date +%s) + 90))
+  restarts=$(systemctl show -P NRestarts kubelet)
+  while [ "$(date +%s)" -lt "$deadline" ]; do
+    # The heartbeat proves that Ready was said by the restarted kubelet, not by the one before it.
+    if [ "$(node_condition status)" = True ] && printf '%s\n' "$1" "$(node_condition lastHeartbeatTime)" | LC_ALL=C sort -C; then return 0; fi
+    [ "$(systemctl show -P NRestarts kubelet)" -lt $((restarts + 2)) ] || return 1 # it does not even start
+    sleep 0.3
+  done
+  return 1
+}
+
+# list " A B": "A","B"
+list() { printf '%s' "${1# }" | sed 's/[^ ][^ ]*/"&"/g; s/ /,/g'; }
+
+put_back() {
+  while read -r mode path _; do
+    if [ -e "$PREVIOUS$path" ]; then install_file "$mode" "$path" <"$PREVIOUS$path"; fi
+  done <"$STAGED.manifest"
+  restart "$@"
+}
+
+apply() {
+  started=$(now_ms)
+  stage
+  rm -rf "$PREVIOUS"
+  names='' units=''
+  while read -r mode path unit; do
+    changed "$path" "$mode" || continue
+    names="$names $path"
+    case " $units " in *" $unit "*) ;; *) [ "$unit" = - ] || units="$units $unit" ;; esac
+    if [ -e "$path" ]; then (umask 077 && mkdir -p "$PREVIOUS${path%/*}" && cp "$path" "$PREVIOUS$path"); fi
+    install_file "$mode" "$path" <"$STAGED$path"
+  done <"$STAGED.manifest"
+  # Files of an earlier bundle that this one no longer has.
+  if [ -e "$MANIFEST" ]; then
+    while read -r _ path _; do
+      grep -qF " $path " "$STAGED.manifest" || rm -f "$path"
+    done <"$MANIFEST"
+  fi
+  install_file 0600 "$MANIFEST" <"$STAGED.manifest"
+
+  # shellcheck source=/dev/null
+  . "$CONF/node.conf"
+  restarted=false
+  if [ -n "$units" ]; then
+    since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    active=$(systemctl is-active kubelet || true)
+    # shellcheck disable=SC2086 # a list of unit names
+    restart $units
+    if [ "$active" = active ] && [ -e "$CLIENT_CERTIFICATE" ]; then
+      restarted=true
+      if ! healthy "$since"; then
+        say "tls-bootstrap: with the new files the kubelet of $NODE_NAME does not become healthy; the previous ones are put back"
+        say "  changed:$names"
+        kubelet_journal
+        # shellcheck disable=SC2086
+        put_back $units
+        fail "the update of $NODE_NAME was undone" "correct the kubelet settings and run the update again"
+      fi
+    fi
+  fi
+  hash=$(while read -r mode path _; do printf '%s %s %s\n' "$mode" "$path" "$(sha256sum <"$path")"; done <"$MANIFEST" | sha256sum | cut -d ' ' -f 1)
+  printf '{"phase":"kubelet","configHash":"sha256:%s","changed":[%s],"restarted":%s,"ms":%d}\n' \
+    "$hash" "$(list "$names")" "$restarted" $(($(now_ms) - started))
+}
+
+remove() {
+  systemctl disable --quiet --now kubelet 2>/dev/null || true
+  if [ -e "$MANIFEST" ]; then
+    while read -r _ path _; do rm -f "$path"; done <"$MANIFEST"
+  fi
+  rm -rf "$KUBELET_DIR" "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG" "$MANIFEST" "$PREVIOUS"
+  systemctl daemon-reload
+  systemctl reset-failed kubelet 2>/dev/null || true
+}
+
+case "$1" in
+  apply) apply ;;
+  remove) remove ;;
+esac

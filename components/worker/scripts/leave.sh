@@ -1,0 +1,72 @@
+#!/bin/sh
+# leave.sh   takes this node out of its cluster: cordon, evict its pods, stop the kubelet, wipe its keys
+#
+# Draining uses the node's own certificate, which may cordon this node and evict its pods, and nothing else. It is a gate: pods
+# that cannot be evicted (a PodDisruptionBudget, say) stop the removal while the node still works.
+set -eu
+# shellcheck source=common.sh
+. /usr/local/lib/tls-bootstrap/common.sh
+# shellcheck source=/dev/null
+. "$CONF/node.conf"
+
+DRAIN_SECONDS=300
+
+# evictable: "namespace name" of each pod to move. DaemonSet pods would come straight back and mirror pods are files: both go with the node.
+evictable() {
+  as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME,status.phase!=Succeeded,status.phase!=Failed" -o \
+    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.ownerReferences[0].kind}{"\n"}{end}' |
+    awk '$3 != "DaemonSet" && $3 != "Node" { print $1, $2 }'
+}
+
+evict() { # NAMESPACE NAME
+  printf '{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"namespace":"%s","name":"%s"}}' "$1" "$2" |
+    as_node create --raw "/api/v1/namespaces/$1/pods/$2/eviction" -f - 2>&1 || true
+}
+
+drain() {
+  if ! answer=$(as_node patch node "$NODE_NAME" --type merge --patch '{"spec":{"unschedulable":true}}' 2>&1); then
+    case "$answer" in
+      *Unauthorized* | *"must be logged in"* | *NotFound*)
+        say "$NODE_NAME is no longer part of the cluster, so there is nothing to drain: $answer"
+        return 0 ;;
+      *) fail "$NODE_NAME cannot be cordoned: $answer" "check that the API server is reachable from it; the node is unchanged" ;;
+    esac
+  fi
+  deadline=$(($(date +%s) + DRAIN_SECONDS))
+  while :; do
+    pods=$(evictable) || fail "the pods of $NODE_NAME cannot be listed" "check that the API server is reachable from it"
+    [ -n "$pods" ] || return 0
+    refusals=$(printf '%s\n' "$pods" | while read -r namespace name; do evict "$namespace" "$name"; done)
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+      say "$refusals" # of the last round: which budget stands in the way
+      fail "$NODE_NAME still runs these pods after $DRAIN_SECONDS s of draining: $(printf '%s' "$pods" | tr ' \n' '/ ')" \
+        "make room for them elsewhere or adjust their PodDisruptionBudget, then run the update again; the node is cordoned and still runs them"
+    fi
+    sleep 0.5
+  done
+}
+
+# The containers that were not drained (DaemonSets') would run on without a kubelet.
+stop_containers() {
+  command -v ctr >/dev/null || return 0
+  for task in $(ctr --namespace k8s.io tasks list --quiet 2>/dev/null); do
+    ctr --namespace k8s.io tasks kill --signal SIGKILL "$task" 2>/dev/null || true
+  done
+  for container in $(ctr --namespace k8s.io containers list --quiet 2>/dev/null); do
+    ctr --namespace k8s.io tasks delete --force "$container" >/dev/null 2>&1 || true
+    ctr --namespace k8s.io containers delete "$container" >/dev/null 2>&1 || true
+  done
+}
+
+wipe() {
+  awk -v dir="$KUBELET_DIR/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mounted; do umount "$mounted" || true; done
+  rm -rf "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG"
+  # All of the kubelet's state, its keys first; its config stays for a node that joins anew.
+  rm -rf "$KUBELET_DIR/pki"
+  find "$KUBELET_DIR" -mindepth 1 -maxdepth 1 ! -name config.yaml -exec rm -rf {} +
+}
+
+if [ -e "$CLIENT_CERTIFICATE" ]; then drain; fi
+systemctl disable --quiet --now kubelet 2>/dev/null || true
+stop_containers
+wipe

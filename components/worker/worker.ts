@@ -1,0 +1,175 @@
+import { remote } from "@pulumi/command";
+import { Node } from "@pulumi/kubernetes/core/v1";
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterEndpoint } from "../kubeconfig";
+import { binariesOf, PATCH_FORCE, PATHS } from "../names";
+import type { Taint, WorkerSpec } from "../schema";
+import { connectionTo, type SshArgs } from "./connection";
+import { type HostFile, renderBundle, renderHostScript, renderVariables } from "./files/bundle";
+import { keepsSwap, renderKubeletConfig } from "./files/kubeletConfig";
+import { renderKubeletUnit } from "./files/kubeletUnit";
+import { type JoinReceipt, parseReceipt } from "./receipt";
+
+/** The CRI socket of containerd, where distribution packages put it. */
+const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
+
+/** What all workers of a cluster have in common. */
+export interface WorkerEnvironment {
+  /** Server and CA that the worker trusts. */
+  readonly cluster: pulumi.Input<ClusterEndpoint>;
+  readonly ssh: SshArgs;
+  /** Version of kubelet and kubectl, `1.<minor>.<patch>`. */
+  readonly kubernetesVersion: string;
+  /**
+   * Base URL of the binaries, laid out like the official one, with a `.sha256` file beside each.
+   * @default "https://dl.k8s.io"
+   */
+  readonly downloadUrl?: string;
+  /** @default "cluster.local" */
+  readonly clusterDomain?: string;
+  /** @default ["10.96.0.10"] */
+  readonly clusterDns?: readonly string[];
+}
+
+export interface WorkerArgs extends WorkerEnvironment, WorkerSpec {
+  /** The kubeconfig with the bootstrap token. Only a first join, or one after a raised generation, uses it. */
+  readonly bootstrapKubeconfig: pulumi.Input<string>;
+  /** What must be there before the worker asks for its certificate: the token, and the bindings that let it be approved. */
+  readonly prerequisites?: pulumi.Input<pulumi.Resource>[];
+}
+
+/**
+ * One VM as a Kubernetes node: its declared Node object, and three commands over SSH.
+ *
+ * - `host` checks the VM, prepares its kernel, and installs kubelet and kubectl.
+ * - `kubelet` writes the kubelet's files. Their text is the command's input, so a preview shows the very lines that change.
+ * - `join` starts the kubelet with the bootstrap token and waits until the node is Ready; removed, it drains the node, stops
+ *   the kubelet and wipes its keys.
+ *
+ * A changed address or host key is another machine: the old one is left and cleaned first, then the new one joins.
+ */
+export class Worker extends pulumi.ComponentResource {
+  /** Proof of the join. */
+  readonly receipt: pulumi.Output<JoinReceipt>;
+
+  constructor(name: string, args: WorkerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("tls-bootstrap:index:Worker", name, {}, opts);
+    const { kubernetesVersion, generation = 1 } = args;
+    const nodeAddress = args.nodeAddress ?? args.address;
+    const settings = args.kubelet ?? {};
+    const cluster = pulumi.output(args.cluster);
+    const run = commandLines(args.ssh.user);
+    const common = {
+      connection: connectionTo(args, args.ssh),
+      addPreviousOutputInEnv: false, // stock sshd refuses environment variables
+      logging: remote.Logging.None, // receipts are for the state; a failed command's output is shown in any case
+    };
+
+    const node = new Node(
+      `${name}-node`,
+      {
+        metadata: { name: args.name, labels: { ...args.labels }, annotations: PATCH_FORCE },
+        spec: { taints: args.taints?.map((taint: Taint) => ({ ...taint })) ?? [] },
+      },
+      { parent: this },
+    );
+
+    const host = new remote.Command(
+      `${name}-host`,
+      {
+        ...common,
+        create: run.script,
+        delete: run.remove("host"),
+        stdin: renderHostScript({
+          KUBERNETES_VERSION: kubernetesVersion,
+          DOWNLOAD_URL: (args.downloadUrl ?? "https://dl.k8s.io").replace(/\/+$/, ""),
+          NODE_ADDRESS: nodeAddress,
+          RUNTIME_SOCKET: CONTAINERD_SOCKET,
+          SWAP: keepsSwap(settings) ? "keep" : "off",
+        }),
+      },
+      { parent: this, replacementTrigger: `${args.address} ${args.hostKey}`, deleteBeforeReplace: true },
+    );
+
+    const files = cluster.apply(({ server, ca }): HostFile[] => [
+      { path: PATHS.ca, mode: "0644", text: `${ca.trim()}\n`, restarts: "kubelet" },
+      {
+        path: PATHS.nodeConf,
+        mode: "0644",
+        text: renderVariables({
+          NODE_NAME: args.name,
+          API_SERVER: server,
+          KUBECTL: `${binariesOf(kubernetesVersion)}/kubectl`,
+        }),
+      },
+      {
+        path: PATHS.kubeletConfig,
+        mode: "0600",
+        text: renderKubeletConfig({
+          clusterDomain: args.clusterDomain ?? "cluster.local",
+          clusterDns: args.clusterDns ?? ["10.96.0.10"],
+          containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
+          settings,
+        }),
+        restarts: "kubelet",
+      },
+      {
+        path: PATHS.kubeletUnit,
+        mode: "0600",
+        text: renderKubeletUnit({ kubernetesVersion, nodeName: args.name, nodeAddress }),
+        restarts: "kubelet",
+      },
+    ]);
+    // The triggers tie the three together: what is built on a replaced step is removed before it and made anew after it.
+    const kubelet = new remote.Command(
+      `${name}-kubelet`,
+      {
+        ...common,
+        create: run.phase("kubelet apply"),
+        delete: run.remove("kubelet"),
+        stdin: files.apply(renderBundle),
+        triggers: [host.id],
+      },
+      { parent: this, deleteBeforeReplace: true },
+    );
+
+    const join = new remote.Command(
+      `${name}-join`,
+      {
+        ...common,
+        create: run.phase("join"),
+        delete: run.phase("leave", true),
+        stdin: args.bootstrapKubeconfig,
+        triggers: [kubelet.id],
+      },
+      {
+        parent: this,
+        dependsOn: [node, ...(args.prerequisites ?? [])],
+        // A new token is for those who have yet to join: it is no change to this node.
+        ignoreChanges: ["stdin"],
+        replacementTrigger: generation,
+        deleteBeforeReplace: true,
+      },
+    );
+
+    this.receipt = pulumi
+      .unsecret(pulumi.all([kubelet.stdout, join.stdout]))
+      .apply(([files, joined]) => parseReceipt(files, joined));
+    this.registerOutputs({ receipt: this.receipt });
+  }
+}
+
+/** The command lines that run on a host, with `sudo -n` unless the user is root. They hold no secret: a failed one is printed whole. */
+function commandLines(user = "root") {
+  const sudo = user === "root" ? "" : "sudo -n ";
+  const phase = (words: string) => `exec ${sudo}${PATHS.scripts}/run.sh ${words}`;
+  return {
+    /** Runs the script on stdin. */
+    script: `exec ${sudo}/bin/sh -s`,
+    phase: (words: string, onlyIfInstalled = false) => (onlyIfInstalled ? ifInstalled(phase(words)) : phase(words)),
+    /** Undoes a phase; a host that was never prepared, or was wiped, has nothing to undo. */
+    remove: (what: "host" | "kubelet") => ifInstalled(phase(`${what} remove`)),
+  };
+}
+
+const ifInstalled = (command: string) => `if [ -e ${PATHS.scripts}/run.sh ]; then ${command}; fi`;

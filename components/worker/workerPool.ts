@@ -1,0 +1,84 @@
+import { createHash } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import { BootstrapToken, type TokenUsage } from "../cluster/bootstrapToken";
+import { BOOTSTRAPPERS_GROUP } from "../names";
+import { refuse } from "../refuse";
+import { type PoolSpec, pools, problemsOf } from "../schema";
+import { merge } from "./files/kubeletConfig";
+import type { JoinReceipt } from "./receipt";
+import { Worker, type WorkerEnvironment } from "./worker";
+
+export interface WorkerPoolArgs extends WorkerEnvironment {
+  readonly pool: PoolSpec;
+  /**
+   * Life of the pool's bootstrap token, see {@link BootstrapTokenArgs.ttl}.
+   * @default "1h"
+   */
+  readonly tokenTtl?: string;
+  /** @default ["authentication"] */
+  readonly tokenUsages?: TokenUsage[];
+  /** What must be there before a worker asks for its certificate, besides the token. */
+  readonly prerequisites?: pulumi.Input<pulumi.Resource>[];
+}
+
+/**
+ * Workers that are alike, and the bootstrap token they join with. The token is minted when there is somebody to join: a worker
+ * that is new, moved to another machine, or of a raised generation.
+ */
+export class WorkerPool extends pulumi.ComponentResource {
+  readonly token: BootstrapToken;
+  /** The kubeconfig with the pool's token; secret. */
+  readonly bootstrapKubeconfig: pulumi.Output<string>;
+  /** Receipts by node name. */
+  readonly receipts: Record<string, pulumi.Output<JoinReceipt>>;
+
+  constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("tls-bootstrap:index:WorkerPool", name, {}, opts);
+    const { pool, tokenTtl, tokenUsages, prerequisites = [], ...environment } = args;
+    refuse(`WorkerPool '${name}'`, problemsOf(pools, [pool], "pools"));
+
+    this.token = new BootstrapToken(
+      `${name}-token`,
+      {
+        groups: [tokenGroupOf(pool.name)],
+        mintedFor: joinersOf(pool),
+        ttl: tokenTtl,
+        usages: tokenUsages,
+        description: `tls-bootstrap: joins workers of pool ${pool.name}`,
+      },
+      { parent: this },
+    );
+    this.bootstrapKubeconfig = this.token.bootstrapKubeconfig(environment.cluster);
+
+    this.receipts = Object.fromEntries(
+      pool.workers.map((spec) => {
+        const worker = new Worker(
+          `${name}-${spec.name}`,
+          {
+            ...environment,
+            ...spec,
+            labels: { [`node-role.kubernetes.io/${pool.name}`]: "", ...pool.labels, ...spec.labels },
+            taints: [...(pool.taints ?? []), ...(spec.taints ?? [])],
+            kubelet: merge(pool.kubelet ?? {}, spec.kubelet ?? {}),
+            bootstrapKubeconfig: this.bootstrapKubeconfig,
+            prerequisites,
+          },
+          { parent: this },
+        );
+        return [spec.name, worker.receipt];
+      }),
+    );
+    this.registerOutputs({ receipts: this.receipts });
+  }
+}
+
+/** The group of a pool's tokens, which the bindings name. */
+export const tokenGroupOf = (poolName: string): string => `${BOOTSTRAPPERS_GROUP}:${poolName}`;
+
+/** A digest of who may have to join: another machine, another generation or another member makes another one. */
+function joinersOf({ workers }: PoolSpec): string {
+  const members = workers.map(
+    ({ name, generation = 1, address, hostKey }) => `${name} ${generation} ${address} ${hostKey}`,
+  );
+  return createHash("sha256").update(members.sort().join("\n")).digest("hex").slice(0, 16);
+}

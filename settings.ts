@@ -1,0 +1,178 @@
+/**
+ * The configuration of a stack (`stacks/Pulumi.<stack>.yaml`): read, checked as a whole, and reported with its config keys.
+ */
+import { readFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import { allConfig } from "@pulumi/pulumi/runtime";
+import { z } from "zod";
+import { type ClusterEndpoint, endpointOf, renderKubeconfig } from "./components/kubeconfig";
+import { type Check, refuse } from "./components/refuse";
+import * as rules from "./components/rules";
+import { by, byUnseen, kubeletSettings, pools, problemsOf } from "./components/schema";
+
+const login = {
+  user: by(rules.userName).default("root"),
+  port: z.int().min(1).max(65535).default(22),
+};
+
+const kubeconfig = z.string().superRefine((text, context) => {
+  try {
+    endpointOf(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+  }
+});
+
+const cluster = z
+  .strictObject({
+    server: by(rules.apiServer).optional(),
+    ca: byUnseen(rules.caCertificates).optional(),
+    caFile: z.string().optional(),
+    kubeconfig: kubeconfig.optional(),
+    token: z.string().min(1).optional(),
+    clientCertificate: z.string().optional(),
+    clientKey: byUnseen(rules.privateKey).optional(),
+  })
+  .superRefine((value, context) => {
+    const need = (key: keyof typeof value, message: string) =>
+      context.addIssue({ code: "custom", path: [key], message });
+    if (value.ca && value.caFile) need("caFile", "cannot be given together with 'ca'");
+    if (value.kubeconfig) {
+      if (value.token || value.clientCertificate || value.clientKey)
+        need("kubeconfig", "cannot be given together with 'token' or 'clientCertificate'");
+      return;
+    }
+    if (!value.server) need("server", "is required (or 'kubeconfig', which names the server)");
+    if (!value.ca && !value.caFile) need("ca", "is required (or 'caFile', or a 'kubeconfig' that embeds it)");
+    if (!value.token && !value.clientCertificate)
+      need(
+        "kubeconfig",
+        "is required, or 'token', or 'clientCertificate' and 'clientKey': by it the cluster's side is declared",
+      );
+    if (Boolean(value.clientCertificate) !== Boolean(value.clientKey))
+      need(value.clientKey ? "clientCertificate" : "clientKey", "is required: certificate and key belong together");
+  });
+
+const schema = z.strictObject({
+  cluster: cluster.optional(),
+  platform: by(rules.stackName).optional(),
+  kubernetesVersion: by(rules.kubernetesVersion),
+  clusterDomain: by(rules.dnsDomain).default("cluster.local"),
+  clusterDns: z.array(by(rules.ip)).min(1).default(["10.96.0.10"]),
+  clusterInfo: z.enum(["create", "off"]).default("create"),
+  downloadUrl: by(rules.downloadUrl).default("https://dl.k8s.io"),
+  tokenTtl: by(rules.tokenTtl).default("1h"),
+  ssh: z.strictObject({
+    ...login,
+    privateKey: byUnseen(rules.privateKey),
+    bastion: z
+      .strictObject({
+        ...login,
+        host: by(rules.host),
+        hostKey: by(rules.hostKey),
+        privateKey: byUnseen(rules.privateKey).optional(),
+      })
+      .optional(),
+  }),
+  kubelet: kubeletSettings.default({}),
+  pools,
+});
+
+/** Checked settings; secrets in it are plain text and must be wrapped before they go into a resource. */
+export type Settings = z.infer<typeof schema>;
+
+/** The values that are text even when they look like something else (`kubernetesVersion: 1.30` is no number). */
+const TEXTS = new Set(["platform", "kubernetesVersion", "clusterDomain", "clusterInfo", "downloadUrl", "tokenTtl"]);
+
+/**
+ * Settings from raw config values, as Pulumi stores them: text, and JSON for lists and maps.
+ * @throws pulumi.RunError with all problems, each at its config key.
+ */
+export function parseSettings(namespace: string, raw: Readonly<Record<string, string>>): Settings {
+  const unreadable: Check[] = [];
+  const value: Record<string, unknown> = {};
+  for (const [key, text] of Object.entries(raw)) {
+    try {
+      value[key] = TEXTS.has(key) ? text : JSON.parse(text);
+    } catch {
+      unreadable.push([`${namespace}:${key}`, "is text, but must be a list or map of settings"]);
+    }
+  }
+  const skip = new Set(unreadable.map(([where]) => where));
+  const either: Check =
+    (value.cluster === undefined) === (value.platform === undefined)
+      ? [`${namespace}:cluster`, value.cluster ? "and 'platform' cannot both be given" : "or 'platform' is required"]
+      : [`${namespace}:cluster`, undefined];
+  const problems = problemsOf(schema, value, "")
+    .map(([at, ...rest]): Check => [`${namespace}:${at.replace(/^\./, "")}`, ...rest])
+    .filter(([where]) => !skip.has(where));
+  refuse("The configuration of this stack cannot be used", [...unreadable, either, ...problems]);
+  return schema.parse(value);
+}
+
+/** The settings of the current stack. */
+export function readSettings(): Settings {
+  const namespace = pulumi.getProject();
+  const ours = Object.entries(allConfig()).flatMap(([key, value]) =>
+    key.startsWith(`${namespace}:`) ? [[key.slice(namespace.length + 1), value] as const] : [],
+  );
+  return parseSettings(namespace, Object.fromEntries(ours));
+}
+
+/** How to reach the cluster: as its workers do, and as its administrator does. */
+export interface ClusterAccess {
+  readonly server: pulumi.Output<string>;
+  readonly ca: pulumi.Output<string>;
+  /** Secret. */
+  readonly kubeconfig: pulumi.Output<string>;
+}
+
+/** What a platform stack must export. */
+export const PLATFORM_OUTPUTS = ["server", "ca", "kubeconfig"] as const;
+
+/** Access to the cluster, from the settings themselves or from the platform stack that they name. */
+export function clusterAccess(settings: Settings): ClusterAccess {
+  return settings.platform ? fromPlatform(settings.platform) : fromSettings(settings.cluster!);
+}
+
+function fromPlatform(stack: string): ClusterAccess {
+  const platform = new pulumi.StackReference(stack);
+  const output = (name: (typeof PLATFORM_OUTPUTS)[number]) =>
+    platform.getOutput(name).apply((value: unknown) => {
+      if (typeof value === "string" && value) return value;
+      throw new pulumi.RunError(
+        `Platform stack '${stack}' exports no text '${name}'. It must export ${PLATFORM_OUTPUTS.join(", ")}: the API server's URL, ` +
+          "its CA in PEM, and a kubeconfig that may declare the bootstrap objects (a secret).",
+      );
+    });
+  return { server: output("server"), ca: output("ca"), kubeconfig: pulumi.secret(output("kubeconfig")) };
+}
+
+function fromSettings(cluster: NonNullable<Settings["cluster"]>): ClusterAccess {
+  const given = { server: cluster.server, ca: cluster.caFile ? readCa(cluster.caFile) : cluster.ca };
+  const endpoint = { ...(cluster.kubeconfig && endpointOf(cluster.kubeconfig)), ...defined(given) } as ClusterEndpoint;
+  const { token, clientCertificate, clientKey } = cluster;
+  return {
+    server: pulumi.output(endpoint.server),
+    ca: pulumi.output(endpoint.ca),
+    kubeconfig: pulumi.secret(
+      cluster.kubeconfig ?? renderKubeconfig(endpoint, "pulumi", { token, clientCertificate, clientKey }),
+    ),
+  };
+}
+
+const defined = <T extends object>(value: T) =>
+  Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined));
+
+function readCa(file: string): string {
+  let text: string | undefined;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    refuse("The cluster's CA cannot be read", [
+      ["cluster.caFile", `cannot be read: ${(error as NodeJS.ErrnoException).code}`, file],
+    ]);
+  }
+  refuse("The cluster's CA cannot be used", [["cluster.caFile", rules.caCertificates(text!), file]]);
+  return text!;
+}

@@ -116,7 +116,7 @@ export const pools = z
           context.addIssue({
             code: "custom",
             path,
-            message: `'${value}' is already the ${what} of ${pathText(first)}`,
+            message: `'${value}' is already the ${what} of ${pathText(["pools", ...first])}`,
           });
         else seen.set(value, path);
       }

@@ -1,0 +1,117 @@
+import { ClusterInfo } from "../../../components/cluster/clusterInfo";
+import { NodeBootstrapRbac } from "../../../components/cluster/nodeBootstrapRbac";
+import { endpointOf, renderKubeconfig } from "../../../components/kubeconfig";
+import { CA } from "../fixtures";
+import { Program, valueOf } from "./program";
+
+const BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding";
+const group = (name: string) => ({ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name });
+const clusterRole = (name: string) => ({ apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name });
+
+describe("NodeBootstrapRbac", () => {
+  it("binds the three roles of TLS bootstrapping", async () => {
+    const program = new Program();
+    await program.run(
+      (opts) => new NodeBootstrapRbac("r", { groups: ["system:bootstrappers:a", "system:bootstrappers:b"] }, opts),
+    );
+    const bindings = program.resources.filter(({ type }) => type === BINDING);
+    const bootstrappers = [group("system:bootstrappers:a"), group("system:bootstrappers:b")];
+    expect(Object.fromEntries(bindings.map(({ name, inputs }) => [name, inputs]))).toEqual({
+      "r-create-csrs": expect.objectContaining({
+        metadata: { name: "r:create-csrs" },
+        roleRef: clusterRole("system:node-bootstrapper"),
+        subjects: bootstrappers,
+      }),
+      "r-approve-first-certificates": expect.objectContaining({
+        metadata: { name: "r:approve-first-certificates" },
+        roleRef: clusterRole("system:certificates.k8s.io:certificatesigningrequests:nodeclient"),
+        subjects: bootstrappers,
+      }),
+      "r-approve-renewals": expect.objectContaining({
+        metadata: { name: "r:approve-renewals" },
+        roleRef: clusterRole("system:certificates.k8s.io:certificatesigningrequests:selfnodeclient"),
+        subjects: [group("system:nodes")],
+      }),
+    });
+  });
+});
+
+describe("ClusterInfo", () => {
+  it("publishes server and CA, and lets anybody get that one ConfigMap", async () => {
+    const program = new Program();
+    const info = await program.run((opts) => new ClusterInfo("i", { server: "https://10.0.0.1:6443", ca: CA }, opts));
+    const document = program.find("kubernetes:core/v1:ConfigMap", "i").inputs;
+    expect(document.metadata).toEqual({ namespace: "kube-public", name: "cluster-info" });
+    expect(document.data).toEqual({ kubeconfig: renderKubeconfig({ server: "https://10.0.0.1:6443", ca: CA }) });
+    expect(await valueOf(info.kubeconfig)).toBe(document.data.kubeconfig);
+
+    const role = program.find("kubernetes:rbac.authorization.k8s.io/v1:Role", "i-read").inputs;
+    expect(role.metadata).toEqual({ namespace: "kube-public", name: "i:read" });
+    expect(role.rules).toEqual([
+      { apiGroups: [""], resources: ["configmaps"], resourceNames: ["cluster-info"], verbs: ["get"] },
+    ]);
+    const binding = program.find("kubernetes:rbac.authorization.k8s.io/v1:RoleBinding", "i-read-anonymously").inputs;
+    expect(binding.metadata.namespace).toBe("kube-public");
+    expect(binding.roleRef).toEqual({ apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "i:read" });
+    expect(binding.subjects).toEqual([
+      { apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "system:anonymous" },
+    ]);
+  });
+});
+
+describe("renderKubeconfig", () => {
+  const cluster = { server: "https://10.0.0.1:6443", ca: "CA\n" };
+
+  it("without a user is what cluster-info carries", () =>
+    expect(renderKubeconfig(cluster)).toBe(`apiVersion: v1
+kind: Config
+clusters:
+  - name: ""
+    cluster:
+      server: https://10.0.0.1:6443
+      certificate-authority-data: Q0EK
+users: []
+contexts: []
+current-context: ""
+`));
+
+  it("with a token is what a kubelet bootstraps with", () =>
+    expect(renderKubeconfig(cluster, "kubelet-bootstrap", { token: "abc123.0123456789abcdef" })).toBe(`apiVersion: v1
+kind: Config
+clusters:
+  - name: kubernetes
+    cluster:
+      server: https://10.0.0.1:6443
+      certificate-authority-data: Q0EK
+users:
+  - name: kubelet-bootstrap
+    user:
+      token: abc123.0123456789abcdef
+contexts:
+  - name: kubelet-bootstrap@kubernetes
+    context:
+      cluster: kubernetes
+      user: kubelet-bootstrap
+current-context: kubelet-bootstrap@kubernetes
+`));
+
+  it("with a certificate can be read back", () => {
+    const text = renderKubeconfig(cluster, "admin", { clientCertificate: "CERT", clientKey: "KEY" });
+    expect(text).toContain("client-certificate-data: Q0VSVA==");
+    expect(text).toContain("client-key-data: S0VZ");
+    expect(endpointOf(text)).toEqual(cluster);
+  });
+});
+
+describe("endpointOf", () => {
+  it.each([
+    ["text", "has no current context"],
+    ["{", "is not YAML"],
+    ["{current-context: a, contexts: [{name: b, context: {cluster: c}}]}", "has no current context"],
+    ["{current-context: a, contexts: [{name: a, context: {cluster: c}}]}", "names no server"],
+    [
+      "{current-context: a, contexts: [{name: a, context: {cluster: c}}], clusters: [{name: c, cluster: {server: s}}]}",
+      "embeds no CA",
+    ],
+  ])("of %s says what is missing", (text, message) => expect(() => endpointOf(text)).toThrow(message));
+});

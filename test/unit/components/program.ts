@@ -1,0 +1,104 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { MockResourceArgs } from "@pulumi/pulumi/runtime/mocks";
+import { NODE_CERTIFICATE } from "../fixtures";
+
+/** A registered resource, as the engine would see it. */
+export interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, any>;
+}
+
+/** The key by which the SDK marks a boxed secret. */
+const SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d";
+
+/** Outputs that a provider would compute, by type; a type that is not here is a mistake in the program or in this list. */
+const OUTPUTS: Record<string, (name: string, inputs: any) => Record<string, unknown>> = {
+  "tls:index/privateKey:PrivateKey": () => ({ privateKeyPem: "PRIVATE KEY OF THE CLOCK" }),
+  "tls:index/selfSignedCert:SelfSignedCert": () => ({ validityStartTime: "2026-01-02T03:04:05.678901234Z" }),
+  "random:index/randomString:RandomString": () => ({ result: "abc123" }),
+  "random:index/randomPassword:RandomPassword": () => ({ result: "s3cr3ts3cr3ts3cr" }),
+  "command:remote:Command": (name) => ({ stdout: STDOUT[name.split("-").at(-1)!] ?? "" }),
+  "kubernetes:core/v1:Secret": () => ({}),
+  "kubernetes:core/v1:ConfigMap": () => ({}),
+  "kubernetes:core/v1:Node": () => ({}),
+  "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": () => ({}),
+  "kubernetes:rbac.authorization.k8s.io/v1:Role": () => ({}),
+  "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": () => ({}),
+};
+
+const STDOUT: Record<string, string> = {
+  kubelet: JSON.stringify({ phase: "kubelet", configHash: "sha256:0f", changed: [], restarted: false, ms: 1 }),
+  join: JSON.stringify({
+    node: "worker-1",
+    kubeletVersion: "v1.34.4",
+    certificate: NODE_CERTIFICATE,
+    ms: { token: 90, certificate: 800, ready: 700, total: 1590 },
+  }),
+};
+
+/** Runs a piece of a program with mocked providers. What it declares is to be looked at after `done`. */
+export class Program {
+  readonly resources: Registered[] = [];
+  /** Resource options by `type name`, taken by a transformation. */
+  readonly options: Record<string, pulumi.CustomResourceOptions> = {};
+
+  async run<T>(body: (opts: pulumi.ComponentResourceOptions) => T): Promise<T> {
+    await pulumi.runtime.setMocks(
+      {
+        call: ({ token }) => {
+          throw new Error(`unexpected call of ${token}`);
+        },
+        newResource: ({ type, name, inputs, custom }: MockResourceArgs) => {
+          this.resources.push({ type, name, inputs: inputs as Record<string, any> });
+          const known = OUTPUTS[type];
+          if (!known && custom !== false) throw new Error(`unexpected resource type ${type}`);
+          return { id: `${name}-id`, state: { ...inputs, ...known?.(name, inputs) } };
+        },
+      },
+      "tls-bootstrap",
+      "test",
+      false,
+    );
+    const result = body({
+      transformations: [
+        ({ type, name, opts }) => {
+          this.options[`${type} ${name}`] = opts;
+          return undefined;
+        },
+      ],
+    });
+    await pulumi.runtime.disconnect(); // waits until no registration is under way
+    return result;
+  }
+
+  /** The one resource of that type and name. */
+  find(type: string, name: string): Registered {
+    const found = this.resources.filter((resource) => resource.type === type && resource.name === name);
+    if (found.length !== 1)
+      throw new Error(`${found.length} resources ${type} ${name}; there are: ${this.listing().join(", ")}`);
+    return found[0];
+  }
+
+  optionsOf(type: string, name: string): pulumi.CustomResourceOptions {
+    this.find(type, name);
+    return this.options[`${type} ${name}`];
+  }
+
+  /** `type name` of everything declared, sorted. */
+  listing(): string[] {
+    return this.resources.map(({ type, name }) => `${type} ${name}`).sort();
+  }
+}
+
+/** The value of an output. */
+export const valueOf = <T>(output: pulumi.Output<T>): Promise<T> =>
+  new Promise((resolve) => {
+    output.apply(resolve as (value: unknown) => void);
+  });
+
+/** The plain value within a secret input; fails for one that is not secret. */
+export function unboxed(input: any): any {
+  if (input?.[SECRET_SIGNATURE] === undefined) throw new Error(`not a secret: ${JSON.stringify(input)}`);
+  return input.value;
+}

@@ -1,0 +1,237 @@
+import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
+import { CA, ED25519, ED25519_OTHER } from "../fixtures";
+import { Program, type Registered, unboxed, valueOf } from "./program";
+
+const COMMAND = "command:remote:Command";
+const NODE = "kubernetes:core/v1:Node";
+
+const base: TlsBootstrapArgs = {
+  cluster: { server: "https://10.0.0.1:6443", ca: CA },
+  kubernetesVersion: "1.34.4",
+  ssh: { user: "debian", privateKey: "THE SSH KEY" },
+  pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
+};
+
+const declare = async (args: Partial<TlsBootstrapArgs> = {}) => {
+  const program = new Program();
+  const result = await program.run((opts) => new TlsBootstrap("t", { ...base, ...args }, opts));
+  return { program, result };
+};
+
+const pool = (worker: object, more: object = {}): Partial<TlsBootstrapArgs> => ({
+  pools: [{ ...base.pools[0], ...more, workers: [{ ...base.pools[0].workers[0], ...worker }] }],
+});
+
+const clockOf = ({ resources }: Program): Registered => resources.find(({ type }) => type.includes("selfSignedCert"))!;
+
+describe("TlsBootstrap with one worker", () => {
+  it("declares the cluster's side, a Node and three commands", async () => {
+    const { program } = await declare();
+    expect(program.listing()).toEqual([
+      "command:remote:Command t-worker-worker-1-host",
+      "command:remote:Command t-worker-worker-1-join",
+      "command:remote:Command t-worker-worker-1-kubelet",
+      "kubernetes:core/v1:ConfigMap t-cluster-info",
+      "kubernetes:core/v1:Node t-worker-worker-1-node",
+      "kubernetes:core/v1:Secret t-worker-token",
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-approve-first-certificates",
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-approve-renewals",
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-create-csrs",
+      "kubernetes:rbac.authorization.k8s.io/v1:Role t-cluster-info-read",
+      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding t-cluster-info-read-anonymously",
+      "random:index/randomPassword:RandomPassword t-worker-token-secret",
+      "random:index/randomString:RandomString t-worker-token-id",
+      "tls-bootstrap:index:BootstrapToken t-worker-token",
+      "tls-bootstrap:index:ClusterInfo t-cluster-info",
+      "tls-bootstrap:index:NodeBootstrapRbac t",
+      "tls-bootstrap:index:TlsBootstrap t",
+      "tls-bootstrap:index:Worker t-worker-worker-1",
+      "tls-bootstrap:index:WorkerPool t-worker",
+      "tls:index/privateKey:PrivateKey t-worker-token-clock-key",
+      "tls:index/selfSignedCert:SelfSignedCert t-worker-token-clock",
+    ]);
+  });
+
+  it("runs short commands that hold no secret, with sudo for a user who is not root", async () => {
+    const { program } = await declare();
+    const texts = (step: string) => {
+      const { inputs } = program.find(COMMAND, `t-worker-worker-1-${step}`);
+      return [inputs.create, inputs.update, inputs.delete] as unknown[];
+    };
+    const run = "/usr/local/lib/tls-bootstrap/run.sh";
+    expect(texts("host")).toEqual([
+      "exec sudo -n /bin/sh -s",
+      undefined,
+      `if [ -e ${run} ]; then exec sudo -n ${run} host remove; fi`,
+    ]);
+    expect(texts("kubelet")).toEqual([
+      `exec sudo -n ${run} kubelet apply`,
+      undefined,
+      `if [ -e ${run} ]; then exec sudo -n ${run} kubelet remove; fi`,
+    ]);
+    expect(texts("join")).toEqual([
+      `exec sudo -n ${run} join`,
+      undefined,
+      `if [ -e ${run} ]; then exec sudo -n ${run} leave; fi`,
+    ]);
+  });
+
+  it("needs no sudo as root", async () => {
+    const { program } = await declare({ ssh: { privateKey: "K" } });
+    expect(program.find(COMMAND, "t-worker-worker-1-host").inputs.create).toBe("exec /bin/sh -s");
+  });
+
+  it("pins the host key and waits for a VM that still boots", async () => {
+    const bastion = { host: "jump", hostKey: ED25519_OTHER, user: "jump", privateKey: "THE BASTION KEY" };
+    const { program } = await declare({ ssh: { ...base.ssh, port: 2222, bastion } });
+    for (const step of ["host", "kubelet", "join"]) {
+      const { connection, ...inputs } = program.find(COMMAND, `t-worker-worker-1-${step}`).inputs;
+      expect(unboxed(connection)).toEqual({
+        host: "10.0.1.11",
+        port: 2222,
+        user: "debian",
+        hostKey: ED25519,
+        privateKey: "THE SSH KEY",
+        dialErrorLimit: 30,
+        perDialTimeout: 15, // seconds; the provider's default
+        proxy: {
+          host: "jump",
+          port: 22,
+          user: "jump",
+          hostKey: ED25519_OTHER,
+          privateKey: "THE BASTION KEY",
+          dialErrorLimit: 30,
+          perDialTimeout: 15,
+        },
+      });
+      expect(inputs.environment).toBeUndefined();
+      expect(inputs.addPreviousOutputInEnv).toBe(false);
+    }
+  });
+
+  it("shows the kubelet's files in the preview, and the token only as a secret", async () => {
+    const { program } = await declare(pool({ kubelet: { maxPods: 42 } }));
+    const files = program.find(COMMAND, "t-worker-worker-1-kubelet").inputs.stdin as string;
+    expect(files).toContain("file 0600 /var/lib/kubelet/config.yaml kubelet <<");
+    expect(files).toContain("\nmaxPods: 42\n");
+    expect(files).toContain("file 0600 /etc/systemd/system/kubelet.service kubelet <<");
+    expect(files).toContain(`file 0644 /etc/kubernetes/pki/ca.crt kubelet <<'END-OF-FILE'\n${CA}`);
+    expect(unboxed(program.find(COMMAND, "t-worker-worker-1-join").inputs.stdin)).toContain(
+      "token: abc123.s3cr3ts3cr3ts3cr\n",
+    );
+  });
+
+  it("keeps a joined node out of the reach of a new token", async () => {
+    const { program } = await declare();
+    expect(program.optionsOf(COMMAND, "t-worker-worker-1-join")).toMatchObject({
+      ignoreChanges: ["stdin"],
+      deleteBeforeReplace: true,
+    });
+  });
+
+  it("rebuilds all three steps on another machine, and joins anew for a raised generation", async () => {
+    const { program } = await declare(pool({ generation: 7 }));
+    const options = (step: string) => program.optionsOf(COMMAND, `t-worker-worker-1-${step}`);
+    const triggers = (step: string) => program.find(COMMAND, `t-worker-worker-1-${step}`).inputs.triggers as unknown;
+    expect(options("host")).toMatchObject({ replacementTrigger: `10.0.1.11 ${ED25519}`, deleteBeforeReplace: true });
+    expect(triggers("kubelet")).toEqual(["t-worker-worker-1-host-id"]);
+    expect(options("kubelet")).toMatchObject({ deleteBeforeReplace: true });
+    expect(triggers("join")).toEqual(["t-worker-worker-1-kubelet-id"]);
+    expect(options("join")).toMatchObject({ replacementTrigger: 7 });
+  });
+
+  it("declares the Node with role, labels and taints of pool and worker", async () => {
+    const { program } = await declare(
+      pool(
+        { labels: { rack: "r2", disk: "ssd" }, taints: [{ key: "own", effect: "NoExecute" }] },
+        { labels: { rack: "r1", zone: "a" }, taints: [{ key: "dedicated", value: "batch", effect: "NoSchedule" }] },
+      ),
+    );
+    const { metadata, spec } = program.find(NODE, "t-worker-worker-1-node").inputs;
+    expect(metadata).toEqual({
+      name: "worker-1",
+      labels: { "node-role.kubernetes.io/worker": "", rack: "r2", zone: "a", disk: "ssd" },
+      annotations: { "pulumi.com/patchForce": "true" },
+    });
+    expect(spec.taints).toEqual([
+      { key: "dedicated", value: "batch", effect: "NoSchedule" },
+      { key: "own", effect: "NoExecute" },
+    ]);
+  });
+
+  it("gives the receipt, parsed and public", async () => {
+    const { result } = await declare();
+    expect(await valueOf(result.receipts)).toEqual({
+      "worker-1": {
+        node: "worker-1",
+        kubeletVersion: "v1.34.4",
+        certificate: {
+          subject: "O=system:nodes, CN=system:node:worker-1",
+          issuer: "CN=kubernetes-ca",
+          notAfter: "2126-10-29T13:56:22.000Z",
+        },
+        configHash: "sha256:0f",
+        ms: { token: 90, certificate: 800, ready: 700, total: 1590 },
+      },
+    });
+    expect(await valueOf(result.tokens)).toEqual({ worker: { id: "abc123", expires: "2026-01-02T04:04:05Z" } });
+  });
+
+  it("leaves cluster-info alone when told so, and its tokens sign nothing", async () => {
+    const { program, result } = await declare({ clusterInfo: "off" });
+    expect(program.listing().filter((line) => /ConfigMap|RoleBinding t-cluster|ClusterInfo/.test(line))).toEqual([]);
+    expect(await valueOf(result.clusterInfoKubeconfig)).toBeUndefined();
+    const secret = unboxed(program.find("kubernetes:core/v1:Secret", "t-worker-token").inputs.stringData);
+    expect(secret["usage-bootstrap-signing"]).toBeUndefined();
+  });
+});
+
+describe("a pool's token", () => {
+  const subject = async (args: Partial<TlsBootstrapArgs>) =>
+    clockOf((await declare(args)).program).inputs.subject.organization as string;
+
+  it("is kept while the same machines are in the pool, in whatever order and with whatever settings", async () => {
+    const worker = base.pools[0].workers[0];
+    const other = { name: "worker-2", address: "10.0.1.12", hostKey: ED25519_OTHER };
+    const one = await subject({ pools: [{ name: "worker", workers: [worker, other] }] });
+    expect(
+      await subject({
+        pools: [{ name: "worker", workers: [other, { ...worker, generation: 1, labels: { a: "b" } }] }],
+      }),
+    ).toBe(one);
+  });
+
+  it.each([
+    ["another member", { name: "worker-9" }],
+    ["a raised generation", { generation: 2 }],
+    ["another address", { address: "10.0.1.99" }],
+    ["another host key", { hostKey: ED25519_OTHER }],
+  ])("is minted for %s", async (_, change) => expect(await subject(pool(change))).not.toBe(await subject({})));
+});
+
+describe("arguments", () => {
+  it("are refused together before anything is declared", async () => {
+    const program = new Program();
+    const bad = {
+      pools: [{ name: "Pool", workers: [{ name: "W", address: "10.0.0.1", hostKey: "" }] }],
+      kubernetesVersion: "1.34",
+    };
+    await expect(program.run((opts) => new TlsBootstrap("t", { ...base, ...bad }, opts))).rejects.toThrow(
+      [
+        "TlsBootstrap 't': 4 problems",
+        "  pools[0].name: 'Pool' is not a pool name: a-z, 0-9 and '-', at most 63 characters, no '-' at either end",
+        "  pools[0].workers[0].name: 'W' has upper-case letters; a node name is lower case",
+        "  pools[0].workers[0].hostKey: '' is not a host key: 'ssh-ed25519 AAAA…' or 'ecdsa-sha2-nistp256 AAAA…', as in /etc/ssh/ssh_host_ed25519_key.pub",
+        "  kubernetesVersion: '1.34' is not a version such as 1.34.4 (no leading 'v')",
+      ].join("\n"),
+    );
+    expect(program.listing()).toEqual([]);
+  });
+
+  it("do not carry secrets into the state of a component", async () => {
+    const { program } = await declare();
+    const components = program.resources.filter(({ type }) => type.startsWith("tls-bootstrap:"));
+    expect(components).toHaveLength(6);
+    expect(JSON.stringify(components)).not.toMatch(/THE SSH KEY|s3cr3t/);
+  });
+});

@@ -1,0 +1,93 @@
+import { existsSync } from "node:fs";
+import { readdir, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { findLab, type Lab, labFolder, labLock, labOf } from "../lab";
+import { bridges, ownerOf, ownsNetwork, removeNetwork } from "../network/network";
+import { labPaths, labsFolder } from "../paths";
+import { stopDaemon } from "../system/daemon";
+import { restoreKernel } from "../system/kernel";
+import { MACHINE_LOCK, withLock } from "../system/lock";
+import { removeTree } from "../system/mounts";
+import { runSteps } from "../system/progress";
+import { groupsStartingWith, killProcesses, removeGroups } from "../worker/cgroups";
+
+export interface DownOptions {
+  readonly name: string;
+  readonly json?: boolean;
+}
+
+/** Removes a lab with all that it made. Needs nothing of it to be whole, so it also clears up after half an `up`. */
+export async function down(options: DownOptions): Promise<void> {
+  const folder = labFolder(options.name);
+  const waiting = (): void => console.error(`Another command is at work on the lab "${options.name}"; waiting for it.`);
+  await withLock(labLock(options.name), waiting, async () => {
+    const lab = await identify(options.name, folder);
+    await runSteps(
+      [
+        { title: "Processes", run: () => stopAll(folder) },
+        {
+          title: "Workers and network",
+          skip: () => (lab ? false : "there are none"),
+          run: () => removeMachines(lab!),
+        },
+        { title: "Files", run: () => removeTree(folder) },
+        { title: "Kernel settings", run: leave },
+      ],
+      options,
+    );
+  });
+}
+
+/** The lab's number is in its settings; when they are lost, the bridge still knows. */
+async function identify(name: string, folder: string): Promise<Lab | undefined> {
+  const lab = await findLab(name).catch(() => undefined);
+  if (lab) {
+    return lab;
+  }
+  const bridge = (await bridges()).find(({ owner }) => owner === ownerOf(folder));
+  const nothing = { name, kubernetesVersion: "", workers: 0, flags: {} };
+  return bridge && labOf({ ...nothing, number: bridge.number }, folder);
+}
+
+/** All that has a pid file, at once: workers are switched off, not shut down. */
+async function stopAll(folder: string): Promise<void> {
+  const run = join(folder, "run");
+  const files = existsSync(run) ? (await readdir(run)).filter((name) => name.endsWith(".pid")) : [];
+  const paths = labPaths(folder);
+  await Promise.all(
+    files.map((file) => {
+      const component = file.slice(0, -".pid".length);
+      return stopDaemon(paths.pidFile(component), component.startsWith("worker-") ? 0 : 5000);
+    }),
+  );
+}
+
+async function removeMachines(lab: Lab): Promise<void> {
+  if ((await ownsNetwork(lab)) === "foreign") {
+    return; // Its names are another lab's by now.
+  }
+  await Promise.all(
+    (await groupsStartingWith(`${lab.network.prefix}-`)).map(async (group) => {
+      await killProcesses(group);
+      await removeGroups(group);
+    }),
+  );
+  await removeNetwork(lab);
+}
+
+/** The last lab of the machine puts the kernel's settings back. */
+async function leave(): Promise<void> {
+  await withLock(
+    MACHINE_LOCK,
+    () => undefined,
+    async () => {
+      if ((await bridges()).length === 0) {
+        await restoreKernel();
+      }
+    },
+  );
+  const labs = labsFolder();
+  if (existsSync(labs) && (await readdir(labs)).length === 0) {
+    await rmdir(labs);
+  }
+}

@@ -1,0 +1,106 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { findLab, requireLab, type Lab } from "../lab";
+import { REPOSITORY } from "../paths";
+import { LabError } from "../system/errors";
+import { renderTable } from "../system/table";
+import type { EngineName, StackRef } from "../engine/types";
+
+/** What the Pulumi stack of a lab is called. */
+const STACK = "lab";
+
+export interface StackOptions {
+  readonly name: string;
+  readonly engine?: EngineName;
+  readonly json?: boolean;
+  readonly diff?: boolean;
+  readonly program?: string;
+  readonly configFile?: string;
+  readonly expectNoChanges?: boolean;
+  readonly refresh?: boolean;
+}
+
+export type StackOperation = "preview" | "up" | "refresh" | "destroy";
+
+function stackOf(lab: Lab, options: StackOptions): StackRef {
+  const program = resolve(options.program ?? REPOSITORY);
+  if (!existsSync(join(program, "Pulumi.yaml"))) {
+    throw new LabError(`${program} is not a Pulumi program: it has no Pulumi.yaml`);
+  }
+  const configFile = resolve(options.configFile ?? lab.paths.configFile);
+  if (!existsSync(configFile)) {
+    throw new LabError(
+      `there is no ${configFile}`,
+      options.configFile ? undefined : "Write it with: npm run lab -- up",
+    );
+  }
+  return { program, stack: STACK, configFile, stateDir: lab.paths.folder, passphraseFile: lab.paths.passphrase };
+}
+
+/** Runs one operation of the stack. Returns whether it succeeded; what it did has been printed. */
+export async function stackOperation(operation: StackOperation, options: StackOptions): Promise<boolean> {
+  const lab = await requireLab(options.name);
+  const stack = stackOf(lab, options);
+  const { availableEngine, operate } = await import("../engine/index.js");
+  const engine = await availableEngine(options.engine);
+  const { diff, json, expectNoChanges, refresh } = options;
+  const result = await operate(engine, operation, stack, { diff, json, expectNoChanges, refresh });
+  if (json) {
+    console.log(JSON.stringify(result, null, 2));
+  }
+  return result.ok;
+}
+
+export async function outputsOf(options: StackOptions & { showSecrets?: boolean }): Promise<Record<string, unknown>> {
+  const lab = await requireLab(options.name);
+  const { availableEngine, stackOutputs } = await import("../engine/index.js");
+  const engine = await availableEngine(options.engine);
+  return stackOutputs(engine, stackOf(lab, options), { showSecrets: options.showSecrets });
+}
+
+/** Which engine this lab's commands use; for status, which must work without one. */
+export async function engineName(asked?: EngineName): Promise<string> {
+  const { availableEngine } = await import("../engine/index.js");
+  return availableEngine(asked).catch(() => "none");
+}
+
+export async function hasLab(name: string): Promise<boolean> {
+  return (await findLab(name)) !== undefined;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+/** Outputs for people: a name and its value on each line, structures as indented JSON. */
+export function renderOutputs(outputs: Record<string, unknown>): string {
+  return Object.entries(outputs)
+    .map(([name, value]) => {
+      const text = typeof value === "string" ? value.trimEnd() : JSON.stringify(value, null, 2);
+      return text.includes("\n") ? `${name}:\n${text.replace(/^/gm, "  ")}` : `${name}: ${text}`;
+    })
+    .join("\n");
+}
+
+/** The proofs of the joins, one line for each node, its timings and dates in columns. */
+export function renderReceipts(receipts: unknown): string {
+  const rows = Object.entries(isRecord(receipts) ? receipts : {}).map(([node, receipt]) => ({
+    node,
+    ...flat(receipt),
+  }));
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  return rows.length === 0
+    ? ""
+    : renderTable(
+        columns.map((column) => column.toUpperCase()),
+        rows.map((row) => columns.map((column) => String((row as Record<string, unknown>)[column] ?? "-"))),
+      );
+}
+
+function flat(value: unknown, prefix = ""): Record<string, string> {
+  if (!isRecord(value)) {
+    return {};
+  }
+  const entries = Object.entries(value).map(([key, part]) =>
+    isRecord(part) ? flat(part, `${prefix}${key}.`) : { [`${prefix}${key}`]: String(part) },
+  );
+  return Object.assign({}, ...entries) as Record<string, string>;
+}

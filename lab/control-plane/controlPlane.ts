@@ -1,0 +1,64 @@
+import { request } from "node:https";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Lab } from "../lab";
+import { type Daemon, runsAs, startDaemon, stopDaemon, waitReady } from "../system/daemon";
+import { runningPid } from "../system/pidFile";
+import { commandLine, type ControlPlaneComponent, defaultFlags, readinessUrl } from "./flags";
+
+/** Where the programs of the components are. */
+export type Programs = Readonly<Record<ControlPlaneComponent, string>>;
+
+const READY_MS = 60_000;
+/** Clients notice an API server that has gone; nothing in a lab needs it to linger. */
+const STOP_MS = 10_000;
+
+export function componentDaemon(lab: Lab, component: ControlPlaneComponent, program: string): Daemon {
+  const flags = defaultFlags(component, lab.network, lab.paths);
+  return {
+    name: component,
+    pidFile: lab.paths.pidFile(component),
+    logFile: lab.paths.logFile(component),
+    command: [program, ...commandLine(flags, lab.settings.flags[component])],
+    cwd: lab.paths.folder,
+  };
+}
+
+/** Starts a component, or starts it again when it runs with other flags than it should. Waits until it is ready. */
+export async function ensureComponent(lab: Lab, component: ControlPlaneComponent, program: string): Promise<void> {
+  const daemon = componentDaemon(lab, component, program);
+  if (runningPid(daemon.pidFile) !== undefined && !runsAs(daemon)) {
+    await stopComponent(lab, component);
+  }
+  if (component === "etcd") {
+    await mkdir(lab.paths.etcd, { recursive: true, mode: 0o700 });
+  }
+  await startDaemon(daemon);
+  await waitReady(daemon, () => isReady(lab, component), READY_MS);
+}
+
+export async function stopComponent(lab: Lab, component: ControlPlaneComponent): Promise<void> {
+  await stopDaemon(lab.paths.pidFile(component), STOP_MS);
+}
+
+/** Asks the component itself, with a client certificate that it trusts. */
+export async function isReady(lab: Lab, component: ControlPlaneComponent): Promise<boolean> {
+  const pki = (file: string): Promise<string> => readFile(join(lab.paths.pki, file), "utf8");
+  const [authority, client] = component === "etcd" ? ["etcd-ca", "apiserver-etcd-client"] : ["ca", "admin"];
+  const options = {
+    ca: await pki(`${authority}.crt`),
+    cert: await pki(`${client}.crt`),
+    key: await pki(`${client}.key`),
+    timeout: 2000,
+    agent: false as const,
+  };
+  return new Promise((resolve) => {
+    const probe = request(readinessUrl(component, lab.network), options, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    probe.on("error", () => resolve(false));
+    probe.on("timeout", () => probe.destroy());
+    probe.end();
+  });
+}

@@ -1,0 +1,63 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { API_SERVER_PORT, API_SERVER_SERVICE } from "../network/addresses";
+import type { Lab } from "../lab";
+import { PRIVATE, PUBLIC, writeFileAtomic } from "../system/files";
+import {
+  type CertificateRequest,
+  createAuthority,
+  createSigningKey,
+  ensurePair,
+  issueCertificate,
+} from "./certificates";
+import { renderKubeconfig } from "./kubeconfig";
+
+export const apiServerUrl = (lab: Lab): string => `https://${lab.network.host}:${API_SERVER_PORT}`;
+
+/** Keys, certificates and kubeconfigs of the control plane; what is there and good stays as it is. */
+export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
+  const { paths, network } = lab;
+  const at = (name: string): string => join(paths.pki, name);
+  const ca = await ensurePair(at("ca"), now, () => createAuthority("kubernetes-ca", now));
+  const etcdCa = await ensurePair(at("etcd-ca"), now, () => createAuthority("etcd-ca", now));
+  const issue = (authority: typeof ca, name: string, request: CertificateRequest): ReturnType<typeof ensurePair> =>
+    ensurePair(at(name), now, () => issueCertificate(authority, request, now), authority);
+
+  await issue(etcdCa, "etcd", { commonName: "etcd", hosts: ["localhost", network.loopback] });
+  await issue(etcdCa, "apiserver-etcd-client", { commonName: "kube-apiserver" });
+  await issue(ca, "apiserver", {
+    commonName: "kube-apiserver",
+    hosts: ["kubernetes", "kubernetes.default", "kubernetes.default.svc", network.host, API_SERVER_SERVICE],
+  });
+  await issue(ca, "apiserver-kubelet-client", {
+    commonName: "kube-apiserver-kubelet-client",
+    organization: "system:masters",
+  });
+
+  if (!existsSync(at("service-account.key")) || !existsSync(at("service-account.pub"))) {
+    const { privateKey, publicKey } = createSigningKey();
+    await writeFileAtomic(at("service-account.key"), privateKey, PRIVATE);
+    await writeFileAtomic(at("service-account.pub"), publicKey, PUBLIC);
+  }
+
+  const clients: readonly (CertificateRequest & { name: string; kubeconfig: string })[] = [
+    { name: "admin", commonName: "lab-admin", organization: "system:masters", kubeconfig: paths.kubeconfig },
+    {
+      name: "controller-manager",
+      commonName: "system:kube-controller-manager",
+      hosts: [network.loopback],
+      kubeconfig: paths.componentKubeconfig("kube-controller-manager"),
+    },
+    {
+      name: "scheduler",
+      commonName: "system:kube-scheduler",
+      hosts: [network.loopback],
+      kubeconfig: paths.componentKubeconfig("kube-scheduler"),
+    },
+  ];
+  for (const { name, kubeconfig, ...request } of clients) {
+    const pair = await issue(ca, name, request);
+    const text = renderKubeconfig({ server: apiServerUrl(lab), ca: ca.certificate, user: request.commonName, ...pair });
+    await writeFileAtomic(kubeconfig, text, PRIVATE);
+  }
+}

@@ -1,0 +1,125 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { z } from "zod";
+import { COMPONENTS, type ControlPlaneComponent } from "./control-plane/flags";
+import { networkOf, type Network, workerName, workerNetworkOf, type WorkerNetwork } from "./network/addresses";
+import { labPaths, labsFolder, type LabPaths, workerPaths, type WorkerPaths } from "./paths";
+import { LabError } from "./system/errors";
+import { PUBLIC, writeFileAtomic } from "./system/files";
+
+export const DEFAULT_LAB = "default";
+
+/** What a lab remembers between commands (lab.json). */
+const settingsSchema = z.object({
+  name: z.string(),
+  number: z.number().int(),
+  kubernetesVersion: z.string(),
+  workers: z.number().int(),
+  /** Flags that differ from the lab's own, by control plane component. */
+  flags: z.partialRecord(z.enum(COMPONENTS), z.array(z.string())),
+});
+export type LabSettings = z.infer<typeof settingsSchema>;
+export type FlagOverrides = Partial<Record<ControlPlaneComponent, string[]>>;
+
+export interface LabWorker {
+  readonly name: string;
+  readonly number: number;
+  readonly network: WorkerNetwork;
+  readonly paths: WorkerPaths;
+}
+
+export interface Lab {
+  readonly name: string;
+  readonly settings: LabSettings;
+  readonly network: Network;
+  readonly paths: LabPaths;
+  readonly workers: readonly LabWorker[];
+}
+
+const NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
+
+export function checkLabName(name: string): string {
+  if (!NAME.test(name)) {
+    throw new LabError(
+      `"${name}" can't be a lab's name`,
+      "Use up to 32 of a-z, 0-9 and -, not starting or ending with -.",
+    );
+  }
+  return name;
+}
+
+export const labFolder = (name: string): string => join(labsFolder(), checkLabName(name));
+
+/** Serialises the commands that change one lab. It is outside of the lab's folder, which `down` removes. */
+export function labLock(name: string): string {
+  const id = createHash("sha256").update(labFolder(name)).digest("hex").slice(0, 16);
+  return `/run/lock/tls-bootstrap-lab-${id}.lock`;
+}
+
+export function labOf(settings: LabSettings, folder: string): Lab {
+  const paths = labPaths(folder);
+  const worker = (number: number): LabWorker => {
+    const name = workerName(number);
+    return { name, number, network: workerNetworkOf(settings.number, number), paths: workerPaths(paths, name) };
+  };
+  return {
+    name: settings.name,
+    settings,
+    network: networkOf(settings.number),
+    paths,
+    workers: Array.from({ length: settings.workers }, (_, index) => worker(index + 1)),
+  };
+}
+
+/** The lab as it was last set up; undefined when there is none of that name. */
+export async function findLab(name: string): Promise<Lab | undefined> {
+  const folder = labFolder(name);
+  const { settings: file } = labPaths(folder);
+  if (!existsSync(file)) {
+    return undefined;
+  }
+  try {
+    return labOf(settingsSchema.parse(JSON.parse(await readFile(file, "utf8"))), folder);
+  } catch {
+    throw new LabError(`${file} is not a lab's settings file`, `Remove the lab with: ${command(name, "down")}`);
+  }
+}
+
+export async function requireLab(name: string): Promise<Lab> {
+  const lab = await findLab(name);
+  if (!lab) {
+    throw new LabError(`there is no lab "${name}"`, `Start it with: ${command(name, "up")}`);
+  }
+  return lab;
+}
+
+export async function saveLab(lab: Lab): Promise<void> {
+  await writeFileAtomic(lab.paths.settings, `${JSON.stringify(lab.settings, null, 2)}\n`, PUBLIC);
+}
+
+export function requireWorker(lab: Lab, name: string): LabWorker {
+  const worker = lab.workers.find((candidate) => candidate.name === name);
+  if (!worker) {
+    throw new LabError(
+      `the lab has no worker "${name}"`,
+      `It has ${lab.workers.map((candidate) => candidate.name).join(", ") || "none"}.`,
+    );
+  }
+  return worker;
+}
+
+/** The numbers of this clone's labs. */
+export async function numbersInUse(): Promise<number[]> {
+  const folder = labsFolder();
+  const names = existsSync(folder) ? await readdir(folder) : [];
+  const labs = await Promise.all(
+    names.filter((name) => NAME.test(name)).map((name) => findLab(name).catch(() => undefined)),
+  );
+  return labs.flatMap((lab) => (lab ? [lab.settings.number] : []));
+}
+
+/** A command line of this tool, for hints. */
+export const command = (name: string, rest: string): string =>
+  `npm run lab -- ${name === DEFAULT_LAB ? "" : `--name ${name} `}${rest}`;

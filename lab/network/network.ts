@@ -1,0 +1,115 @@
+import type { Lab, LabWorker } from "../lab";
+import { LabError } from "../system/errors";
+import { attempt, run } from "../system/run";
+
+interface Link {
+  readonly ifname: string;
+  readonly ifalias?: string;
+}
+
+async function links(): Promise<Link[]> {
+  return JSON.parse((await run("ip", ["-json", "-details", "link", "show"])) || "[]") as Link[];
+}
+
+/** A bridge's alias says whose it is: labs of other clones use the same names. */
+export const ownerOf = (folder: string): string => `tls-bootstrap lab in ${folder}`.slice(0, 255);
+
+/** The numbers of the labs that have a bridge on this machine, with the folder's mark. */
+export async function bridges(): Promise<{ number: number; owner: string }[]> {
+  return (await links()).flatMap(({ ifname, ifalias }) => {
+    const number = /^tlsb(\d+)$/.exec(ifname)?.[1];
+    return number === undefined ? [] : [{ number: Number(number), owner: ifalias ?? "" }];
+  });
+}
+
+/** Whether the lab's names in the kernel are free, or its own already. */
+export async function ownsNetwork(lab: Lab): Promise<"ours" | "free" | "foreign"> {
+  const bridge = (await bridges()).find(({ number }) => number === lab.settings.number);
+  if (!bridge) {
+    return "free";
+  }
+  return bridge.owner === ownerOf(lab.paths.folder) ? "ours" : "foreign";
+}
+
+/** The lab's bridge: its workers' switch, and the host's way to them. */
+export async function ensureBridge(lab: Lab): Promise<void> {
+  const { bridge, host } = lab.network;
+  const owner = await ownsNetwork(lab);
+  if (owner === "foreign") {
+    throw new LabError(
+      `${bridge} belongs to a lab of another folder (see: ip -d link show ${bridge})`,
+      "Remove that lab with its own `npm run lab -- down`, or give this one a name: --name <lab>.",
+    );
+  }
+  if (owner === "free") {
+    // In one step, so that there is never a bridge without an owner.
+    await run("ip", ["-batch", "-"], {
+      input: `link add ${bridge} type bridge\nlink set dev ${bridge} alias "${ownerOf(lab.paths.folder)}"\n`,
+    });
+  }
+  await run("ip", ["address", "replace", `${host}/24`, "dev", bridge]);
+  await run("ip", ["link", "set", bridge, "up"]);
+}
+
+/** A network namespace for the worker, with a cable to the bridge. What is half made is made anew. */
+export async function ensureWorkerNetwork(lab: Lab, worker: LabWorker): Promise<void> {
+  const { namespace, link, address } = worker.network;
+  const { bridge, host } = lab.network;
+  const there = await attempt("ip", ["-n", namespace, "route", "show", "default"]);
+  if (there.exitCode === 0 && there.stdout.includes(host)) {
+    return;
+  }
+  await removeWorkerNetwork(worker);
+  await run("ip", ["netns", "add", namespace]);
+  await run("ip", ["-batch", "-"], {
+    input: [
+      `link add ${link} type veth peer name eth0 netns ${namespace}`,
+      `link set ${link} master ${bridge} up`,
+      "",
+    ].join("\n"),
+  });
+  await run("ip", ["-n", namespace, "-batch", "-"], {
+    input: [
+      "link set lo up",
+      `address add ${address}/24 dev eth0`,
+      "link set eth0 up",
+      `route add default via ${host}`,
+      "",
+    ].join("\n"),
+  });
+}
+
+/** Each worker knows the way to the others' pods, and the host to all of them. */
+export async function ensurePodRoutes(running: readonly LabWorker[]): Promise<void> {
+  const routes = (except?: LabWorker): string =>
+    running
+      .filter((worker) => worker !== except)
+      .map((worker) => `route replace ${worker.network.podSubnet} via ${worker.network.address}\n`)
+      .join("");
+  await run("ip", ["-batch", "-"], { input: routes() });
+  await Promise.all(
+    running.map((worker) => run("ip", ["-n", worker.network.namespace, "-batch", "-"], { input: routes(worker) })),
+  );
+}
+
+export async function removeWorkerNetwork(worker: LabWorker): Promise<void> {
+  // Each of them may be gone already.
+  await attempt("ip", ["link", "delete", worker.network.link]);
+  await attempt("ip", ["netns", "delete", worker.network.namespace]);
+}
+
+/** Removes the bridge and every link and namespace whose name says that it is this lab's. */
+export async function removeNetwork(lab: Lab): Promise<void> {
+  const { prefix, bridge } = lab.network;
+  for (const { ifname } of await links()) {
+    if (ifname.startsWith(`${prefix}w`)) {
+      await attempt("ip", ["link", "delete", ifname]);
+    }
+  }
+  for (const { name } of JSON.parse((await run("ip", ["-json", "netns", "list"])) || "[]") as { name: string }[]) {
+    if (name.startsWith(`${prefix}-`)) {
+      await attempt("ip", ["netns", "delete", name]);
+    }
+  }
+  await attempt("ip", ["link", "delete", bridge]);
+}

@@ -1,0 +1,76 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { apiServerUrl } from "./control-plane/pki";
+import type { Lab } from "./lab";
+import { mirrorUrl } from "./mirror";
+import { REPOSITORY } from "./paths";
+import { LabError } from "./system/errors";
+import { PRIVATE, readOrCreate } from "./system/files";
+import { publicKey } from "./system/ssh";
+import { ADMIN } from "./worker/files";
+
+/** The lab's part of the stack's settings that is in the repository. */
+export const BASE_CONFIG = join(REPOSITORY, "stacks", "Pulumi.lab.yaml");
+
+export interface LabFacts<Secret> {
+  readonly server: string;
+  readonly ca: string;
+  readonly kubeconfig: Secret;
+  readonly user: string;
+  readonly privateKey: Secret;
+  readonly downloadUrl: string;
+  readonly kubernetesVersion: string;
+  readonly workers: readonly { readonly name: string; readonly address: string; readonly hostKey: string }[];
+}
+
+type Config = Record<string, unknown>;
+
+const isRecord = (value: unknown): value is Config =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The settings of the repository with what only a running lab knows. Its workers make up the first pool. */
+export function mergeConfig<Secret>(base: Config, facts: LabFacts<Secret>): Config {
+  const pools = base["tls-bootstrap:pools"];
+  const [first, ...others]: unknown[] = Array.isArray(pools) ? pools : [];
+  return {
+    ...base,
+    "tls-bootstrap:cluster": { server: facts.server, ca: facts.ca, kubeconfig: facts.kubeconfig },
+    "tls-bootstrap:ssh": { user: facts.user, privateKey: facts.privateKey },
+    "tls-bootstrap:downloadUrl": facts.downloadUrl,
+    "tls-bootstrap:kubernetesVersion": facts.kubernetesVersion,
+    "tls-bootstrap:pools": [{ name: "worker", ...(isRecord(first) ? first : {}), workers: facts.workers }, ...others],
+  };
+}
+
+/** Writes the lab's Pulumi.lab.yaml, with its secrets encrypted. */
+export async function writeLabConfig(lab: Lab): Promise<void> {
+  const { secret, writeStackConfig } = await import("./engine/stackConfig.js");
+  const base = parse(await readFile(BASE_CONFIG, "utf8")) as { config?: Config } | null;
+  if (!isRecord(base?.config)) {
+    throw new LabError(`${BASE_CONFIG} has no "config:"`);
+  }
+  const passphrase = await readOrCreate(
+    lab.paths.passphrase,
+    PRIVATE,
+    () => `${randomBytes(24).toString("base64url")}\n`,
+  );
+  const config = mergeConfig(base.config, {
+    server: apiServerUrl(lab),
+    ca: await readFile(join(lab.paths.pki, "ca.crt"), "utf8"),
+    kubeconfig: secret(await readFile(lab.paths.kubeconfig, "utf8")),
+    user: ADMIN,
+    privateKey: secret(await readFile(lab.paths.sshKey, "utf8")),
+    downloadUrl: mirrorUrl(lab),
+    kubernetesVersion: lab.settings.kubernetesVersion,
+    workers: await Promise.all(
+      lab.workers.map(async ({ name, network, paths }) => ({
+        name,
+        address: network.address,
+        hostKey: await publicKey(paths.hostKey),
+      })),
+    ),
+  });
+  await writeStackConfig(lab.paths.configFile, config, passphrase.trim());
+}

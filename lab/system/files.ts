@@ -1,0 +1,44 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** Who may read a file: everybody, or its owner alone. */
+export const PUBLIC = 0o644;
+export const PRIVATE = 0o600;
+
+/** Writes a file so that a reader, and a crash, see either the old text or the whole new one. */
+export async function writeFileAtomic(file: string, content: string | Uint8Array, mode: number): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  const temporary = `${file}.${randomBytes(4).toString("hex")}.new`;
+  const handle = await open(temporary, "w", mode);
+  try {
+    await handle.chmod(mode);
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+}
+
+/** The file's text, made and kept when it does not exist yet. */
+export async function readOrCreate(
+  file: string,
+  mode: number,
+  create: () => string | Promise<string>,
+): Promise<string> {
+  if (!existsSync(file)) {
+    await writeFileAtomic(file, await create(), mode);
+  }
+  return readFile(file, "utf8");
+}
+
+/** The last lines of a log, for error messages. */
+export async function tail(file: string, lines: number): Promise<string> {
+  if (!existsSync(file)) {
+    return "";
+  }
+  const text = await readFile(file, "utf8");
+  return text.trimEnd().split("\n").slice(-lines).join("\n");
+}

@@ -1,0 +1,45 @@
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { run } from "./run";
+
+/** /proc/self/mountinfo writes blanks, tabs, newlines and backslashes as octal numbers. */
+const unescape = (path: string): string =>
+  path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+
+export interface Mount {
+  readonly path: string;
+  readonly type: string;
+}
+
+/** All mounts, in the order in which they were made. */
+export function parseMounts(mountinfo: string): Mount[] {
+  return mountinfo
+    .split("\n")
+    .filter((line) => line.includes(" - "))
+    .map((line) => {
+      const [left, right] = line.split(" - ");
+      return { path: unescape(left.split(" ")[4]), type: right.split(" ")[0] };
+    });
+}
+
+export const mounts = (): Mount[] => parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
+
+export const isMounted = (path: string): boolean =>
+  existsSync(path) && mounts().some((mount) => mount.path === realpathSync(path));
+
+/** Unmounts a folder and all that is mounted below it. */
+export async function unmountAll(folder: string): Promise<void> {
+  const top = realpathSync(folder);
+  const below = mounts().filter(({ path }) => path === top || path.startsWith(`${top}/`));
+  for (const { path } of below.reverse()) {
+    // Lazily: whoever still holds a file there must not keep the mount in everybody's way.
+    await run("umount", ["--lazy", path]);
+  }
+}
+
+/** Removes a folder with all that is in it, and nothing that is mounted there. */
+export async function removeTree(folder: string): Promise<void> {
+  if (existsSync(folder)) {
+    await unmountAll(folder);
+    await run("rm", ["-rf", "--one-file-system", folder]);
+  }
+}

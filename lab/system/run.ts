@@ -1,0 +1,69 @@
+import type { Options } from "execa";
+import { LabError } from "./errors";
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly cwd?: string;
+  readonly env?: Record<string, string>;
+  readonly timeoutMs?: number;
+  /** Files that receive the output as well. */
+  readonly logFile?: string;
+}
+
+export interface RunResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const lastLines = (text: string, count: number): string => text.trim().split("\n").slice(-count).join("\n");
+
+/** Runs a command and returns what it printed, whatever its exit status. */
+export async function attempt(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  // execa is an ES module that a CommonJS transpiler can load only this way.
+  const { execa } = await import("execa");
+  const execaOptions: Options = {
+    reject: false,
+    ...(options.input === undefined ? { stdin: "ignore" } : { input: options.input }),
+    ...(options.cwd && { cwd: options.cwd }),
+    ...(options.env && { env: options.env }),
+    ...(options.timeoutMs && { timeout: options.timeoutMs }),
+    ...(options.logFile && {
+      stdout: ["pipe", { file: options.logFile, append: true }],
+      stderr: ["pipe", { file: options.logFile, append: true }],
+    }),
+  };
+  const result = await execa(command, args, execaOptions);
+  const text = (value: unknown): string => (typeof value === "string" ? value : "");
+  const failure = result.exitCode === undefined ? `\n${result.shortMessage ?? "it could not be run"}` : "";
+  return { exitCode: result.exitCode ?? 127, stdout: text(result.stdout), stderr: text(result.stderr) + failure };
+}
+
+/** Runs a command that must succeed and returns its standard output. */
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const result = await attempt(command, args, options);
+  if (result.exitCode !== 0) {
+    const said = lastLines(result.stderr.trim() === "" ? result.stdout : result.stderr, 15);
+    throw new LabError(
+      `"${[command, ...args].join(" ").slice(0, 300)}" failed with exit status ${result.exitCode}${said && `:\n${said}`}`,
+      options.logFile && `The whole output is in ${options.logFile}.`,
+    );
+  }
+  return result.stdout;
+}
+
+/**
+ * The command line that makes a command and all that it starts die with this process, even when this process is killed:
+ * a process namespace whose first process gets a signal when its parent goes. Its mounts vanish with it too.
+ */
+export function contained(command: string, args: readonly string[]): [string, string[]] {
+  const namespace = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  return ["setpriv", ["--pdeathsig", "KILL", "--", ...namespace, "--", command, ...args]];
+}
+
+/** Runs a command with the terminal handed over to it, and returns its exit status. */
+export async function interactive(command: string, args: readonly string[]): Promise<number> {
+  const { execa } = await import("execa");
+  const result = await execa(command, args, { stdio: "inherit", reject: false });
+  return result.exitCode ?? (result.isTerminated ? 130 : 127);
+}

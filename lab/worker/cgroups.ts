@@ -1,0 +1,142 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LabError, messageOf } from "../system/errors";
+import { type Mount, mounts } from "../system/mounts";
+
+/**
+ * Each worker lives in a control group of its own, which tells its processes from all others whatever they do: in every
+ * hierarchy on a machine with version 1, in the only one there is with version 2.
+ */
+export interface Hierarchies {
+  readonly version: 1 | 2;
+  readonly roots: readonly string[];
+  /** The hierarchy in which every process of a worker is found. */
+  readonly processes: string;
+}
+
+const ROOT = "/sys/fs/cgroup";
+
+export function hierarchiesOf(all: readonly Mount[]): Hierarchies | undefined {
+  if (all.some(({ path, type }) => path === ROOT && type === "cgroup2")) {
+    return { version: 2, roots: [ROOT], processes: ROOT };
+  }
+  const roots = all
+    .filter(({ path, type }) => path.startsWith(`${ROOT}/`) && (type === "cgroup" || type === "cgroup2"))
+    .map(({ path }) => path);
+  const processes = `${ROOT}/systemd`;
+  return roots.includes(processes) ? { version: 1, roots, processes } : undefined;
+}
+
+export function requireHierarchies(): Hierarchies {
+  const found = hierarchiesOf(mounts());
+  if (!found) {
+    throw new LabError(
+      `there are no usable control groups below ${ROOT}`,
+      "The lab needs cgroup v2, or cgroup v1 with systemd's own hierarchy (/sys/fs/cgroup/systemd).",
+    );
+  }
+  return found;
+}
+
+const V2_CONTROLLERS = ["cpuset", "cpu", "io", "memory", "pids"];
+const CPUSET_FILES = ["cpuset.cpus", "cpuset.mems"];
+
+/** Makes the worker's groups and returns the files by which a process joins them. */
+export async function createGroups(name: string): Promise<string[]> {
+  const { version, roots } = requireHierarchies();
+  const groups = roots.map((root) => join(root, name));
+  for (const group of groups) {
+    await mkdir(group, { recursive: true });
+    // A new group of this controller is unusable until it says which processors and memory it has.
+    for (const file of CPUSET_FILES) {
+      const parent = join(group, "..", file);
+      if (version === 1 && existsSync(join(group, file)) && existsSync(parent)) {
+        await writeFile(join(group, file), await readFile(parent, "utf8"));
+      }
+    }
+  }
+  if (version === 2) {
+    // Only a group without processes of its own may hand controllers down: the machine gets a group below.
+    for (const group of [ROOT, join(ROOT, name)]) {
+      for (const controller of V2_CONTROLLERS) {
+        await writeFile(join(group, "cgroup.subtree_control"), `+${controller}`).catch(() => undefined);
+      }
+    }
+    await mkdir(join(ROOT, name, "machine"), { recursive: true });
+    return [join(ROOT, name, "machine", "cgroup.procs")];
+  }
+  return groups.map((group) => join(group, "cgroup.procs"));
+}
+
+function foldersBelow(group: string): string[] {
+  if (!existsSync(group)) {
+    return [];
+  }
+  const below = readdirSync(group, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [...below.flatMap((entry) => foldersBelow(join(group, entry.name))), group];
+}
+
+/** The pids in a worker's control group. */
+export function processesOf(name: string): number[] {
+  const { processes } = requireHierarchies();
+  return foldersBelow(join(processes, name)).flatMap((folder) => {
+    try {
+      return readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number);
+    } catch {
+      return []; // Went away in between.
+    }
+  });
+}
+
+/** Ends all processes of a worker at once, as a power cut does. */
+export async function killProcesses(name: string): Promise<void> {
+  for (let round = 0; round < 100; round++) {
+    const pids = processesOf(name);
+    if (pids.length === 0) {
+      return;
+    }
+    for (const pid of pids) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // Gone already.
+      }
+    }
+    await sleep(50);
+  }
+  throw new LabError(`processes of ${name} do not end: ${processesOf(name).join(", ")}`);
+}
+
+/** Removes the worker's groups, which must be empty. */
+export async function removeGroups(name: string): Promise<void> {
+  for (const root of requireHierarchies().roots) {
+    for (const folder of foldersBelow(join(root, name))) {
+      await removeGroup(folder);
+    }
+  }
+}
+
+/** The kernel may still be busy with the last process of a group. */
+async function removeGroup(folder: string): Promise<void> {
+  for (let round = 0; ; round++) {
+    try {
+      return await rmdir(folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+        return;
+      }
+      if (round === 100) {
+        throw new LabError(`can't remove the control group ${folder}: ${messageOf(error)}`);
+      }
+      await sleep(20);
+    }
+  }
+}
+
+/** The names of all groups of which the name starts so. */
+export async function groupsStartingWith(prefix: string): Promise<string[]> {
+  const names = await Promise.all(requireHierarchies().roots.map((root) => readdir(root)));
+  return [...new Set(names.flat().filter((name) => name.startsWith(prefix)))];
+}

@@ -9,7 +9,6 @@ import { type Daemon, startDaemon, stopDaemon, waitReady } from "../system/daemo
 import { LabError } from "../system/errors";
 import { isMounted, removeTree, unmountAll } from "../system/mounts";
 import { runningPid } from "../system/pidFile";
-import { accepts } from "../system/ports";
 import { attempt, interactive, run, type RunResult } from "../system/run";
 import { ensureKeyPair } from "../system/ssh";
 import { createGroups, killProcesses, processesOf, removeGroups } from "./cgroups";
@@ -75,13 +74,12 @@ async function boot(lab: Lab, worker: LabWorker): Promise<void> {
   await waitWorkerReady(lab, worker);
 }
 
-/** What tells a worker that it has come up: its services, and a log-in that is not refused because it is still booting. */
+/** What tells that a worker has come up: its services, and that it does not refuse log-ins because it is still booting. */
 const READY = "systemctl is-active --quiet ssh containerd lab-images && test ! -e /run/nologin";
 
 export async function waitWorkerReady(lab: Lab, worker: LabWorker): Promise<void> {
   const ready = async (): Promise<boolean> =>
     leaderPid(worker) !== undefined &&
-    (await accepts(worker.network.address, 22)) &&
     (await inWorker(worker, ["sh", "-c", READY])).exitCode === 0;
   await waitReady(supervisor(lab, worker), ready, READY_MS);
 }
@@ -146,7 +144,7 @@ export function enterCommand(leader: number, argv: readonly string[]): [string, 
     "HOME=/root",
     "LANG=C.UTF-8",
   ];
-  const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd=/"];
+  const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd"];
   return ["nsenter", ["--target", String(leader), ...namespaces, "--", "env", "-i", ...environment, ...argv]];
 }
 

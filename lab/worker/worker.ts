@@ -79,8 +79,7 @@ const READY = "systemctl is-active --quiet ssh containerd lab-images && test ! -
 
 export async function waitWorkerReady(lab: Lab, worker: LabWorker): Promise<void> {
   const ready = async (): Promise<boolean> =>
-    leaderPid(worker) !== undefined &&
-    (await inWorker(worker, ["sh", "-c", READY])).exitCode === 0;
+    leaderPid(worker) !== undefined && (await inWorker(worker, ["sh", "-c", READY])).exitCode === 0;
   await waitReady(supervisor(lab, worker), ready, READY_MS);
 }
 

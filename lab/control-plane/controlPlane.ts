@@ -10,8 +10,8 @@ import { commandLine, type ControlPlaneComponent, defaultFlags, readinessUrl } f
 export type Programs = Readonly<Record<ControlPlaneComponent, string>>;
 
 const READY_MS = 60_000;
-/** Clients notice an API server that has gone; nothing in a lab needs it to linger. */
-const STOP_MS = 10_000;
+/** An API server waits up to a minute for its watchers to leave; nothing in a lab needs it to linger. */
+const STOP_MS = 2000;
 
 export function componentDaemon(lab: Lab, component: ControlPlaneComponent, program: string): Daemon {
   const flags = defaultFlags(component, lab.network, lab.paths);

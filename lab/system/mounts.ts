@@ -8,6 +8,8 @@ const unescape = (path: string): string =>
 export interface Mount {
   readonly path: string;
   readonly type: string;
+  /** Of the file system: for an overlay, which folders it consists of. */
+  readonly options: string;
 }
 
 /** All mounts, in the order in which they were made. */
@@ -17,7 +19,8 @@ export function parseMounts(mountinfo: string): Mount[] {
     .filter((line) => line.includes(" - "))
     .map((line) => {
       const [left, right] = line.split(" - ");
-      return { path: unescape(left.split(" ")[4]), type: right.split(" ")[0] };
+      const [type, , options] = right.split(" ");
+      return { path: unescape(left.split(" ")[4]), type, options: unescape(options ?? "") };
     });
 }
 

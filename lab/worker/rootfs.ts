@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, readdir, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../paths";
 import { withLock } from "../system/lock";
 import { architecture, mayLowerOomScore } from "../system/machine";
-import { removeTree } from "../system/mounts";
+import { mounts, removeTree } from "../system/mounts";
 import { type Say, withHeartbeat } from "../system/progress";
 import { contained, run } from "../system/run";
 import {
@@ -17,6 +17,7 @@ import {
   renderMachineService,
   RESOLV_CONF,
   SUDOERS,
+  SYSTEMD_CONF,
 } from "./files";
 import { buildImages } from "./images";
 
@@ -59,6 +60,7 @@ export function baseFiles(input: { readonly restrictOomScoreAdj: boolean }): Rec
     "etc/containerd/config.toml": file(renderContainerdConfig(input)),
     "etc/resolv.conf": file(RESOLV_CONF),
     "etc/sudoers.d/admin": file(SUDOERS, 0o440),
+    "etc/systemd/system.conf.d/lab.conf": file(SYSTEMD_CONF),
     "etc/systemd/system/lab-machine.service": file(renderMachineService()),
     "etc/systemd/system/lab-images.service": file(renderImagesService()),
     [`${LAB_FOLDER.slice(1)}/machine.sh`]: file(renderMachineScript(), 0o755),
@@ -121,6 +123,7 @@ export async function ensureBaseRootfs(say: Say): Promise<string> {
       }
       const staging = `${folder}.new`;
       const logFile = join(cache, "debootstrap.log");
+      await rm(logFile, { force: true });
       const mirror = process.env.TLS_BOOTSTRAP_LAB_DEBIAN || DEBIAN_MIRROR;
       await withHeartbeat(say, `debootstrap ${SUITE}`, () =>
         run(...contained(SCRIPT, [staging, SUITE, mirror, PACKAGES.join()]), { logFile, cwd: "/" }),

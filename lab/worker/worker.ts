@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Lab, LabWorker } from "../lab";
@@ -16,7 +16,7 @@ import { ADMIN, renderCniConfig, renderHosts, renderPodsService } from "./files"
 import { enableService } from "./rootfs";
 
 const READY_MS = 60_000;
-const SHUTDOWN_MS = 20_000;
+const SHUTDOWN_MS = 30_000;
 
 /** The worker's process that watches over the container and boots it again after a reboot. */
 const supervisor = (lab: Lab, worker: LabWorker): Pick<Daemon, "name" | "pidFile" | "logFile"> => ({
@@ -52,6 +52,7 @@ export async function ensureWorker(lab: Lab, worker: LabWorker, base: string): P
     return waitWorkerReady(lab, worker);
   }
   await powerOff(lab, worker);
+  await forgetOtherBase(lab, worker, base);
   await ensureWorkerNetwork(lab, worker);
   await mountRootfs(worker, base);
   await personalise(lab, worker);
@@ -81,6 +82,20 @@ export async function waitWorkerReady(lab: Lab, worker: LabWorker): Promise<void
   const ready = async (): Promise<boolean> =>
     leaderPid(worker) !== undefined && (await inWorker(worker, ["sh", "-c", READY])).exitCode === 0;
   await waitReady(supervisor(lab, worker), ready, READY_MS);
+}
+
+/** An overlay's upper layer fits the lower one over which it was written; over another one it is a broken machine. */
+async function forgetOtherBase(lab: Lab, worker: LabWorker, base: string): Promise<void> {
+  const { baseLink, upper } = worker.paths;
+  const before = existsSync(upper) ? await readlink(baseLink).catch(() => undefined) : base;
+  if (before !== base) {
+    await removeWorker(lab, worker);
+  }
+  if (!existsSync(baseLink)) {
+    await mkdir(worker.paths.folder, { recursive: true });
+    await rm(baseLink, { force: true });
+    await symlink(base, baseLink);
+  }
 }
 
 /**

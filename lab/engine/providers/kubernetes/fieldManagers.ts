@@ -1,0 +1,52 @@
+import type { KubeObject, ManagedField } from "./object";
+
+/** An object is created by POST under this name, and only its updates are applied by the server. */
+export const creator = "pulumi-kubernetes";
+
+const takenOver: [manager: string, operation: ManagedField["operation"]][] = [
+  ["kubectl", "Apply"],
+  ["kubectl", "Update"],
+  ["before-first-apply", "Update"],
+  [creator, "Update"],
+  ["pulumi-kubernetes.exe", "Update"],
+  ["pulumi-resource-kubernetes", "Update"],
+];
+
+/**
+ * The JSON patch that hands to `manager` the fields which this provider set when it created the object, so that a
+ * first apply meets no conflict with itself. Undefined: nothing to hand over.
+ */
+export function handOver(live: KubeObject, manager: string): unknown[] | undefined {
+  const entries = live.metadata?.managedFields ?? [];
+  const isOurs = ({ manager: name, operation, subresource }: ManagedField): boolean =>
+    !subresource && takenOver.some(([known, how]) => known === name && how === operation);
+  const ours = entries.filter(isOurs);
+  if (ours.length === 0) return undefined;
+  const isTarget = (entry: ManagedField): boolean =>
+    entry.manager === manager && entry.operation === "Apply" && !entry.subresource;
+  const target = entries.find(isTarget);
+  const fieldsV1 = [...(target ? [target] : []), ...ours].reduce((union, entry) => merge(union, entry.fieldsV1), {});
+  const handed: ManagedField = { ...(target ?? ours[0]), manager, operation: "Apply", fieldsV1 } as ManagedField;
+  const managedFields = [...entries.filter((entry) => !isOurs(entry) && !isTarget(entry)), handed];
+  return [
+    { op: "replace", path: "/metadata/managedFields", value: managedFields },
+    { op: "replace", path: "/metadata/resourceVersion", value: live.metadata?.resourceVersion },
+  ];
+}
+
+type Fields = Record<string, unknown>;
+
+/** The union of two field sets (`{"f:data": {"f:key": {}}}`). */
+function merge(a: Fields, b: Fields): Fields {
+  const result: Fields = { ...a };
+  for (const [key, value] of Object.entries(b)) result[key] = merge((a[key] ?? {}) as Fields, value as Fields);
+  return result;
+}
+
+/** Whether this provider's own marks are on an object as an ordinary writer's: from a create, not yet handed over. */
+export function isOwnCreation(live: KubeObject): boolean {
+  const names = [creator, "pulumi-kubernetes.exe", "pulumi-resource-kubernetes"];
+  return (live.metadata?.managedFields ?? []).some(
+    ({ manager, operation }) => operation === "Update" && names.includes(manager),
+  );
+}

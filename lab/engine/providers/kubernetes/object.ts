@@ -1,0 +1,149 @@
+import { nameOf, typeOf } from "../../deployment/resource";
+import { asSecret, isObject, plain, Secret, type Props, type Value } from "../../values";
+
+/** A Kubernetes object as JSON. */
+export interface KubeObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata?: Metadata;
+  [property: string]: unknown;
+}
+
+interface Metadata {
+  name?: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  annotations?: Record<string, string>;
+  managedFields?: ManagedField[];
+  [property: string]: unknown;
+}
+
+export interface ManagedField {
+  manager: string;
+  operation: "Apply" | "Update";
+  subresource?: string;
+  fieldsV1: Record<string, unknown>;
+  [property: string]: unknown;
+}
+
+export const annotations = {
+  autonamed: "pulumi.com/autonamed",
+  patchForce: "pulumi.com/patchForce",
+  patchFieldManager: "pulumi.com/patchFieldManager",
+  skipAwait: "pulumi.com/skipAwait",
+  timeoutSeconds: "pulumi.com/timeoutSeconds",
+  deletionPropagationPolicy: "pulumi.com/deletionPropagationPolicy",
+} as const;
+
+export function toObject(props: Props): KubeObject {
+  return plain(props) as unknown as KubeObject;
+}
+
+export function toProps(object: KubeObject): Props {
+  return object as unknown as Props;
+}
+
+export function annotation(object: KubeObject, name: string): string | undefined {
+  return object.metadata?.annotations?.[name];
+}
+
+export function apiVersionOf(object: KubeObject): string {
+  return object.apiVersion ?? "v1";
+}
+
+export function kindOf(object: KubeObject): string {
+  return object.kind ?? "";
+}
+
+/** `namespace/name`, as the provider's ids read. */
+export function idOf(object: KubeObject): string {
+  const { namespace, name = "" } = object.metadata ?? {};
+  return namespace ? `${namespace}/${name}` : name;
+}
+
+export function nameFromId(id: string): string {
+  return id.slice(id.lastIndexOf("/") + 1);
+}
+
+/** `kubernetes:rbac.authorization.k8s.io/v1:Role` → `rbac.authorization.k8s.io/v1`, `Role`. */
+export function identify(type: string): { apiVersion: string; kind: string } {
+  const [, groupVersion = "", kind = ""] = type.split(":");
+  return { apiVersion: groupVersion.replace(/^core\//, ""), kind };
+}
+
+/** ConfigMapPatch and the like: some fields of an object that somebody else owns. */
+export function isPatch(urn: string, kind: string): boolean {
+  return identify(typeOf(urn)).kind === `${kind}Patch`;
+}
+
+/** Marks as secret what was secret where it came from. */
+export function annotateSecrets(target: Props, source: Props): Props {
+  return Object.fromEntries(
+    Object.entries(target).map(([key, value]): [string, Value] => [key, annotateValue(value, source[key])]),
+  );
+}
+
+function annotateValue(target: Value, source: Value | undefined): Value {
+  if (source instanceof Secret) return asSecret(target);
+  if (isObject(target) && isObject(source)) return annotateSecrets(target, source);
+  if (Array.isArray(target) && Array.isArray(source)) {
+    return target.map((item, i) => annotateValue(item, source[i]));
+  }
+  return target;
+}
+
+/** What the state keeps: the live object, the inputs it was made from, and under which name it is managed. */
+export function checkpoint(inputs: Props, live: KubeObject, fieldManager: string): Props {
+  return {
+    ...annotateSecrets(toProps(live), inputs),
+    __inputs: inputs,
+    __initialApiVersion: inputs.apiVersion ?? "",
+    __fieldManager: fieldManager,
+  };
+}
+
+export function parseCheckpoint(outputs: Props): { inputs: Props; live: KubeObject; fieldManager: string | undefined } {
+  const { __inputs: inputs, __initialApiVersion: _, __fieldManager: fieldManager, ...live } = outputs;
+  return {
+    inputs: isObject(inputs) ? inputs : {},
+    live: toObject(live),
+    fieldManager: typeof fieldManager === "string" ? fieldManager : undefined,
+  };
+}
+
+/** A Secret's `stringData` is only another way to write `data`. */
+export function normalize(object: KubeObject): KubeObject {
+  if (object.kind !== "Secret" || object.apiVersion !== "v1" || !object.stringData) return object;
+  const { stringData, data, ...rest } = object;
+  const encoded = Object.entries(stringData as Record<string, string>).map(([key, value]): [string, string] => [
+    key,
+    Buffer.from(String(value)).toString("base64"),
+  ]);
+  return { ...rest, data: { ...(data as object | undefined), ...Object.fromEntries(encoded) } };
+}
+
+/** The part of a live object that has the shape of the inputs: what else is there, the cluster or others have set. */
+export function prune(live: unknown, shape: unknown): unknown {
+  if (Array.isArray(live) && Array.isArray(shape)) {
+    if (live.length === 0 || shape.length === 0) return [];
+    if (typeof live[0] !== typeof shape[0]) return live as unknown[];
+    return live.slice(0, shape.length).map((item, i) => prune(item, shape[i]));
+  }
+  if (isPlain(live) && isPlain(shape)) {
+    return Object.fromEntries(
+      Object.entries(live).flatMap(([key, value]) => (key in shape ? [[key, prune(value, shape[key])]] : [])),
+    );
+  }
+  return live;
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** How messages name a resource. */
+export function label(urn: string, object: KubeObject): string {
+  return `${kindOf(object)} ${idOf(object) || nameOf(urn)}`;
+}

@@ -1,0 +1,229 @@
+import { createHash } from "node:crypto";
+import type { Duplex } from "node:stream";
+import { Client, utils, type ConnectConfig, type ParsedKey } from "ssh2";
+import { EngineError, messageOf } from "../errors";
+
+/** How to reach a host, with remote.Command's property names and defaults. */
+export interface Connection {
+  host: string;
+  port: number;
+  user: string;
+  password?: string;
+  privateKey?: string;
+  privateKeyPassword?: string;
+  agentSocketPath?: string;
+  /** Failed dials before giving up; -1: never. */
+  dialErrorLimit: number;
+  /** Seconds; 0: no limit. */
+  perDialTimeout: number;
+  /** One authorized_keys line; absent: any key is accepted. */
+  hostKey?: string;
+  proxy?: Connection;
+}
+
+export interface RunRequest {
+  command: string;
+  stdin?: string;
+  environment: Record<string, string>;
+  /** Set where the server lets us, else only warned about. */
+  optionalEnvironment: Record<string, string>;
+  onOutput(stream: "stdout" | "stderr", chunk: string): void;
+  onWarning(message: string): void;
+}
+
+export interface RunResult {
+  stdout: string;
+  stderr: string;
+}
+
+const retry = { firstMs: 100, factor: 1.5, maxMs: 5000 };
+
+/** Dials until it works or the limit is reached; `onRetry` hears of every failure that is tried again. */
+export async function dial(connection: Connection, onRetry: (message: string) => void): Promise<Client[]> {
+  if (!connection.proxy) return [await retrying("Dial", connection, onRetry, () => connect(connection))];
+  const proxy = connection.proxy;
+  try {
+    const hop = await retrying("Dial proxy", proxy, onRetry, () => connect(proxy));
+    const target = await retrying("Dial", connection, onRetry, async () => connect(connection, await forward(hop, connection)));
+    return [target, hop];
+  } catch (error) {
+    throw new EngineError(`proxy: ${messageOf(error)}`);
+  }
+}
+
+async function retrying<T>(
+  what: string,
+  { dialErrorLimit }: Connection,
+  onRetry: (message: string) => void,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  let delay = retry.firstMs;
+  for (let failures = 0; ; failures++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error instanceof UnusableConnection) throw error;
+      if (dialErrorLimit >= 0 && failures >= dialErrorLimit) {
+        throw new EngineError(`after ${failures} failed attempts: ${messageOf(error)}`);
+      }
+      onRetry(`${what} ${failures + 1}/${dialErrorLimit < 0 ? "inf" : dialErrorLimit} failed: retrying`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    delay = Math.min(delay * retry.factor, retry.maxMs);
+  }
+}
+
+/** Wrong input: no second try can help. */
+class UnusableConnection extends EngineError {}
+
+function connect(connection: Connection, socket?: Duplex): Promise<Client> {
+  const client = new Client();
+  const config = connectConfig(connection, socket);
+  return new Promise((resolve, reject) => {
+    const { host, port } = connection;
+    const fail = (error: Error): void => {
+      client.destroy();
+      reject(new Error(describeFailure(error, connection)));
+    };
+    client.once("ready", () => {
+      client.removeListener("error", fail);
+      // A connection that breaks later ends its session; that is where it is told.
+      client.on("error", () => {});
+      resolve(client);
+    });
+    client.once("error", fail);
+    client.once("close", () => fail(new Error(`connection to ${host}:${port} closed`)));
+    client.connect(config);
+  });
+}
+
+function describeFailure(error: Error & { level?: string }, { host, port, hostKey }: Connection): string {
+  const where = `dial tcp ${host}:${port}`;
+  if (/verification failed/i.test(error.message)) return "ssh: handshake failed: ssh: host key mismatch";
+  if (/no matching host key/i.test(error.message) && hostKey) {
+    return `ssh: handshake failed: ssh: no common algorithm for host key; the pinned key is ${hostKey.split(" ")[0]}`;
+  }
+  if (/authentication methods failed/i.test(error.message)) {
+    return "ssh: handshake failed: ssh: unable to authenticate, no supported methods remain";
+  }
+  if (/timed? ?out/i.test(error.message)) return `${where}: i/o timeout`;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ECONNREFUSED") return `${where}: connect: connection refused`;
+  if (code === "EHOSTUNREACH") return `${where}: connect: no route to host`;
+  return error.message;
+}
+
+function connectConfig(connection: Connection, sock?: Duplex): ConnectConfig {
+  const { host, port, user: username, password, perDialTimeout, hostKey } = connection;
+  const agent = connection.agentSocketPath ?? process.env.SSH_AUTH_SOCK;
+  return {
+    ...(sock ? { sock: sock as ConnectConfig["sock"] } : { host, port }),
+    username,
+    ...(password === undefined ? {} : { password, tryKeyboard: true }),
+    ...privateKeyOf(connection),
+    ...(agent ? { agent } : {}),
+    readyTimeout: perDialTimeout * 1000,
+    ...(hostKey === undefined ? {} : pinned(hostKey)),
+  };
+}
+
+function privateKeyOf({ privateKey, privateKeyPassword }: Connection): Partial<ConnectConfig> {
+  if (privateKey === undefined) return {};
+  const parsed = utils.parseKey(privateKey, privateKeyPassword);
+  if (parsed instanceof Error) throw new UnusableConnection(`ssh: no key found: ${parsed.message}`);
+  return { privateKey, ...(privateKeyPassword === undefined ? {} : { passphrase: privateKeyPassword }) };
+}
+
+/** The key exchange proves the host before a word of authentication is sent; only the pinned type is negotiated. */
+function pinned(hostKey: string): Partial<ConnectConfig> {
+  const parsed = utils.parseKey(hostKey) as ParsedKey | Error;
+  if (parsed instanceof Error) throw new UnusableConnection("failed to parse host key: ssh: no key found");
+  const expected = parsed.getPublicSSH();
+  const sha = (key: Buffer): string => createHash("sha256").update(key).digest("hex");
+  return {
+    algorithms: { serverHostKey: [parsed.type as "ssh-ed25519"] },
+    hostVerifier: (key: Buffer) => sha(key) === sha(expected),
+  };
+}
+
+function forward(hop: Client, { host, port }: Connection): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    hop.forwardOut("127.0.0.1", 0, host, port, (error, channel) => (error ? reject(error) : resolve(channel)));
+  });
+}
+
+/** Runs one command in a session of its own, after making sure that its environment is accepted. */
+export async function run(client: Client, request: RunRequest): Promise<RunResult> {
+  for (const name of await refused(client, request.environment)) {
+    throw new EngineError(`could not set environment variable "${name}": ssh: setenv failed`);
+  }
+  for (const name of await refused(client, request.optionalEnvironment)) {
+    request.onWarning(
+      `Unable to set '${name}'. This only works if your SSH server is configured to accept these variables via ` +
+        "AcceptEnv. Alternatively, if a Bash-like shell runs the command on the remote host, you could prefix the " +
+        "command itself with the variables in the form 'VAR=value command'",
+    );
+  }
+  const { command, stdin, onOutput } = request;
+  const env = { ...request.optionalEnvironment, ...request.environment };
+  const { stdout, stderr, both, fault } = await execute(client, command, env, stdin, onOutput);
+  if (fault !== undefined) throw new EngineError(`${fault}: running ${goQuote(command)}:\n${both}`);
+  return { stdout: trim(stdout), stderr: trim(stderr) };
+}
+
+/** A server drops variables that it does not accept without a word (ssh2 asks for none), so a first session looks. */
+async function refused(client: Client, environment: Record<string, string>): Promise<string[]> {
+  const names = Object.keys(environment);
+  if (names.length === 0) return [];
+  const probe = names.map((name) => `printenv ${name} >/dev/null || echo ${name}`).join("; ");
+  const { stdout } = await execute(client, probe, environment, undefined, () => {});
+  return stdout.split("\n").filter((name) => names.includes(name));
+}
+
+interface Executed extends RunResult {
+  both: string;
+  /** Why it counts as failed. */
+  fault: string | undefined;
+}
+
+function execute(
+  client: Client,
+  command: string,
+  env: Record<string, string>,
+  stdin: string | undefined,
+  onOutput: RunRequest["onOutput"],
+): Promise<Executed> {
+  return new Promise((resolve, reject) => {
+    client.exec(command, { env }, (error, channel) => {
+      if (error) return reject(error);
+      const result: Executed = { stdout: "", stderr: "", both: "", fault: undefined };
+      const take = (stream: "stdout" | "stderr") => (chunk: string) => {
+        result[stream] += chunk;
+        result.both += chunk;
+        onOutput(stream, chunk);
+      };
+      channel.setEncoding("utf8").on("data", take("stdout"));
+      channel.stderr.setEncoding("utf8").on("data", take("stderr"));
+      let ended: { status?: number | null; signal?: string } = {};
+      channel.on("exit", (status: number | null, signal?: string) => (ended = { status, signal }));
+      channel.on("close", () => resolve({ ...result, fault: exitFault(ended.status, ended.signal) }));
+      channel.end(stdin ?? "");
+    });
+  });
+}
+
+function exitFault(status: number | null | undefined, signal: string | undefined): string | undefined {
+  if (status === 0) return undefined;
+  if (typeof status === "number") return `Process exited with status ${status}`;
+  if (signal !== undefined) return `Process exited with status 1 from signal ${signal.replace(/^SIG/, "")}`;
+  return "wait: remote command exited without exit status or exit signal";
+}
+
+function trim(text: string): string {
+  return text.endsWith("\n") ? text.slice(0, -1) : text;
+}
+
+/** As Go's %q, which the provider's error text uses. */
+function goQuote(text: string): string {
+  return JSON.stringify(text);
+}

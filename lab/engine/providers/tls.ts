@@ -1,0 +1,130 @@
+import { createPublicKey } from "node:crypto";
+import type { JsonGeneralNames } from "@peculiar/x509";
+import type { Props } from "../values";
+import type { CheckFailure, Created, Package } from "./provider";
+import { isKnownUse, issue, keyIdOf, parseAuthority, parseRequest, type Certificate, type Subject } from "./tlsCertificates";
+import { algorithmOf, curveNames, describeKey, generateKey, parsePrivateKey } from "./tlsKeys";
+import { number, object, text, texts, ValueProvider, type ValueResource } from "./valueProvider";
+
+const hour = 3_600_000;
+const readyForRenewal = "readyForRenewal";
+
+const privateKey: ValueResource = {
+  required: ["algorithm"],
+  defaults: { rsaBits: 2048, ecdsaCurve: "P224" },
+  computed: [
+    "privateKeyPem",
+    "privateKeyPemPkcs8",
+    "privateKeyOpenssh",
+    "publicKeyPem",
+    "publicKeyOpenssh",
+    "publicKeyFingerprintMd5",
+    "publicKeyFingerprintSha256",
+  ],
+  validate(inputs) {
+    const oneOf = (property: string, allowed: string[]): CheckFailure[] =>
+      allowed.includes(text(inputs, property)) ? [] : [{ property, reason: `must be one of ${allowed.join(", ")}` }];
+    return [...oneOf("algorithm", ["RSA", "ECDSA", "ED25519"]), ...oneOf("ecdsaCurve", curveNames)];
+  },
+  make(inputs) {
+    const options = { rsaBits: number(inputs, "rsaBits"), curve: text(inputs, "ecdsaCurve") };
+    return describeKey(generateKey(text(inputs, "algorithm"), options));
+  },
+};
+
+const certificateDefaults: Props = {
+  earlyRenewalHours: 0,
+  isCaCertificate: false,
+  setAuthorityKeyId: false,
+  setSubjectKeyId: false,
+};
+const certificateOutputs = ["certPem", readyForRenewal, "validityStartTime", "validityEndTime"];
+
+function validateCertificate(inputs: Props): CheckFailure[] {
+  const failures = texts(inputs, "allowedUses")
+    .filter((use) => !isKnownUse(use))
+    .map((use): CheckFailure => ({ property: "allowedUses", reason: `unknown use ${JSON.stringify(use)}` }));
+  for (const property of ["validityPeriodHours", "earlyRenewalHours"]) {
+    if (number(inputs, property) < 0) failures.push({ property, reason: "must be at least 0" });
+  }
+  return failures;
+}
+
+/** Due already on a plain preview: the clock is compared with the state, no refresh is needed. */
+function dueForRenewal(outputs: Props, inputs: Props): string | undefined {
+  const end = Date.parse(text(outputs, "validityEndTime"));
+  return Date.now() > end - number(inputs, "earlyRenewalHours") * hour ? readyForRenewal : undefined;
+}
+
+const selfSignedCert: ValueResource = {
+  required: ["allowedUses", "privateKeyPem", "validityPeriodHours"],
+  defaults: certificateDefaults,
+  computed: [...certificateOutputs, "keyAlgorithm"],
+  inPlace: ["earlyRenewalHours"],
+  validate: validateCertificate,
+  outdated: dueForRenewal,
+  async make(inputs) {
+    const key = parsePrivateKey(text(inputs, "privateKeyPem"), "privateKeyPem");
+    const subject = object(inputs, "subject") as Subject;
+    const names: JsonGeneralNames = [
+      ...texts(inputs, "dnsNames").map((value) => ({ type: "dns" as const, value })),
+      ...texts(inputs, "ipAddresses").map((value) => ({ type: "ip" as const, value })),
+      ...texts(inputs, "uris").map((value) => ({ type: "url" as const, value })),
+    ];
+    const request = { ...common(inputs), subject, publicKey: createPublicKey(key), alternativeNames: names };
+    const certificate = await issue(request, { name: subject, key, keyId: keyIdOf(key) });
+    return created(certificate, { keyAlgorithm: algorithmOf(key) });
+  },
+};
+
+const locallySignedCert: ValueResource = {
+  required: ["allowedUses", "caCertPem", "caPrivateKeyPem", "certRequestPem", "validityPeriodHours"],
+  defaults: certificateDefaults,
+  computed: [...certificateOutputs, "caKeyAlgorithm"],
+  inPlace: ["earlyRenewalHours"],
+  validate: validateCertificate,
+  outdated: dueForRenewal,
+  async make(inputs) {
+    const key = parsePrivateKey(text(inputs, "caPrivateKeyPem"), "caPrivateKeyPem");
+    const { name, keyId } = parseAuthority(text(inputs, "caCertPem"));
+    const request = { ...common(inputs), ...(await parseRequest(text(inputs, "certRequestPem"))) };
+    // A certificate of a local authority names its issuer's key, whether asked to or not.
+    const certificate = await issue({ ...request, authorityKeyId: true }, { name, key, keyId });
+    return created(certificate, { caKeyAlgorithm: algorithmOf(key) });
+  },
+};
+
+function common(inputs: Props) {
+  const { maxPathLength } = inputs;
+  return {
+    allowedUses: texts(inputs, "allowedUses"),
+    isCa: inputs.isCaCertificate === true,
+    maxPathLength: typeof maxPathLength === "number" && maxPathLength >= 0 ? maxPathLength : undefined,
+    subjectKeyId: inputs.setSubjectKeyId === true,
+    authorityKeyId: inputs.setAuthorityKeyId === true,
+    // Certificates count in whole seconds.
+    notBefore: new Date(Math.floor(Date.now() / 1000) * 1000),
+    validityHours: number(inputs, "validityPeriodHours"),
+  };
+}
+
+function created({ pem, serial, notBefore, notAfter }: Certificate, more: Props): Created {
+  const times = { validityStartTime: rfc3339(notBefore), validityEndTime: rfc3339(notAfter) };
+  return { id: serial, outputs: { certPem: pem, ...times, [readyForRenewal]: false, ...more } };
+}
+
+function rfc3339(time: Date): string {
+  return time.toISOString().replace(".000Z", "Z");
+}
+
+const resources: Record<string, ValueResource> = {
+  "tls:index/privateKey:PrivateKey": privateKey,
+  "tls:index/selfSignedCert:SelfSignedCert": selfSignedCert,
+  "tls:index/locallySignedCert:LocallySignedCert": locallySignedCert,
+};
+
+export const tls: Package = {
+  types: (type) => type in resources,
+  describeTypes: Object.keys(resources),
+  configure: () => new ValueProvider(resources),
+};

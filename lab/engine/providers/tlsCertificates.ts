@@ -1,0 +1,213 @@
+import "reflect-metadata"; // @peculiar/x509 cannot be loaded without it
+import { createHash, createPublicKey, randomBytes, webcrypto, type KeyObject } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+import { EngineError, messageOf } from "../errors";
+import { algorithmOf } from "./tlsKeys";
+
+// Node's Web Crypto is the browser's, but for the names of its types.
+type Signing = Extract<x509.X509CertificateCreateParams, { signingKey: unknown }>;
+x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
+
+export interface Subject {
+  [property: string]: string | string[] | undefined;
+}
+
+/** Subject fields in the order of an RFC 4519 name as the tls provider writes them. */
+const subjectFields: [property: string, attribute: string][] = [
+  ["country", "2.5.4.6"],
+  ["organization", "2.5.4.10"],
+  ["organizationalUnit", "2.5.4.11"],
+  ["locality", "2.5.4.7"],
+  ["province", "2.5.4.8"],
+  ["streetAddresses", "2.5.4.9"],
+  ["postalCode", "2.5.4.17"],
+  ["commonName", "2.5.4.3"],
+  ["serialNumber", "2.5.4.5"],
+  ["emailAddress", "1.2.840.113549.1.9.1"],
+];
+
+const keyUsages: Record<string, x509.KeyUsageFlags> = {
+  digital_signature: x509.KeyUsageFlags.digitalSignature,
+  content_commitment: x509.KeyUsageFlags.nonRepudiation,
+  key_encipherment: x509.KeyUsageFlags.keyEncipherment,
+  data_encipherment: x509.KeyUsageFlags.dataEncipherment,
+  key_agreement: x509.KeyUsageFlags.keyAgreement,
+  cert_signing: x509.KeyUsageFlags.keyCertSign,
+  crl_signing: x509.KeyUsageFlags.cRLSign,
+  encipher_only: x509.KeyUsageFlags.encipherOnly,
+  decipher_only: x509.KeyUsageFlags.decipherOnly,
+};
+
+const extendedKeyUsages: Record<string, string> = {
+  any_extended: "2.5.29.37.0",
+  server_auth: "1.3.6.1.5.5.7.3.1",
+  client_auth: "1.3.6.1.5.5.7.3.2",
+  code_signing: "1.3.6.1.5.5.7.3.3",
+  email_protection: "1.3.6.1.5.5.7.3.4",
+  ipsec_end_system: "1.3.6.1.5.5.7.3.5",
+  ipsec_tunnel: "1.3.6.1.5.5.7.3.6",
+  ipsec_user: "1.3.6.1.5.5.7.3.7",
+  timestamping: "1.3.6.1.5.5.7.3.8",
+  ocsp_signing: "1.3.6.1.5.5.7.3.9",
+};
+
+export function isKnownUse(use: string): boolean {
+  return use in keyUsages || use in extendedKeyUsages;
+}
+
+export interface CertificateRequest {
+  subject: x509.Name | Subject;
+  publicKey: KeyObject;
+  allowedUses: string[];
+  alternativeNames: x509.JsonGeneralNames;
+  isCa: boolean;
+  maxPathLength: number | undefined;
+  subjectKeyId: boolean;
+  authorityKeyId: boolean;
+  notBefore: Date;
+  validityHours: number;
+}
+
+export interface Issuer {
+  name: x509.Name | Subject;
+  key: KeyObject;
+  keyId: string;
+}
+
+export interface Certificate {
+  pem: string;
+  serial: string;
+  notBefore: Date;
+  notAfter: Date;
+}
+
+export async function issue(request: CertificateRequest, issuer: Issuer): Promise<Certificate> {
+  const { publicKey, notBefore } = request;
+  const notAfter = new Date(notBefore.getTime() + request.validityHours * 3_600_000);
+  const serialNumber = `00${randomBytes(16).toString("hex")}`;
+  const algorithm = signingAlgorithm(issuer.key);
+  const signingKey = await webcrypto.subtle.importKey(
+    "pkcs8",
+    issuer.key.export({ format: "der", type: "pkcs8" }),
+    algorithm,
+    false,
+    ["sign"],
+  );
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber,
+    subject: nameOf(request.subject),
+    issuer: nameOf(issuer.name),
+    notBefore,
+    notAfter,
+    publicKey: new x509.PublicKey(publicKey.export({ format: "der", type: "spki" })),
+    signingKey: signingKey as unknown as Signing["signingKey"],
+    signingAlgorithm: algorithm as unknown as Signing["signingAlgorithm"],
+    extensions: extensionsOf(request, issuer),
+  });
+  const serial = BigInt(`0x${serialNumber}`).toString();
+  return { pem: `${certificate.toString("pem")}\n`, serial, notBefore, notAfter };
+}
+
+function extensionsOf(request: CertificateRequest, issuer: Issuer): x509.Extension[] {
+  const usage = request.allowedUses.reduce((flags, use) => flags | (keyUsages[use] ?? 0), 0);
+  const extended = request.allowedUses.flatMap((use) => extendedKeyUsages[use] ?? []);
+  return [
+    ...(usage ? [new x509.KeyUsagesExtension(usage, true)] : []),
+    ...(extended.length > 0 ? [new x509.ExtendedKeyUsageExtension(extended)] : []),
+    new x509.BasicConstraintsExtension(request.isCa, request.isCa ? request.maxPathLength : undefined, true),
+    ...(request.isCa || request.subjectKeyId
+      ? [new x509.SubjectKeyIdentifierExtension(keyIdOf(request.publicKey))]
+      : []),
+    ...(request.authorityKeyId ? [new x509.AuthorityKeyIdentifierExtension(issuer.keyId)] : []),
+    ...(request.alternativeNames.length > 0
+      ? [new x509.SubjectAlternativeNameExtension(request.alternativeNames)]
+      : []),
+  ];
+}
+
+function nameOf(subject: x509.Name | Subject): x509.Name {
+  if (subject instanceof x509.Name) return subject;
+  const parts = subjectFields.flatMap(([property, attribute]): x509.JsonName => {
+    const value = subject[property];
+    if (value === undefined || value.length === 0) return [];
+    return [{ [attribute]: Array.isArray(value) ? value : [value] }];
+  });
+  return new x509.Name(parts);
+}
+
+/** SHA-1 of the public key's bits, as RFC 5280 describes and Go makes it. */
+export function keyIdOf(key: KeyObject): string {
+  const spki = (key.type === "private" ? createPublicKey(key) : key).export({ format: "der", type: "spki" });
+  const info = new x509.PublicKey(spki);
+  const bits = Buffer.from(bitsOf(info));
+  return createHash("sha1").update(bits).digest("hex");
+}
+
+/** The subjectPublicKey bit string: the last element of the SPKI structure, behind its unused-bits byte. */
+function bitsOf(key: x509.PublicKey): Uint8Array {
+  const der = new Uint8Array(key.rawData);
+  const [outer] = [element(der, 0)];
+  const algorithm = element(der, outer.start);
+  const bits = element(der, algorithm.end);
+  return der.subarray(bits.start + 1, bits.end);
+}
+
+function element(der: Uint8Array, at: number): { start: number; end: number } {
+  const first = der[at + 1] ?? 0;
+  const lengthBytes = first & 0x80 ? first & 0x7f : 0;
+  const length = lengthBytes
+    ? der.subarray(at + 2, at + 2 + lengthBytes).reduce((sum, byte) => sum * 256 + byte, 0)
+    : first;
+  const start = at + 2 + lengthBytes;
+  return { start, end: start + length };
+}
+
+interface Algorithm {
+  name: string;
+  hash?: string;
+  namedCurve?: string;
+}
+
+function signingAlgorithm(key: KeyObject): Algorithm {
+  switch (algorithmOf(key)) {
+    case "RSA":
+      return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+    case "ED25519":
+      return { name: "Ed25519" };
+    case "ECDSA": {
+      const curve = key.export({ format: "jwk" }).crv ?? "";
+      const hash = { "P-256": "SHA-256", "P-384": "SHA-384", "P-521": "SHA-512" }[curve];
+      if (hash === undefined) throw new EngineError(`the embedded engine signs with P256, P384 and P521, not ${curve || "P224"}`);
+      return { name: "ECDSA", namedCurve: curve, hash };
+    }
+  }
+}
+
+/** What to certify, from a PKCS#10 request whose own signature is checked. */
+export async function parseRequest(
+  pem: string,
+): Promise<{ subject: x509.Name; publicKey: KeyObject; alternativeNames: x509.JsonGeneralNames }> {
+  try {
+    const request = new x509.Pkcs10CertificateRequest(pem);
+    if (!(await request.verify())) throw new Error("its signature does not match");
+    const extension = request.extensions.find((item) => item instanceof x509.SubjectAlternativeNameExtension);
+    return {
+      subject: request.subjectName,
+      publicKey: createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: "der", type: "spki" }),
+      alternativeNames: extension?.names.toJSON() ?? [],
+    };
+  } catch (error) {
+    throw new EngineError(`certRequestPem holds no certificate request that can be used: ${messageOf(error)}`);
+  }
+}
+
+export function parseAuthority(pem: string): { name: x509.Name; keyId: string } {
+  try {
+    const certificate = new x509.X509Certificate(pem);
+    const own = certificate.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId;
+    const key = createPublicKey({ key: Buffer.from(certificate.publicKey.rawData), format: "der", type: "spki" });
+    return { name: certificate.subjectName, keyId: own ?? keyIdOf(key) };
+  } catch (error) {
+    throw new EngineError(`caCertPem holds no certificate that can be used: ${messageOf(error)}`);
+  }
+}

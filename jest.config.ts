@@ -17,6 +17,9 @@ const config: Config = {
     {
       displayName: "e2e",
       testMatch: ["<rootDir>/test/e2e/**/*.test.ts"],
+      globalSetup: "<rootDir>/test/e2e/setup.ts",
+      globalTeardown: "<rootDir>/test/e2e/teardown.ts",
+      setupFilesAfterEnv: ["<rootDir>/test/e2e/timeout.ts"],
       transform,
     },
   ],

@@ -52,6 +52,17 @@ it("fills in what is safe to assume", () =>
     kubelet: {},
   }));
 
+it("assumes what Pulumi.yaml says it does", () => {
+  const project = parse(readFileSync(join(__dirname, "..", "..", "Pulumi.yaml"), "utf8")) as {
+    config: Record<string, any>;
+  };
+  const defaults = Object.fromEntries(
+    Object.entries(project.config).flatMap(([key, value]) => ("default" in value ? [[key, value.default]] : [])),
+  );
+  expect(settings()).toMatchObject(defaults);
+  expect(Object.keys(defaults)).toHaveLength(6);
+});
+
 describe("where the cluster is", () => {
   it.each([
     ["a kubeconfig", { kubeconfig: KUBECONFIG }],

@@ -57,7 +57,16 @@ kubelet_journal() {
 # as_node ARG...: kubectl with the node's own certificate. Needs node.conf.
 as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --request-timeout 10s "$@"; }
 
-# node_condition FIELD: that field of the Node's Ready condition, empty when it cannot be read.
-node_condition() {
-  as_node get node "$NODE_NAME" -o "jsonpath={.status.conditions[?(@.type==\"Ready\")].$1}" 2>/dev/null || true
+# A cordon of ours is told from an administrator's by this annotation.
+DRAINED=tls-bootstrap/drained
+
+# node_field TEMPLATE: a JSONPath template filled in from this host's Node; empty when it cannot be read.
+node_field() { as_node get node "$NODE_NAME" -o "jsonpath=$1" 2>/dev/null || true; }
+
+now_rfc3339() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
+# ready_since RFC3339: the kubelet has reported its Node as Ready since then. What an earlier kubelet said does not count.
+ready_since() {
+  ready=$(node_field '{range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}')
+  [ "${ready%% *}" = True ] && printf '%s\n' "$1" "${ready#* }" | LC_ALL=C sort -C
 }

@@ -84,9 +84,9 @@ wait_for_certificate() {
 
 wait_for_ready() {
   deadline=$(($(date +%s) + READY_SECONDS))
-  until [ "$(node_condition status)" = True ]; do
+  until ready_since "$1"; do
     if [ "$(date +%s)" -ge "$deadline" ]; then
-      message=$(node_condition message)
+      message=$(node_field '{.status.conditions[?(@.type=="Ready")].message}')
       kubelet_journal
       fail "$NODE_NAME has its certificate but is not Ready after $READY_SECONDS s: ${message:-its Node cannot be read}" "mend the cause and run the update again"
     fi
@@ -94,12 +94,18 @@ wait_for_ready() {
   done
 }
 
+# A node that left and comes back takes pods again, unless an administrator had cordoned it.
+uncordon() {
+  [ -n "$(node_field "{.metadata.annotations.$DRAINED}")" ] || return 0
+  as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' >/dev/null
+}
+
 receipt() {
   certificate=$(sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' "$CLIENT_CERTIFICATE") # only this block: the key is in the same file
-  version=$(as_node get node "$NODE_NAME" -o 'jsonpath={.status.nodeInfo.kubeletVersion}')
+  version=$(node_field '{.status.nodeInfo.kubeletVersion}')
   printf '{"node":"%s","kubeletVersion":"%s","certificate":%s,"ms":{"token":%d,"certificate":%d,"ready":%d,"total":%d}}\n' \
     "$NODE_NAME" "$version" "$(json_string "$certificate")" \
-    $((token - started)) $((certified - token)) $((ready - certified)) $((ready - started))
+    $((token - started)) $((certified - token)) $((joined - certified)) $((joined - started))
 }
 
 refuse_foreign_identity
@@ -108,15 +114,17 @@ if [ ! -e "$CLIENT_CERTIFICATE" ]; then
   check_token
   token=$(now_ms)
   install_file 0600 "$BOOTSTRAP_KUBECONFIG" <"$bootstrap"
-  # A certificate waits for approval: the kubelet's own retries would keep a failed attempt's back-off.
+  since=$(now_rfc3339)
   systemctl enable --quiet kubelet
   systemctl restart kubelet
   wait_for_certificate
 else
+  since=0 # whenever it was: a kubelet that runs undisturbed reports rarely
   systemctl enable --quiet --now kubelet
 fi
 certified=$(now_ms)
-wait_for_ready
-ready=$(now_ms)
+wait_for_ready "$since"
+joined=$(now_ms)
+uncordon
 rm -f "$BOOTSTRAP_KUBECONFIG"
 receipt

@@ -35,13 +35,12 @@ restart() { # UNIT...
   for unit in "$@"; do systemctl try-restart "$unit"; done
 }
 
-# healthy SINCE: the kubelet answers, and has reported its Node as Ready since then.
+# healthy SINCE: the restarted kubelet has reported its Node as Ready.
 healthy() {
   deadline=$(($(date +%s) + 90))
   restarts=$(systemctl show -P NRestarts kubelet)
   while [ "$(date +%s)" -lt "$deadline" ]; do
-    # The heartbeat proves that Ready was said by the restarted kubelet, not by the one before it.
-    if [ "$(node_condition status)" = True ] && printf '%s\n' "$1" "$(node_condition lastHeartbeatTime)" | LC_ALL=C sort -C; then return 0; fi
+    if ready_since "$1"; then return 0; fi
     [ "$(systemctl show -P NRestarts kubelet)" -lt $((restarts + 2)) ] || return 1 # it does not even start
     sleep 0.3
   done
@@ -82,7 +81,7 @@ apply() {
   . "$CONF/node.conf"
   restarted=false
   if [ -n "$units" ]; then
-    since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    since=$(now_rfc3339)
     active=$(systemctl is-active kubelet || true)
     # shellcheck disable=SC2086 # a list of unit names
     restart $units

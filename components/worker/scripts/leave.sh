@@ -23,8 +23,13 @@ evict() { # NAMESPACE NAME
     as_node create --raw "/api/v1/namespaces/$1/pods/$2/eviction" -f - 2>&1 || true
 }
 
+cordon() {
+  [ "$(node_field '{.spec.unschedulable}')" != true ] || return 0 # an administrator's: it stays when the node comes back
+  as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":"true"}},"spec":{"unschedulable":true}}' 2>&1
+}
+
 drain() {
-  if ! answer=$(as_node patch node "$NODE_NAME" --type merge --patch '{"spec":{"unschedulable":true}}' 2>&1); then
+  if ! answer=$(cordon); then
     case "$answer" in
       *Unauthorized* | *"must be logged in"* | *NotFound*)
         say "$NODE_NAME is no longer part of the cluster, so there is nothing to drain: $answer"

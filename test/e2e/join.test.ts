@@ -1,0 +1,440 @@
+import { X509Certificate } from "node:crypto";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { JoinReceipt } from "../../components";
+import { ProcessWatch } from "./processes";
+import { changes, eventually, TestLab } from "./testLab";
+
+/**
+ * The life of a pool, told in order on one lab: three workers join, change, a fourth comes and goes, and all is taken back.
+ * Each step builds on the one before it.
+ */
+const lab = new TestLab();
+const THREE = ["worker-1", "worker-2", "worker-3"];
+const FOUR = [...THREE, "worker-4"];
+const CLIENT_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem";
+
+interface Outputs {
+  apiServer: string;
+  tokens: Record<string, { id: string; expires: string }>;
+  receipts: Record<string, JoinReceipt>;
+  bootstrapKubeconfigs: Record<string, string>;
+  clusterInfo: string;
+}
+
+const outputs = (...args: string[]): Promise<Outputs> => lab.json<Outputs>("output", ...args);
+
+const names = (step: string, worker: string) => `tls-bootstrap-worker-${worker}-${step}`;
+
+const worker = (settings: Record<string, any>, name: string): any =>
+  settings["tls-bootstrap:pools"][0].workers.find((candidate: { name: string }) => candidate.name === name);
+
+/** Secrets that must be seen nowhere, gathered as they come into being. */
+const canaries: Record<string, string> = {};
+let watch: ProcessWatch;
+let fourth: unknown;
+
+beforeAll(async () => {
+  await lab.configure((settings) => {
+    fourth = settings["tls-bootstrap:pools"][0].workers.pop();
+  });
+});
+
+afterAll(async () => {
+  watch?.stop();
+  await lab.run("destroy"); // whatever happened, the workers are bare again for the next file
+});
+
+describe("three bare workers", () => {
+  it("are all new in the preview, which touches none of them", async () => {
+    const preview = await lab.operate("preview");
+    expect(preview.changes.create).toBeGreaterThan(20);
+    expect(Object.keys(preview.changes)).toEqual(["create"]);
+    for (const name of THREE)
+      for (const step of ["node", "host", "kubelet", "join"])
+        expect(changes(preview)).toContain(`create ${names(step, name)}`);
+    expect(await lab.allSessions(THREE)).toEqual({ "worker-1": 0, "worker-2": 0, "worker-3": 0 });
+    expect((await lab.status()).nodes).toEqual([]);
+  });
+
+  it("join in one deployment, by three SSH sessions each", async () => {
+    const { stateDir, ssh, kubeconfig, passphraseFile } = await lab.status();
+    canaries.sshKey = (await readFile(ssh.privateKeyFile, "utf8")).split("\n")[2];
+    canaries.adminKey = /client-key-data: (\S+)/.exec(await readFile(kubeconfig, "utf8"))![1].slice(0, 60);
+    canaries.passphrase = (await readFile(passphraseFile, "utf8")).trim();
+    expect(stateDir).toBeTruthy();
+    watch = new ProcessWatch();
+    await lab.operate("deploy");
+    expect(await lab.allSessions(THREE)).toEqual({ "worker-1": 3, "worker-2": 3, "worker-3": 3 });
+    const { nodes } = await lab.status();
+    expect(nodes?.map(({ name, ready, kubeletVersion }) => [name, ready, kubeletVersion])).toEqual(
+      THREE.map((name) => [name, true, "v1.34.4"]),
+    );
+  });
+
+  it("asked with the bootstrap token, and the controllers approved and signed", async () => {
+    const { tokens } = await outputs();
+    const { items } = await lab.get<{ items: any[] }>("csr");
+    expect(items).toHaveLength(3);
+    for (const { spec, status } of items) {
+      expect(spec.username).toBe(`system:bootstrap:${tokens.worker.id}`);
+      expect(spec.groups).toContain("system:bootstrappers:worker");
+      expect(spec.signerName).toBe("kubernetes.io/kube-apiserver-client-kubelet");
+      expect(status.conditions.map(({ type, reason }: any) => [type, reason])).toEqual([["Approved", "AutoApproved"]]);
+      expect(status.certificate).toBeTruthy();
+    }
+  });
+
+  it("hold a certificate of the cluster's CA for their own name, whose key is theirs alone", async () => {
+    const ca = new X509Certificate(await readFile(join((await lab.status()).stateDir, "pki", "ca.crt")));
+    for (const name of THREE) {
+      const pem = await lab.shell(name, `sed -n '/BEGIN CERT/,/END CERT/p' ${CLIENT_CERTIFICATE}`);
+      const certificate = new X509Certificate(pem);
+      expect(certificate.subject).toBe(`O=system:nodes\nCN=system:node:${name}`);
+      expect(certificate.verify(ca.publicKey)).toBe(true);
+      const { receipts } = await outputs();
+      expect(receipts[name]).toMatchObject({
+        node: name,
+        kubeletVersion: "v1.34.4",
+        certificate: {
+          subject: `O=system:nodes, CN=system:node:${name}`,
+          notAfter: new Date(certificate.validTo).toISOString(),
+        },
+        configHash: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+      });
+      expect(receipts[name].ms.total).toBe(
+        receipts[name].ms.token + receipts[name].ms.certificate + receipts[name].ms.ready,
+      );
+    }
+  });
+
+  it("no longer have the token, and keep their files to root", async () => {
+    const { bootstrapKubeconfigs } = await outputs("--show-secrets");
+    canaries.token = /token: (\S+)/.exec(bootstrapKubeconfigs.worker)![1].split(".")[1];
+    expect(canaries.token).toMatch(/^[a-z0-9]{16}$/);
+    for (const name of THREE) {
+      const places = "/etc /var/lib /var/log /run /tmp /root /home /usr/local";
+      expect(await lab.shell(name, `grep -rlF ${canaries.token} ${places} 2>/dev/null || true`)).toBe("");
+      expect(await lab.shell(name, "ls /etc/kubernetes /run/tls-bootstrap")).toBe(
+        "/etc/kubernetes:\nkubelet.conf\npki\n\n/run/tls-bootstrap:\nlock\n",
+      );
+      const files =
+        "/etc/kubernetes/kubelet.conf /var/lib/kubelet/config.yaml /etc/systemd/system/kubelet.service /etc/kubernetes/pki/ca.crt";
+      expect((await lab.shell(name, `stat -Lc '%a %U' ${files} ${CLIENT_CERTIFICATE}`)).trim().split("\n")).toEqual([
+        "600 root",
+        "600 root",
+        "600 root",
+        "644 root",
+        "600 root",
+      ]);
+    }
+  });
+
+  it("run pods", async () => {
+    const pods = THREE.map((node) => ({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: `on-${node}` },
+      spec: {
+        nodeName: node,
+        terminationGracePeriodSeconds: 0,
+        containers: [
+          { name: "main", image: "lab.local/busybox:1", command: ["sleep", "3600"], imagePullPolicy: "Never" },
+        ],
+      },
+    }));
+    const file = await writeManifest({ apiVersion: "v1", kind: "List", items: pods });
+    await lab.kubectl("apply", "-f", file);
+    await lab.kubectl("wait", "pod", ...THREE.map((node) => `on-${node}`), "--for=condition=Ready", "--timeout=120s");
+  });
+
+  it("show nothing to change afterwards, and a second deployment opens no session", async () => {
+    const before = await lab.allSessions(THREE);
+    expect(changes(await lab.operate("preview", "--expect-no-changes"))).toEqual([]);
+    expect(changes(await lab.operate("deploy"))).toEqual([]);
+    expect(changes(await lab.operate("refresh"))).toEqual([]);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+    expect(await lab.allSessions(THREE)).toEqual(before);
+  });
+
+  it("show nothing to change after a restart of a kubelet and a reboot, which they survive without a token", async () => {
+    await lab.exec("worker-3", "systemctl", "restart", "kubelet");
+    await lab.out("restart", "worker-2");
+    await eventually(async () => {
+      const { lastHeartbeatTime } = await readyCondition("worker-2");
+      const boot = await lab.shell("worker-2", "uptime -s && date -u +%Y-%m-%dT%H:%M:%SZ");
+      expect(boot).toBeTruthy();
+      expect(Date.parse(lastHeartbeatTime)).toBeGreaterThan(Date.now() - 30_000);
+      expect((await lab.status()).nodes?.map(({ ready }) => ready)).toEqual([true, true, true]);
+    });
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+});
+
+describe("a kubelet setting", () => {
+  it("shows the changed line in the preview", async () => {
+    await lab.configure((settings) => {
+      worker(settings, "worker-2").kubelet = { maxPods: 42 };
+    });
+    const preview = await lab.operate("preview");
+    expect(changes(preview)).toEqual([`update ${names("kubelet", "worker-2")}`]);
+    const text = await lab.out("preview", "--diff");
+    expect(text.split("\n").filter((line) => /^\s*[+-] /.test(line) && /maxPods/.test(line))).toHaveLength(1);
+    expect(text).toMatch(/^\s*\+ +maxPods: 42$/m);
+    expect(text).not.toMatch(/^\s*- +(file|ExecStart|apiVersion)/m);
+  });
+
+  it("restarts that kubelet once, keeps the node, and opens a session to that worker only", async () => {
+    const sessions = await lab.allSessions(THREE);
+    const pids = await Promise.all(THREE.map((name) => lab.kubeletPid(name)));
+    const { uid } = (await lab.get<any>("node", "worker-2")).metadata;
+    const starts = () =>
+      lab.shell("worker-2", "journalctl -u kubelet -o cat --no-pager | grep -c '^Started kubelet' || true");
+    const before = Number(await starts());
+    const { receipts } = await outputs();
+
+    await lab.operate("deploy");
+
+    expect(Number(await starts()) - before).toBe(1);
+    expect(await lab.allSessions(THREE)).toEqual({ ...sessions, "worker-2": sessions["worker-2"] + 1 });
+    const after = await Promise.all(THREE.map((name) => lab.kubeletPid(name)));
+    expect([after[0], after[2]]).toEqual([pids[0], pids[2]]);
+    const node = await lab.get<any>("node", "worker-2");
+    expect(node.metadata.uid).toBe(uid);
+    expect(node.status.capacity.pods).toBe("42");
+    const changed = (await outputs()).receipts;
+    expect(changed["worker-2"].configHash).not.toBe(receipts["worker-2"].configHash);
+    expect(changed["worker-1"]).toEqual(receipts["worker-1"]);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("that the kubelet cannot run with is undone on the worker, and the next deployment converges", async () => {
+    await lab.configure((settings) => {
+      worker(settings, "worker-2").kubelet = { maxPods: 42, evictionHard: { "no.such.signal": "5%" } };
+    });
+    const { errors } = await lab.fails("deploy");
+    expect(errors).toContain(
+      "with the new files the kubelet of worker-2 does not become healthy; the previous ones are put back",
+    );
+    expect(errors).toContain("no.such.signal");
+    expect((await lab.status()).nodes?.find(({ name }) => name === "worker-2")?.ready).toBe(true);
+    expect(await lab.exec("worker-2", "cat", "/var/lib/kubelet/config.yaml")).not.toContain("no.such.signal");
+    await lab.configure((settings) => {
+      worker(settings, "worker-2").kubelet = { maxPods: 42 };
+    });
+    await lab.operate("deploy");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+});
+
+it("labels and taints follow the settings, also when they are removed", async () => {
+  const sessions = await lab.allSessions(THREE);
+  const node = async () => {
+    const { nodes } = await lab.status();
+    const { labels, taints } = nodes!.find(({ name }) => name === "worker-1")!;
+    return { rack: labels.rack, role: labels["node-role.kubernetes.io/worker"], taints };
+  };
+  await lab.configure((settings) => {
+    Object.assign(worker(settings, "worker-1"), {
+      labels: { rack: "r1" },
+      taints: [{ key: "dedicated", value: "batch", effect: "NoSchedule" }],
+    });
+  });
+  expect(changes(await lab.operate("preview"))).toEqual([`update ${names("node", "worker-1")}`]);
+  await lab.operate("deploy");
+  expect(await node()).toEqual({
+    rack: "r1",
+    role: "",
+    taints: [{ key: "dedicated", value: "batch", effect: "NoSchedule" }],
+  });
+
+  await lab.configure((settings) => {
+    worker(settings, "worker-1").taints = [{ key: "dedicated", value: "web", effect: "NoSchedule" }];
+  });
+  await lab.operate("deploy");
+  expect((await node()).taints).toEqual([{ key: "dedicated", value: "web", effect: "NoSchedule" }]);
+
+  await lab.configure((settings) => {
+    delete worker(settings, "worker-1").labels;
+    delete worker(settings, "worker-1").taints;
+  });
+  await lab.operate("deploy");
+  expect(await node()).toEqual({ rack: undefined, role: "", taints: [] });
+  expect(changes(await lab.operate("preview"))).toEqual([]);
+  expect(await lab.allSessions(THREE)).toEqual(sessions);
+});
+
+it("a cordon by an administrator is left alone", async () => {
+  await lab.kubectl("cordon", "worker-3");
+  expect(changes(await lab.operate("preview"))).toEqual([]);
+  await lab.kubectl("uncordon", "worker-3");
+});
+
+describe("a fourth worker", () => {
+  it("joins without a session to the others, and with a new token that leaves them alone", async () => {
+    const sessions = await lab.allSessions(THREE);
+    const pids = await Promise.all(THREE.map((name) => lab.kubeletPid(name)));
+    const { tokens } = await outputs();
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:pools"][0].workers.push(fourth);
+    });
+    const result = await lab.operate("deploy");
+    expect(changes(result).filter((line) => /worker-[123]-/.test(line))).toEqual([]);
+    expect(await lab.allSessions(FOUR)).toEqual({ ...sessions, "worker-4": 3 });
+    expect(await Promise.all(THREE.map((name) => lab.kubeletPid(name)))).toEqual(pids);
+    expect((await lab.status()).nodes?.map(({ ready }) => ready)).toEqual([true, true, true, true]);
+    expect((await outputs()).tokens.worker.id).not.toBe(tokens.worker.id);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("of a raised generation joins anew: another key, the same Node, nothing cordoned", async () => {
+    const identity = () => lab.shell("worker-4", `sha256sum ${CLIENT_CERTIFICATE}`);
+    const before = await identity();
+    const { uid } = (await lab.get<any>("node", "worker-4")).metadata;
+    await lab.configure((settings) => {
+      worker(settings, "worker-4").generation = 2;
+    });
+    const result = await lab.operate("deploy");
+    expect(changes(result).filter((line) => /worker-[1-4]-/.test(line) && !line.includes("token"))).toEqual(
+      expect.arrayContaining([expect.stringContaining(names("join", "worker-4"))]),
+    );
+    expect(changes(result).filter((line) => /worker-[123]-/.test(line))).toEqual([]);
+    expect(await identity()).not.toBe(before);
+    const node = await lab.get<any>("node", "worker-4");
+    expect(node.metadata.uid).toBe(uid);
+    expect(node.spec.unschedulable).toBeUndefined();
+    expect((await readyCondition("worker-4")).status).toBe("True");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("is drained, stopped and forgotten when it is removed, and the others do not notice", async () => {
+    await lab.kubectl("apply", "-f", await writeManifest(spreadDeployment(4)));
+    await lab.kubectl("rollout", "status", "deployment/spread", "--timeout=120s");
+    const podsOn = async (node: string) =>
+      (await lab.get<{ items: any[] }>("pods", "-l", "app=spread", "--field-selector", `spec.nodeName=${node}`)).items
+        .length;
+    expect(await podsOn("worker-4")).toBeGreaterThan(0);
+    const sessions = await lab.allSessions(THREE);
+    const pids = await Promise.all(THREE.map((name) => lab.kubeletPid(name)));
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:pools"][0].workers.pop();
+    });
+
+    await lab.operate("deploy");
+
+    expect((await lab.status()).nodes?.map(({ name }) => name)).toEqual(THREE);
+    expect(await podsOn("worker-4")).toBe(0);
+    await lab.kubectl("rollout", "status", "deployment/spread", "--timeout=60s");
+    await expectBare("worker-4");
+    expect(await Promise.all(THREE.map((name) => lab.kubeletPid(name)))).toEqual(pids);
+    expect(await lab.allSessions(THREE)).toEqual(sessions);
+    await lab.kubectl("delete", "deployment/spread", "--now");
+  });
+});
+
+it("destroy leaves neither objects nor units nor keys", async () => {
+  await lab.operate("destroy");
+  expect((await lab.status()).nodes).toEqual([]);
+  const secrets = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");
+  expect(secrets.items.filter(({ type }) => type === "bootstrap.kubernetes.io/token")).toEqual([]);
+  const names = async (...args: string[]) => (await lab.kubectl("get", ...args, "-o", "name")).split("\n");
+  expect((await names("clusterrolebindings")).filter((name) => name.includes("tls-bootstrap"))).toEqual([]);
+  expect(
+    (await names("-n", "kube-public", "configmaps,roles,rolebindings")).filter((name) =>
+      /cluster-info|tls-bootstrap/.test(name),
+    ),
+  ).toEqual([]);
+  for (const name of THREE) await expectBare(name);
+});
+
+it("no secret was ever seen: not in state, logs, output, process lists or journals", async () => {
+  expect(Object.keys(canaries).sort()).toEqual(["adminKey", "passphrase", "sshKey", "token"]);
+  const haystacks: Record<string, string> = {
+    // The one command that was asked for secrets is not a leak.
+    transcript: lab.transcript
+      .filter((text) => !text.includes('"bootstrapKubeconfigs": {\n    "worker": "apiVersion'))
+      .join("\n"),
+    processes: watch.stop().join("\n"),
+  };
+  const { stateDir, configFile } = await lab.status();
+  haystacks.config = await readFile(configFile, "utf8");
+  for (const folder of ["logs", "state", "pulumi"])
+    for (const [file, text] of await textsBelow(join(stateDir, folder))) haystacks[file] = text;
+  for (const name of FOUR) haystacks[`journal of ${name}`] = await lab.shell(name, "journalctl --no-pager -o cat");
+  expect(Object.keys(haystacks).length).toBeGreaterThan(8);
+
+  const leaks = Object.entries(haystacks).flatMap(([place, text]) =>
+    Object.entries(canaries).flatMap(([name, secret]) => (text.includes(secret) ? [`${name} in ${place}`] : [])),
+  );
+  expect(leaks).toEqual([]);
+});
+
+async function readyCondition(node: string): Promise<{ status: string; lastHeartbeatTime: string }> {
+  const { status } = await lab.get<any>("node", node);
+  return status.conditions.find(({ type }: { type: string }) => type === "Ready");
+}
+
+/** Nothing of ours is left on a worker: no unit, no files, no keys, no containers. */
+async function expectBare(name: string): Promise<void> {
+  const places = [
+    "/etc/kubernetes",
+    "/etc/tls-bootstrap",
+    "/etc/systemd/system/kubelet.service",
+    "/etc/systemd/system/multi-user.target.wants/kubelet.service",
+    "/etc/sysctl.d/90-tls-bootstrap.conf",
+    "/etc/modules-load.d/tls-bootstrap.conf",
+    "/opt/kubernetes",
+    "/usr/local/bin/kubelet",
+    "/usr/local/bin/kubectl",
+    "/usr/local/lib/tls-bootstrap",
+    "/var/lib/kubelet",
+    "/var/lib/tls-bootstrap",
+  ];
+  expect(await lab.shell(name, `ls -d ${places.join(" ")} 2>/dev/null || true`)).toBe("");
+  expect(await lab.shell(name, "pgrep -a kubelet || true")).toBe("");
+  expect(await lab.shell(name, "ctr -n k8s.io tasks list -q")).toBe("");
+  expect(await lab.shell(name, "systemctl list-units --all --no-legend 'kubelet*' 'tls-bootstrap*'")).toBe("");
+}
+
+function spreadDeployment(replicas: number) {
+  const labels = { app: "spread" };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "spread" },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          terminationGracePeriodSeconds: 0,
+          topologySpreadConstraints: [
+            {
+              maxSkew: 1,
+              topologyKey: "kubernetes.io/hostname",
+              whenUnsatisfiable: "ScheduleAnyway",
+              labelSelector: { matchLabels: labels },
+            },
+          ],
+          containers: [
+            { name: "main", image: "lab.local/busybox:1", command: ["sleep", "3600"], imagePullPolicy: "Never" },
+          ],
+        },
+      },
+    },
+  };
+}
+
+async function writeManifest(manifest: object): Promise<string> {
+  const file = join((await lab.status()).stateDir, "manifest.json");
+  await writeFile(file, JSON.stringify(manifest));
+  return file;
+}
+
+/** All files below a folder; none when there is no such folder. */
+async function textsBelow(folder: string): Promise<[string, string][]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return Promise.all(files.map(async (file): Promise<[string, string]> => [file, await readFile(file, "latin1")]));
+}

@@ -1,0 +1,130 @@
+import { execFile } from "node:child_process";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parse, stringify } from "yaml";
+import type { Status } from "../../lab/commands/status";
+import type { OperationResult } from "../../lab/engine";
+
+const REPOSITORY = resolve(__dirname, "..", "..");
+const LOADER = `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader.mjs")}`;
+
+/** Name of the lab that all e2e tests share; set up before the first and taken down after the last. */
+export const E2E = "e2e";
+
+export interface Run {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Operation = "preview" | "deploy" | "refresh" | "destroy";
+
+/** A lab, driven as its users drive it: by its command line. */
+export class TestLab {
+  /** Everything that any command has printed, for searches. */
+  readonly transcript: string[] = [];
+
+  constructor(readonly name: string = E2E) {}
+
+  /** Runs a command of the lab, whatever its exit status. */
+  run(...args: string[]): Promise<Run> {
+    const argv = ["--import", LOADER, join(REPOSITORY, "lab", "main.ts"), "--name", this.name, ...args];
+    return new Promise((done) => {
+      execFile(process.execPath, argv, { cwd: REPOSITORY, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
+        this.transcript.push(stdout, stderr);
+        done({ status: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+      });
+    });
+  }
+
+  /** Runs a command that must succeed. */
+  async out(...args: string[]): Promise<string> {
+    const { status, stdout, stderr } = await this.run(...args);
+    if (status !== 0) throw new Error(`lab ${args.join(" ")} ended with ${status}:\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  async json<T>(...args: string[]): Promise<T> {
+    return JSON.parse(await this.out("--json", ...args)) as T;
+  }
+
+  status = (): Promise<Status> => this.json<Status>("status");
+
+  /** An operation of the stack that must succeed. */
+  operate = (operation: Operation, ...args: string[]): Promise<OperationResult> =>
+    this.json<OperationResult>(operation, ...args);
+
+  /** An operation that must fail: its result, with the diagnostics. */
+  async fails(operation: Operation, ...args: string[]): Promise<OperationResult & { errors: string }> {
+    const { status, stdout, stderr } = await this.run("--json", operation, ...args);
+    if (status === 0) throw new Error(`lab ${operation} was expected to fail, but did not:\n${stdout}`);
+    if (!stdout.trim()) throw new Error(`lab ${operation} printed no result:\n${stderr}`);
+    const result = JSON.parse(stdout) as OperationResult;
+    const errors = result.diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
+    return { ...result, errors: errors.join("\n") };
+  }
+
+  /** Runs a command on a worker without SSH. */
+  exec = (worker: string, ...argv: string[]): Promise<string> => this.out("exec", worker, "--", ...argv);
+
+  shell = (worker: string, script: string): Promise<string> => this.exec(worker, "sh", "-c", script);
+
+  kubectl = (...args: string[]): Promise<string> => this.out("kubectl", ...args);
+
+  async get<T>(...args: string[]): Promise<T> {
+    return JSON.parse(await this.kubectl("get", ...args, "-o", "json")) as T;
+  }
+
+  /** How many SSH logins a worker's sshd has accepted so far. */
+  async sessions(worker: string): Promise<number> {
+    return Number(await this.shell(worker, "journalctl -u ssh -o cat --no-pager | grep -c '^Accepted ' || true"));
+  }
+
+  /** SSH logins of all workers. */
+  async allSessions(workers: readonly string[]): Promise<Record<string, number>> {
+    const counts = await Promise.all(workers.map((worker) => this.sessions(worker)));
+    return Object.fromEntries(workers.map((worker, i) => [worker, counts[i]]));
+  }
+
+  /** The main process of a worker's kubelet; "0" when it is not running. */
+  async kubeletPid(worker: string): Promise<string> {
+    return (await this.exec(worker, "systemctl", "show", "-P", "MainPID", "kubelet")).trim();
+  }
+
+  /** Changes the stack's settings, as a user would edit the file. */
+  async configure(change: (settings: Record<string, any>) => void): Promise<void> {
+    const { configFile } = await this.status();
+    const document = parse(await readFile(configFile, "utf8")) as { config: Record<string, any> };
+    change(document.config);
+    await writeFile(configFile, stringify(document, { lineWidth: 0 }));
+  }
+
+  /** A file of settings of its own, made from the stack's. */
+  async configFile(name: string, change: (settings: Record<string, any>) => Record<string, any>): Promise<string> {
+    const { configFile, stateDir } = await this.status();
+    const document = parse(await readFile(configFile, "utf8")) as { config: Record<string, any> };
+    document.config = change(document.config);
+    const folder = join(stateDir, "test-configs");
+    await mkdir(folder, { recursive: true });
+    const file = join(folder, `Pulumi.${name}.yaml`);
+    await writeFile(file, stringify(document, { lineWidth: 0 }), { mode: 0o600 });
+    return file;
+  }
+}
+
+/** Tries until it no longer throws. */
+export async function eventually<T>(attempt: () => Promise<T>, seconds = 60): Promise<T> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resume) => setTimeout(resume, 300));
+    }
+  }
+}
+
+/** The steps of a result that change something, as `op name`. */
+export const changes = ({ steps }: OperationResult): string[] =>
+  steps.flatMap(({ op, name }) => (op === "same" || op === "read" ? [] : [`${op} ${name}`])).sort();

@@ -1,0 +1,9 @@
+// Prints the closing line over jest's JSON results: node test/count.mjs FILE…
+import { readFileSync } from "node:fs";
+
+const results = process.argv.slice(2).map((file) => JSON.parse(readFileSync(file, "utf8")));
+const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+
+// A file that cannot even be loaded has no tests to count, and must not look like success.
+const failed = sum("numFailedTests") + sum("numRuntimeErrorTestSuites");
+console.log(`\n${sum("numPassedTests")} passed, ${failed} failed, ${sum("numPendingTests")} skipped`);

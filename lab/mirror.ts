@@ -10,6 +10,7 @@ import { MIRROR_PORT } from "./network/addresses";
 import { type Daemon, runsAs, startDaemon, stopDaemon, waitReady } from "./system/daemon";
 import { architecture } from "./system/machine";
 import { accepts } from "./system/ports";
+import type { BaseRootfs } from "./worker/rootfs";
 
 /** The name under which its log and its process are known. */
 export const MIRROR = "mirror";
@@ -43,13 +44,21 @@ export async function fillMirror(lab: Lab, version: string): Promise<void> {
 }
 
 /** Serves the mirror's folder on the lab's bridge by the busybox of the workers' root file system. */
-export async function ensureMirror(lab: Lab, base: string): Promise<void> {
+export async function ensureMirror(lab: Lab, base: BaseRootfs): Promise<void> {
   const { host } = lab.network;
   const daemon: Daemon = {
     name: MIRROR,
     pidFile: lab.paths.pidFile(MIRROR),
     logFile: lab.paths.logFile(MIRROR),
-    command: [join(base, "bin", "busybox"), "httpd", "-f", "-p", `${host}:${MIRROR_PORT}`, "-h", lab.paths.mirror],
+    command: [
+      join(base.debian, "bin", "busybox"),
+      "httpd",
+      "-f",
+      "-p",
+      `${host}:${MIRROR_PORT}`,
+      "-h",
+      lab.paths.mirror,
+    ],
   };
   if (!runsAs(daemon)) {
     await stopDaemon(daemon.pidFile);

@@ -65,8 +65,8 @@ export interface WorkerPaths {
   /** The worker's /var, on a real file system: an overlay can't hold the layers of containers. */
   readonly var: string;
   readonly hostKey: string;
-  /** Points at the shared root file system over which the worker's was made. */
-  readonly baseLink: string;
+  /** Says over which shared layers the worker's own was written. */
+  readonly lowerDir: string;
 }
 
 export function workerPaths(lab: LabPaths, name: string): WorkerPaths {
@@ -78,6 +78,6 @@ export function workerPaths(lab: LabPaths, name: string): WorkerPaths {
     work: join(folder, "work"),
     var: join(folder, "var"),
     hostKey: join(folder, "ssh_host_ed25519_key"),
-    baseLink: join(folder, "base"),
+    lowerDir: join(folder, "lowerdir"),
   };
 }

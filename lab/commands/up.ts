@@ -32,7 +32,7 @@ import { ensureEtcd, ensureHostPackages } from "../system/packages";
 import { runSteps, type Step } from "../system/progress";
 import { ensureKeyPair, publicKey } from "../system/ssh";
 import { requireHierarchies } from "../worker/cgroups";
-import { ensureBaseRootfs } from "../worker/rootfs";
+import { type BaseRootfs, ensureBaseRootfs } from "../worker/rootfs";
 import { ensureWorker, removeWorker } from "../worker/worker";
 
 export interface UpOptions {
@@ -66,7 +66,7 @@ interface Context {
   readonly flags: FlagOverrides;
   readonly version: string;
   etcd?: string;
-  base?: string;
+  base?: BaseRootfs;
   lab?: Lab;
 }
 

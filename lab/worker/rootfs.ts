@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../paths";
 import { withLock } from "../system/lock";
@@ -93,54 +93,88 @@ export function recipeHash(parts: readonly string[]): string {
   return hash.digest("hex").slice(0, 12);
 }
 
-/** The root file system that all workers share, read-only, as the lower layer of their overlays; made once. */
-export async function ensureBaseRootfs(say: Say): Promise<string> {
+/** What all workers share, read-only: the lower layers of their overlays. */
+export interface BaseRootfs {
+  /** Debian as debootstrap makes it: takes minutes, and seldom changes. */
+  readonly debian: string;
+  /** The lab's own files, on top of it. */
+  readonly lab: string;
+}
+
+/** As the mount option `lowerdir` wants it, the topmost first. */
+export const lowerDir = ({ lab, debian }: BaseRootfs): string => `${lab}:${debian}`;
+
+/** Finds the shared layers in the cache, or makes them. */
+export async function ensureBaseRootfs(say: Say): Promise<BaseRootfs> {
+  const read = (file: string): Promise<string> => readFile(file, "utf8");
+  const debianHash = recipeHash([SUITE, architecture(), PACKAGES.join(), await read(SCRIPT)]);
+  const debian = await ensureLayer(`debian-${debianHash}`, say, (staging) => makeDebian(staging, say));
+
   const files = baseFiles({ restrictOomScoreAdj: !(await mayLowerOomScore()) });
-  const sources = await Promise.all([SCRIPT, PAUSE_SOURCE, IMAGES_SOURCE].map((source) => readFile(source, "utf8")));
-  const hash = recipeHash([
-    architecture(),
-    SUITE,
-    PACKAGES.join(),
-    JSON.stringify(files),
-    JSON.stringify(ENABLED),
-    ...sources,
-  ]);
+  const labHash = recipeHash([JSON.stringify([files, ENABLED]), await read(PAUSE_SOURCE), await read(IMAGES_SOURCE)]);
+  const lab = await ensureLayer(`lab-${debianHash}-${labHash}`, say, (staging) => makeLab(staging, debian, files, say));
+  return { debian, lab };
+}
+
+/** A folder of the cache: complete if it is there at all. */
+async function ensureLayer(name: string, say: Say, make: (staging: string) => Promise<void>): Promise<string> {
   const cache = join(cacheFolder(), "rootfs");
-  const folder = join(cache, `${SUITE}-${architecture()}-${hash}`);
+  const folder = join(cache, name);
   if (existsSync(folder)) {
+    await utimes(folder, new Date(), new Date());
     return folder;
   }
   await mkdir(cache, { recursive: true });
-  await withLock(
-    join(cache, ".lock"),
-    () => say("waiting for another lab that makes it"),
-    async () => {
-      if (existsSync(folder)) {
-        return;
-      }
-      for (const leftover of (await readdir(cache)).filter((name) => name.endsWith(".new"))) {
-        await removeTree(join(cache, leftover));
-      }
-      const staging = `${folder}.new`;
-      const logFile = join(cache, "debootstrap.log");
-      await rm(logFile, { force: true });
-      const mirror = process.env.TLS_BOOTSTRAP_LAB_DEBIAN || DEBIAN_MIRROR;
-      await withHeartbeat(say, `debootstrap ${SUITE}`, () =>
-        run(...contained(SCRIPT, [staging, SUITE, mirror, PACKAGES.join()]), { logFile, cwd: "/" }),
-      );
-      for (const [path, { text, mode }] of Object.entries(files)) {
-        await mkdir(dirname(join(staging, path)), { recursive: true });
-        await writeFile(join(staging, path), text, { mode });
-      }
-      for (const [service, target] of Object.entries(ENABLED)) {
-        await enableService(staging, service, target);
-      }
-      say("container images");
-      const scratch = `${folder}.images.new`;
-      await buildImages(join(staging, "bin/busybox"), join(staging, LAB_FOLDER, "images"), scratch);
-      await removeTree(scratch);
-      await rename(staging, folder);
-    },
-  );
+  const waiting = (): void => say("waiting for another lab that makes it");
+  await withLock(join(cache, ".lock"), waiting, async () => {
+    if (existsSync(folder)) {
+      return;
+    }
+    await removeUnused(cache);
+    const staging = join(cache, STAGING);
+    await mkdir(staging, { mode: 0o755 });
+    await make(staging);
+    await rename(staging, folder);
+  });
   return folder;
+}
+
+const STAGING = "new";
+const UNUSED_DAYS = 7;
+
+/** What an interrupted command left, and layers of earlier recipes that nobody has used for some time. */
+async function removeUnused(cache: string): Promise<void> {
+  const mounted = mounts().flatMap(({ options }) => /lowerdir=([^,]*)/.exec(options)?.[1].split(":") ?? []);
+  const oldest = Date.now() - UNUSED_DAYS * 24 * 3600 * 1000;
+  for (const name of (await readdir(cache)).filter((entry) => /^(debian-|lab-|new)/.test(entry))) {
+    const folder = join(cache, name);
+    const old = (await stat(folder)).mtimeMs < oldest;
+    if (name.startsWith(STAGING) || (old && !mounted.includes(folder))) {
+      await removeTree(folder);
+    }
+  }
+}
+
+async function makeDebian(staging: string, say: Say): Promise<void> {
+  const logFile = `${staging}.log`;
+  const mirror = process.env.TLS_BOOTSTRAP_LAB_DEBIAN || DEBIAN_MIRROR;
+  await rm(logFile, { force: true });
+  await withHeartbeat(say, `debootstrap ${SUITE}`, () =>
+    run(...contained(SCRIPT, [staging, SUITE, mirror, PACKAGES.join()]), { logFile, cwd: "/" }),
+  );
+  await rm(logFile, { force: true });
+}
+
+async function makeLab(staging: string, debian: string, files: Record<string, File>, say: Say): Promise<void> {
+  for (const [path, { text, mode }] of Object.entries(files)) {
+    await mkdir(dirname(join(staging, path)), { recursive: true, mode: 0o755 });
+    await writeFile(join(staging, path), text, { mode });
+  }
+  for (const [service, target] of Object.entries(ENABLED)) {
+    await enableService(staging, service, target);
+  }
+  say("container images");
+  const scratch = `${staging}-images`;
+  await buildImages(join(debian, "bin/busybox"), join(staging, LAB_FOLDER, "images"), scratch);
+  await removeTree(scratch);
 }

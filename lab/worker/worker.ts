@@ -1,19 +1,20 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, mkdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Lab, LabWorker } from "../lab";
 import { ensureWorkerNetwork, removeWorkerNetwork } from "../network/network";
 import { type Daemon, startDaemon, stopDaemon, waitReady } from "../system/daemon";
 import { LabError } from "../system/errors";
+import { PUBLIC, writeFileAtomic } from "../system/files";
 import { isMounted, removeTree, unmountAll } from "../system/mounts";
 import { runningPid } from "../system/pidFile";
 import { attempt, interactive, run, type RunResult } from "../system/run";
 import { ensureKeyPair } from "../system/ssh";
 import { createGroups, killProcesses, processesOf, removeGroups } from "./cgroups";
 import { ADMIN, renderCniConfig, renderHosts, renderPodsService } from "./files";
-import { enableService } from "./rootfs";
+import { type BaseRootfs, enableService, lowerDir } from "./rootfs";
 
 const READY_MS = 60_000;
 const SHUTDOWN_MS = 30_000;
@@ -47,7 +48,7 @@ export function isInit(status: string): boolean {
 }
 
 /** Makes what is the worker's alone, mounts its root file system and boots it. Nothing is done twice. */
-export async function ensureWorker(lab: Lab, worker: LabWorker, base: string): Promise<void> {
+export async function ensureWorker(lab: Lab, worker: LabWorker, base: BaseRootfs): Promise<void> {
   if (isWorkerRunning(lab, worker)) {
     return waitWorkerReady(lab, worker);
   }
@@ -85,24 +86,20 @@ export async function waitWorkerReady(lab: Lab, worker: LabWorker): Promise<void
 }
 
 /** An overlay's upper layer fits the lower one over which it was written; over another one it is a broken machine. */
-async function forgetOtherBase(lab: Lab, worker: LabWorker, base: string): Promise<void> {
-  const { baseLink, upper } = worker.paths;
-  const before = existsSync(upper) ? await readlink(baseLink).catch(() => undefined) : base;
-  if (before !== base) {
+async function forgetOtherBase(lab: Lab, worker: LabWorker, base: BaseRootfs): Promise<void> {
+  const { lowerDir: record, folder, upper } = worker.paths;
+  if (existsSync(upper) && (await readFile(record, "utf8").catch(() => "")) !== lowerDir(base)) {
     await removeWorker(lab, worker);
   }
-  if (!existsSync(baseLink)) {
-    await mkdir(worker.paths.folder, { recursive: true });
-    await rm(baseLink, { force: true });
-    await symlink(base, baseLink);
-  }
+  await mkdir(folder, { recursive: true });
+  await writeFileAtomic(record, lowerDir(base), PUBLIC);
 }
 
 /**
  * An overlay of the shared root file system, with a /var of its own on the real file system: containerd's overlays can't
  * lie on an overlay, and the kubelet looks at the disk below /var/lib/kubelet.
  */
-async function mountRootfs(worker: LabWorker, base: string): Promise<void> {
+async function mountRootfs(worker: LabWorker, base: BaseRootfs): Promise<void> {
   const { rootfs, upper, work, var: variable } = worker.paths;
   if (isMounted(rootfs) && isMounted(join(rootfs, "var"))) {
     return;
@@ -116,10 +113,11 @@ async function mountRootfs(worker: LabWorker, base: string): Promise<void> {
   if (!existsSync(variable)) {
     const staging = `${variable}.new`;
     await rm(staging, { recursive: true, force: true });
-    await run("cp", ["-a", join(base, "var"), staging]);
+    await run("cp", ["-a", join(base.debian, "var"), staging]);
     await rename(staging, variable);
   }
-  await run("mount", ["-t", "overlay", "-o", `lowerdir=${base},upperdir=${upper},workdir=${work}`, "overlay", rootfs]);
+  const layers = `lowerdir=${lowerDir(base)},upperdir=${upper},workdir=${work}`;
+  await run("mount", ["-t", "overlay", "-o", layers, "overlay", rootfs]);
   await run("mount", ["--bind", variable, join(rootfs, "var")]);
 }
 

@@ -10,9 +10,7 @@ export type Request =
   | { kind: "operate"; operation: Operation; stack: StackRef; options: OperationOptions }
   | { kind: "outputs"; stack: StackRef; showSecrets: boolean };
 
-export type Reply =
-  | { ok: true; result: OperationResult | Record<string, unknown> }
-  | { ok: false; message: string };
+export type Reply = { ok: true; result: OperationResult | Record<string, unknown> } | { ok: false; message: string };
 
 async function main(): Promise<void> {
   const request = JSON.parse(process.argv[2] ?? "{}") as Request;

@@ -14,7 +14,7 @@ import { configForProgram, readStackConfig, type Config } from "./stackConfig";
 import { Recorder } from "./recorder";
 import { readState, stateFile, StateWriter, type PendingOperation } from "./state";
 import type { Operation, OperationOptions, OperationResult, StackRef } from "./types";
-import { masked, plain, Secret, secretStrings, type Props, type Value } from "./values";
+import { maskable, masked, plain, Secret, type Props } from "./values";
 
 export interface OperationIo {
   print(line: string): void;
@@ -218,14 +218,14 @@ export function readOutputs(stack: StackRef, showSecrets: boolean): Record<strin
 function providerConfig(config: Config, pkg: string): Props {
   const entries = Object.entries(config).filter(([key]) => key.startsWith(`${pkg}:`));
   return Object.fromEntries(
-    entries.map(([key, { value, secret }]) => {
+    entries.map(([key, { value, secrets }]) => {
       const text = typeof value === "string" ? value : JSON.stringify(value);
-      return [key.slice(pkg.length + 1), secret ? new Secret(text) : text];
+      return [key.slice(pkg.length + 1), secrets.length > 0 ? new Secret(text) : text];
     }),
   );
 }
 
+/** What was encrypted in the config file, wherever inside a value. */
 function configSecrets(config: Config): string[] {
-  return Object.values(config).flatMap(({ value, secret }) => (secret ? secretStrings(new Secret(value as Value)) : []));
+  return Object.values(config).flatMap(({ secrets }) => secrets.flatMap(maskable));
 }
-

@@ -110,13 +110,19 @@ export function describeProgramError(error: unknown, entry: string): string {
     .split("\n")
     .filter((line) => /^\s+at /.test(line) && !/node_modules|node:|lab\/engine/.test(line))
     .slice(0, 5);
-  return [`Running program '${entry}' failed with an unhandled exception:`, `${error.name}: ${message}`, ...frames].join("\n");
+  return [
+    `Running program '${entry}' failed with an unhandled exception:`,
+    `${error.name}: ${message}`,
+    ...frames,
+  ].join("\n");
 }
 
 function isIntended(error: Error): boolean {
   const marks = error as unknown as Record<string, unknown>;
   const byPulumi = marks.__pulumiRunError ?? marks.__pulumiInputPropertyError ?? marks.__pulumiInputPropertiesError;
-  return byPulumi === true || error instanceof EngineError || (marks.__pulumResourceError === true && !!marks.hideStack);
+  return (
+    byPulumi === true || error instanceof EngineError || (marks.__pulumResourceError === true && !!marks.hideStack)
+  );
 }
 
 /** The SDK's word for "the engine went away"; the engine has told why already. */

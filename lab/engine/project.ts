@@ -57,7 +57,7 @@ export function applyProjectConfig(project: Project, stack: string, config: Conf
     const key = name.includes(":") ? name : `${project.name}:${name}`;
     if (key in result) continue;
     const value = type.default ?? type.value;
-    if (value !== undefined && value !== null) result[key] = { value, secret: false };
+    if (value !== undefined && value !== null) result[key] = { value, secrets: [] };
     else if (key.startsWith(`${project.name}:`)) missing.push(name);
   }
   if (missing.length > 0) {
@@ -68,7 +68,7 @@ export function applyProjectConfig(project: Project, stack: string, config: Conf
     const entry = result[name.includes(":") ? name : `${project.name}:${name}`];
     if (type.type === undefined || entry === undefined) continue;
     const subject = `Stack '${stack}' with configuration key '${name}'`;
-    if (type.secret && !entry.secret) throw new EngineError(`${subject} must be encrypted as it's secret`);
+    if (type.secret && entry.secrets.length === 0) throw new EngineError(`${subject} must be encrypted as it's secret`);
     if (!matches(type, scalarText(entry.value))) {
       throw new EngineError(`${subject} must be of type '${typeName(type)}'`);
     }

@@ -5,7 +5,11 @@ export function findPulumi(): Promise<{ usable: true } | { usable: false; reason
   return Promise.resolve({ usable: false, reason: "the real pulumi CLI is not supported yet" });
 }
 
-export function operateWithPulumi(_operation: Operation, _stack: StackRef, _options: OperationOptions): Promise<OperationResult> {
+export function operateWithPulumi(
+  _operation: Operation,
+  _stack: StackRef,
+  _options: OperationOptions,
+): Promise<OperationResult> {
   return Promise.reject(new EngineError("the real pulumi CLI is not supported yet"));
 }
 

@@ -18,8 +18,8 @@ export function secret(value: string): SecretMarker {
   return new SecretMarker(value);
 }
 
-/** Full key (`namespace:name`) → plain value, and whether any part of it was encrypted. */
-export type Config = Record<string, { value: unknown; secret: boolean }>;
+/** Full key (`namespace:name`) → plain value, and the texts in it that were encrypted. */
+export type Config = Record<string, { value: unknown; secrets: string[] }>;
 
 export interface StackConfig {
   crypter: Crypter;
@@ -33,12 +33,13 @@ export function readStackConfig(file: string, project: string, passphrase: strin
   const crypter = typeof salt === "string" ? Crypter.open(passphrase, salt) : Crypter.create(passphrase);
   const entries = Object.entries(isRecord(yaml.config) ? yaml.config : {}).map(([name, raw]) => {
     const key = name.includes(":") ? name : `${project}:${name}`;
-    let anySecret = false;
-    const value = decrypt(raw, (text) => {
-      anySecret = true;
-      return crypter.decrypt(text);
+    const secrets: string[] = [];
+    const value = decrypt(raw, (ciphertext) => {
+      const text = crypter.decrypt(ciphertext);
+      secrets.push(text);
+      return text;
     });
-    return [key, { value, secret: anySecret }] as const;
+    return [key, { value, secrets }] as const;
   });
   return { crypter, config: Object.fromEntries(entries) };
 }
@@ -86,6 +87,6 @@ export function configForProgram(config: Config): { values: Record<string, strin
     values: Object.fromEntries(
       entries.map(([key, { value }]) => [key, typeof value === "object" ? JSON.stringify(value) : String(value)]),
     ),
-    secretKeys: entries.filter(([, { secret }]) => secret).map(([key]) => key),
+    secretKeys: entries.filter(([, { secrets }]) => secrets.length > 0).map(([key]) => key),
   };
 }

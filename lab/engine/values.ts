@@ -86,12 +86,24 @@ export function mapValues<A, B>(object: Record<string, A>, map: (value: A, key: 
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value, key)]));
 }
 
-/** Every string inside secrets, for masking them in text. Very short ones are left out: they would match everywhere. */
-export function secretStrings(value: Value, inSecret = false): string[] {
-  if (value instanceof Secret) return secretStrings(value.value, true);
-  if (Array.isArray(value)) return value.flatMap((item) => secretStrings(item, inSecret));
-  if (isObject(value)) return Object.values(value).flatMap((item) => secretStrings(item, inSecret));
-  return inSecret && typeof value === "string" && value.length > 3 ? [value] : [];
+const shortestMasked = 8;
+const shortestKeyLine = 40;
+
+/**
+ * Strings to mask wherever they turn up in text: those that are secrets themselves. A secret object (such as all data of
+ * a Kubernetes Secret) holds public strings as well, so those inside it are not taken.
+ */
+export function secretStrings(value: Value): string[] {
+  if (value instanceof Secret) return typeof value.value === "string" ? maskable(value.value) : [];
+  if (Array.isArray(value)) return value.flatMap(secretStrings);
+  return isObject(value) ? Object.values(value).flatMap(secretStrings) : [];
+}
+
+/** A text as it is, as a quoted one, and, of a private key, every line of it. */
+export function maskable(text: string): string[] {
+  if (text.length < shortestMasked) return [];
+  const lines = text.includes("PRIVATE KEY") ? text.split("\n").filter((line) => line.length >= shortestKeyLine) : [];
+  return [...new Set([text, text.trim(), JSON.stringify(text).slice(1, -1), ...lines])];
 }
 
 /** JSON for people: secrets as `[secret]`, unknowns as `output<string>`. */

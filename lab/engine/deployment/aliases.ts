@@ -10,7 +10,10 @@ export function aliasUrns(goal: Goal, stack: string, project: string, knownAs: M
   const parentAlias = goal.parent === undefined ? undefined : knownAs.get(goal.parent);
   if (goal.parent === undefined || parentAlias === undefined) return [...new Set(own)];
   const parentName = nameOf(goal.parent);
-  const inherited = [{ type: goal.type, name: goal.name }, ...own.map((urn) => ({ type: typeOf(urn), name: nameOf(urn) }))];
+  const inherited = [
+    { type: goal.type, name: goal.name },
+    ...own.map((urn) => ({ type: typeOf(urn), name: nameOf(urn) })),
+  ];
   return [
     ...new Set([
       ...own,

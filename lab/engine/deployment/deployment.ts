@@ -340,4 +340,3 @@ function emptyState(goal: Goal, urn: string): ResourceState {
   const lists = { replaceWith: [], ignoreChanges: [], replaceOnChanges: [], additionalSecretOutputs };
   return { urn, type, custom, id: "", inputs, outputs: {}, parent, dependencies, ...none, ...lists };
 }
-

@@ -131,7 +131,9 @@ export class StepGenerator {
       if (candidate !== urn) {
         const other = this.seen.has(candidate) ? candidate : this.renamed.get(candidate);
         if (other !== undefined) {
-          throw new EngineError(`Duplicate resource alias '${candidate}' applied to resource with URN '${urn}' conflicting with resource with URN '${other}'`);
+          throw new EngineError(
+            `Duplicate resource alias '${candidate}' applied to resource with URN '${urn}' conflicting with resource with URN '${other}'`,
+          );
         }
         this.renamed.set(candidate, urn);
         this.knownAs.set(urn, candidate);
@@ -200,7 +202,12 @@ export class StepGenerator {
     return replaceOnChanges(diff, goal.replaceOnChanges);
   }
 
-  private askProvider(provider: Provider, old: ResourceState, newInputs: Props, ignoreChanges: string[]): Promise<Diff> {
+  private askProvider(
+    provider: Provider,
+    old: ResourceState,
+    newInputs: Props,
+    ignoreChanges: string[],
+  ): Promise<Diff> {
     const { urn, type, id, inputs, outputs } = old;
     const name = urn.split("::").slice(3).join("::");
     return provider.diff({ urn, type, name, id, oldInputs: inputs, oldOutputs: outputs, newInputs, ignoreChanges });
@@ -358,9 +365,7 @@ export class StepGenerator {
   private refuseSkippedDependencies(state: ResourceState): void {
     const missing = state.dependencies.find((urn) => this.skippedCreates.has(urn));
     if (missing === undefined) return;
-    throw new EngineError(
-      `Resource '${state.urn}' depends on '${missing}' which was not specified in --target list.`,
-    );
+    throw new EngineError(`Resource '${state.urn}' depends on '${missing}' which was not specified in --target list.`);
   }
 }
 

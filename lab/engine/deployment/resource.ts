@@ -84,7 +84,13 @@ export function packageOf(type: string): string {
   return isProviderType(type) ? type.slice(providerPrefix.length) : type.slice(0, type.indexOf(":"));
 }
 
-export function makeUrn(stack: string, project: string, parent: string | undefined, type: string, name: string): string {
+export function makeUrn(
+  stack: string,
+  project: string,
+  parent: string | undefined,
+  type: string,
+  name: string,
+): string {
   const parentType = parent === undefined ? "" : qualifiedType(parent);
   const prefix = parentType === "" || parentType === stackType ? "" : `${parentType}$`;
   return `urn:pulumi:${stack}::${project}::${prefix}${type}::${name}`;
@@ -101,7 +107,6 @@ export function typeOf(urn: string): string {
 export function nameOf(urn: string): string {
   return urn.split("::").slice(3).join("::");
 }
-
 
 /** `<urn>::<id>`; a URN holds `::` itself, an id does not. */
 export function splitReference(reference: string): { urn: string; id: string } {

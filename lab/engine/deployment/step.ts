@@ -3,15 +3,7 @@ import type { Provider } from "../providers/provider";
 import { nameOf, typeOf, type ResourceState } from "./resource";
 
 export type StepOp =
-  | "same"
-  | "create"
-  | "update"
-  | "delete"
-  | "replace"
-  | "create-replacement"
-  | "delete-replaced"
-  | "read"
-  | "refresh";
+  "same" | "create" | "update" | "delete" | "replace" | "create-replacement" | "delete-replaced" | "read" | "refresh";
 
 /** One thing to do about one resource. A replacement is several: create-replacement, replace (a marker), delete-replaced. */
 export interface Step {

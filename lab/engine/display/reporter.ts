@@ -140,7 +140,9 @@ export class Reporter implements Events {
     // The parts of a replacement show as one.
     const isPart = op === "create-replacement" || op === "delete-replaced";
     const shown = before?.op === "replace" || isPart ? "replace" : op;
-    const info = Object.keys(step.diff).map((key) => `${step.diff[key]?.kind === "add" ? "+" : step.diff[key]?.kind === "delete" ? "-" : "~"}${key}`);
+    const info = Object.keys(step.diff).map(
+      (key) => `${step.diff[key]?.kind === "add" ? "+" : step.diff[key]?.kind === "delete" ? "-" : "~"}${key}`,
+    );
     this.rows.set(urn, {
       urn,
       parent: (step.new ?? step.old)?.parent,
@@ -201,7 +203,8 @@ export class Reporter implements Events {
       groups.set(urn, [...(groups.get(urn) ?? []), diagnostic]);
     }
     for (const [urn, diagnostics] of groups) {
-      const title = urn === "" ? `${stackType} (${this.options.stack}):` : `${shortType(typeOf(urn))} (${nameOf(urn)}):`;
+      const title =
+        urn === "" ? `${stackType} (${this.options.stack}):` : `${shortType(typeOf(urn))} (${nameOf(urn)}):`;
       this.print(this.style.bold(`  ${title}`));
       for (const { severity, message } of diagnostics) {
         const [first, ...rest] = message.split("\n");
@@ -277,4 +280,3 @@ export function shortType(type: string): string {
   const short = module?.split("/").slice(0, module.toLowerCase().endsWith(`/${name.toLowerCase()}`) ? -1 : undefined);
   return [pkg, short?.join("/"), name].join(":");
 }
-

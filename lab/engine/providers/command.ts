@@ -2,7 +2,18 @@ import { randomBytes } from "node:crypto";
 import type { Client } from "ssh2";
 import { diffProps } from "../diff";
 import { resetPath } from "../paths";
-import { asSecret, equal, hasUnknowns, isObject, plain, reveal, unknown, Unknown, type Props, type Value } from "../values";
+import {
+  asSecret,
+  equal,
+  hasUnknowns,
+  isObject,
+  plain,
+  reveal,
+  unknown,
+  Unknown,
+  type Props,
+  type Value,
+} from "../values";
 import type {
   CheckFailure,
   CheckRequest,
@@ -43,7 +54,8 @@ class CommandProvider implements Provider {
     const failures = connection === undefined ? [required("connection")] : checkConnection(connection);
     for (const key of texts) {
       const value = reveal(news[key]);
-      if (value !== null && typeof value !== "string" && !(value instanceof Unknown)) failures.push(mustBe(key, "a string"));
+      if (value !== null && typeof value !== "string" && !(value instanceof Unknown))
+        failures.push(mustBe(key, "a string"));
     }
     const logging = reveal(news.logging);
     if (typeof logging === "string" && !logModes.includes(logging)) {
@@ -165,7 +177,10 @@ function previousOutput(outputs: Props): Record<string, string> {
 
 /** Passes output on line by line, unless `logging` says otherwise. */
 function liveLines(logging: Value, status: (line: string) => void) {
-  const wanted = { stdout: logging !== "stderr" && logging !== "none", stderr: logging !== "stdout" && logging !== "none" };
+  const wanted = {
+    stdout: logging !== "stderr" && logging !== "none",
+    stderr: logging !== "stdout" && logging !== "none",
+  };
   const rest = { stdout: "", stderr: "" };
   return (stream: "stdout" | "stderr", chunk: string): void => {
     if (!wanted[stream]) return;

@@ -44,7 +44,9 @@ export async function dial(connection: Connection, onRetry: (message: string) =>
   const proxy = connection.proxy;
   try {
     const hop = await retrying("Dial proxy", proxy, onRetry, () => connect(proxy));
-    const target = await retrying("Dial", connection, onRetry, async () => connect(connection, await forward(hop, connection)));
+    const target = await retrying("Dial", connection, onRetry, async () =>
+      connect(connection, await forward(hop, connection)),
+    );
     return [target, hop];
   } catch (error) {
     throw new EngineError(`proxy: ${messageOf(error)}`);

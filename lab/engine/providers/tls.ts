@@ -2,7 +2,15 @@ import { createPublicKey } from "node:crypto";
 import type { JsonGeneralNames } from "@peculiar/x509";
 import type { Props } from "../values";
 import type { CheckFailure, Created, Package } from "./provider";
-import { isKnownUse, issue, keyIdOf, parseAuthority, parseRequest, type Certificate, type Subject } from "./tlsCertificates";
+import {
+  isKnownUse,
+  issue,
+  keyIdOf,
+  parseAuthority,
+  parseRequest,
+  type Certificate,
+  type Subject,
+} from "./tlsCertificates";
 import { algorithmOf, curveNames, describeKey, generateKey, parsePrivateKey } from "./tlsKeys";
 import { number, object, text, texts, ValueProvider, type ValueResource } from "./valueProvider";
 

@@ -177,7 +177,8 @@ function signingAlgorithm(key: KeyObject): Algorithm {
     case "ECDSA": {
       const curve = key.export({ format: "jwk" }).crv ?? "";
       const hash = { "P-256": "SHA-256", "P-384": "SHA-384", "P-521": "SHA-512" }[curve];
-      if (hash === undefined) throw new EngineError(`the embedded engine signs with P256, P384 and P521, not ${curve || "P224"}`);
+      if (hash === undefined)
+        throw new EngineError(`the embedded engine signs with P256, P384 and P521, not ${curve || "P224"}`);
       return { name: "ECDSA", namedCurve: curve, hash };
     }
   }

@@ -66,7 +66,12 @@ function pem(text: string | Buffer): string {
 function describeSsh(key: KeyObject): Props {
   const openssh = openSshPrivateKey(key);
   if (openssh === undefined) {
-    return { privateKeyOpenssh: new Secret(""), publicKeyOpenssh: "", publicKeyFingerprintMd5: "", publicKeyFingerprintSha256: "" };
+    return {
+      privateKeyOpenssh: new Secret(""),
+      publicKeyOpenssh: "",
+      publicKeyFingerprintMd5: "",
+      publicKeyFingerprintSha256: "",
+    };
   }
   const { type, blob } = publicBlob(key);
   const md5 = createHash("md5").update(blob).digest("hex").match(/../g) ?? [];

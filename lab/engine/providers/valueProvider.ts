@@ -35,7 +35,10 @@ export class ValueProvider implements Provider {
   check({ type, news }: CheckRequest) {
     const { required, validate } = this.resource(type);
     const missing = required.filter((key) => news[key] === undefined || news[key] === null);
-    const failures: CheckFailure[] = missing.map((key) => ({ property: key, reason: `missing required property '${key}'` }));
+    const failures: CheckFailure[] = missing.map((key) => ({
+      property: key,
+      reason: `missing required property '${key}'`,
+    }));
     if (failures.length === 0 && !hasUnknowns(news)) failures.push(...(validate?.(this.complete(type, news)) ?? []));
     return Promise.resolve({ inputs: news, failures });
   }

@@ -85,7 +85,10 @@ export class KubeClient {
       return new Map(
         resources
           .filter(({ name }) => !String(name).includes("/"))
-          .map(({ name, kind, namespaced }) => [String(kind), { plural: String(name), namespaced: namespaced === true }]),
+          .map(({ name, kind, namespaced }) => [
+            String(kind),
+            { plural: String(name), namespaced: namespaced === true },
+          ]),
       );
     } catch (error) {
       this.discovered.delete(apiVersion);
@@ -108,12 +111,14 @@ export class KubeClient {
     const { server, options } = await this.endpoint;
     const url = new URL(server.replace(/\/$/, "") + path);
     for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, value);
+    const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = {
       ...(options.headers as Record<string, string>),
       accept: "application/json",
       ...(type ? { "content-type": type } : {}),
+      // Node sends a DELETE's body without a length unless told to.
+      ...(text === undefined ? {} : { "content-length": String(Buffer.byteLength(text)) }),
     };
-    const text = body === undefined ? undefined : JSON.stringify(body);
     const answer = await send(url, { ...options, agent: this.agent, method, headers }, text);
     const result = parse(answer.text);
     if (answer.status < 400) return result;
@@ -138,7 +143,15 @@ export class NoMatchError extends Error {
   }
 }
 
-async function loadKubeConfig({ kubeconfig, context, cluster }: { kubeconfig?: string; context?: string; cluster?: string }) {
+async function loadKubeConfig({
+  kubeconfig,
+  context,
+  cluster,
+}: {
+  kubeconfig?: string;
+  context?: string;
+  cluster?: string;
+}) {
   // Loaded only when needed: it takes most of a second.
   const { KubeConfig } = await import("@kubernetes/client-node");
   const config = new KubeConfig();
@@ -163,14 +176,17 @@ function send(url: URL, options: RequestOptions, body: string | undefined): Prom
       reject(new UnreachableError(`cannot reach the API server ${url.origin}: ${describe(error)}`));
     };
     const { agent, ...plainOptions } = options;
-    const request = url.protocol === "http:" ? httpRequest(url, plainOptions) : httpsRequest(url, { ...plainOptions, agent });
+    const request =
+      url.protocol === "http:" ? httpRequest(url, plainOptions) : httpsRequest(url, { ...plainOptions, agent });
     request.setTimeout(30_000, () => request.destroy(new Error("no answer within 30 s")));
     request.on("error", fail);
     request.on("response", (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", fail);
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }));
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
+      );
     });
     request.end(body);
   });

@@ -58,7 +58,11 @@ class KubernetesProvider implements Provider {
       const value = plain(config[key] ?? null);
       return typeof value === "string" && value !== "" ? value : undefined;
     };
-    this.client = new KubeClient({ kubeconfig: text("kubeconfig"), context: text("context"), cluster: text("cluster") });
+    this.client = new KubeClient({
+      kubeconfig: text("kubeconfig"),
+      context: text("context"),
+      cluster: text("cluster"),
+    });
     this.mutable = { secrets: isTrue(config.enableSecretMutable), configMaps: isTrue(config.enableConfigMapMutable) };
     this.namespace = text("namespace");
     this.forceAlways = isTrue(config.enablePatchForce);
@@ -71,7 +75,8 @@ class KubernetesProvider implements Provider {
     const inputs: Props = { apiVersion, kind: kind.replace(/Patch$/, ""), ...news };
     const metadata: Props = { ...(reveal(inputs.metadata) as Props | null) };
     const patch = isPatch(urn, String(inputs.kind));
-    if (patch && metadata.name === undefined) failures.push({ reason: "patch resources require the `.metadata.name` field to be set" });
+    if (patch && metadata.name === undefined)
+      failures.push({ reason: "patch resources require the `.metadata.name` field to be set" });
     if (metadata.generateName !== undefined) {
       failures.push({ reason: "the `.metadata.generateName` field is not supported in Server-Side Apply mode" });
     }
@@ -80,7 +85,10 @@ class KubernetesProvider implements Provider {
       metadata.name = oldName ?? `${name}-${randomBytes(4).toString("hex")}`;
       metadata.annotations = { ...(reveal(metadata.annotations) as Props | null), [annotations.autonamed]: "true" };
     }
-    if (metadata.namespace === undefined && (await this.isNamespaced(apiVersionOf(toObject(inputs)), String(inputs.kind)))) {
+    if (
+      metadata.namespace === undefined &&
+      (await this.isNamespaced(apiVersionOf(toObject(inputs)), String(inputs.kind)))
+    ) {
       metadata.namespace = this.namespace ?? (await this.client.defaultNamespace());
     }
     return { inputs: { ...inputs, metadata }, failures };
@@ -120,7 +128,9 @@ class KubernetesProvider implements Provider {
         : await this.post(object, { fieldManager: creator, ...dryRun });
     } catch (error) {
       if (preview && canWait(error)) return asGiven;
-      throw new EngineError(`${label(urn, object)} was not successfully created by the Kubernetes API server: ${explain(error)}`);
+      throw new EngineError(
+        `${label(urn, object)} was not successfully created by the Kubernetes API server: ${explain(error)}`,
+      );
     }
     if (preview) {
       const { status: _, ...withoutStatus } = live;
@@ -158,7 +168,11 @@ class KubernetesProvider implements Provider {
     try {
       const live = await this.client.get(target, nameFromId(id));
       const liveInputs = annotateSecrets(toProps(prune(normalize(live), normalize(oldInputs)) as KubeObject), inputs);
-      return { id, inputs: keepForm(inputs, liveInputs), outputs: checkpoint(keepForm(inputs, liveInputs), live, fieldManager ?? "") };
+      return {
+        id,
+        inputs: keepForm(inputs, liveInputs),
+        outputs: checkpoint(keepForm(inputs, liveInputs), live, fieldManager ?? ""),
+      };
     } catch (error) {
       if (isGone(error)) return undefined;
       throw new EngineError(`cannot read ${label(urn, before)}: ${messageOf(error)}`);
@@ -345,7 +359,8 @@ function explain(error: unknown): string {
 /** A Secret's inputs stay in `stringData` where the program writes them so, unless somebody changed them. */
 function keepForm(inputs: Props, live: Props): Props {
   if (inputs.stringData === undefined) return live;
-  const same = Object.keys(diffProps(toProps(normalize(toObject(inputs))), toProps(normalize(toObject(live))))).length === 0;
+  const same =
+    Object.keys(diffProps(toProps(normalize(toObject(inputs))), toProps(normalize(toObject(live))))).length === 0;
   return same ? inputs : live;
 }
 

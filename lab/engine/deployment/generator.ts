@@ -310,15 +310,19 @@ export class StepGenerator {
     );
     if (affected.length === 0) return false;
     const inputs = { ...state.inputs, ...Object.fromEntries(affected.map((key) => [key, unknown])) };
-    const provider = isProviderType(state.type) ? this.registry : this.load(state);
-    const diff = await this.askProvider(provider, state, inputs, state.ignoreChanges);
+    const diff = await this.askProvider(this.load(state), state, inputs, state.ignoreChanges);
     return replaceOnChanges(diff, state.replaceOnChanges).replace;
   }
 
   /** The provider of a resource that is not, or not yet, asked for by the program. */
   load(state: ResourceState): Provider {
+    if (isProviderType(state.type)) return this.registry;
     const reference = state.provider ?? "";
-    return this.registry.load(reference, this.olds.get(splitReference(reference).urn));
+    const { urn, id } = splitReference(reference);
+    return this.registry.load(
+      reference,
+      this.base.find((candidate) => candidate.urn === urn && candidate.id === id),
+    );
   }
 
   private refuseProtected(urn: string, because?: string): void {

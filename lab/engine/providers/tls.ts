@@ -45,8 +45,9 @@ const certificateDefaults: Props = {
   isCaCertificate: false,
   setAuthorityKeyId: false,
   setSubjectKeyId: false,
+  [readyForRenewal]: false,
 };
-const certificateOutputs = ["certPem", readyForRenewal, "validityStartTime", "validityEndTime"];
+const certificateOutputs = ["certPem", "validityStartTime", "validityEndTime"];
 
 function validateCertificate(inputs: Props): CheckFailure[] {
   const failures = texts(inputs, "allowedUses")
@@ -110,19 +111,14 @@ function common(inputs: Props) {
     maxPathLength: typeof maxPathLength === "number" && maxPathLength >= 0 ? maxPathLength : undefined,
     subjectKeyId: inputs.setSubjectKeyId === true,
     authorityKeyId: inputs.setAuthorityKeyId === true,
-    // Certificates count in whole seconds.
-    notBefore: new Date(Math.floor(Date.now() / 1000) * 1000),
+    notBefore: new Date(),
     validityHours: number(inputs, "validityPeriodHours"),
   };
 }
 
 function created({ pem, serial, notBefore, notAfter }: Certificate, more: Props): Created {
-  const times = { validityStartTime: rfc3339(notBefore), validityEndTime: rfc3339(notAfter) };
-  return { id: serial, outputs: { certPem: pem, ...times, [readyForRenewal]: false, ...more } };
-}
-
-function rfc3339(time: Date): string {
-  return time.toISOString().replace(".000Z", "Z");
+  const times = { validityStartTime: notBefore.toISOString(), validityEndTime: notAfter.toISOString() };
+  return { id: serial, outputs: { certPem: pem, ...times, ...more } };
 }
 
 const resources: Record<string, ValueResource> = {

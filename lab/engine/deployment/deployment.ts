@@ -100,7 +100,9 @@ export class Deployment {
     this.halted?.();
   }
 
+  /** Ends the operation with an error; a cancellation is only the echo of one that has been told. */
   fail(urn: string | undefined, error: unknown): void {
+    if (error instanceof Cancelled) return;
     if (!(error instanceof ReportedError)) this.events.diagnostic("error", urn, messageOf(error));
     this.failed = true;
     this.halted?.();

@@ -93,7 +93,7 @@ export class StepGenerator {
   deletions(everything = false): Step[][] {
     const steps = new Map<ResourceState, Step>();
     for (const state of this.base) {
-      if (this.deletedStates.has(state) || !this.mayDelete(state)) continue;
+      if (!this.mayDelete(state) || (state.delete && this.deletedStates.has(state))) continue;
       if (state.delete) steps.set(state, makeStep({ op: "delete-replaced", old: state }));
       else if (!everything && this.isRegistered(state.urn)) continue;
       else if (state.pendingReplacement) steps.set(state, makeStep({ op: "forget", old: state }));

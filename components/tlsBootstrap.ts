@@ -93,7 +93,8 @@ export class TlsBootstrap extends pulumi.ComponentResource {
 
 /** Server and CA may come from another stack, so they are checked when they are known. */
 function checkedEndpoint(name: string, cluster: TlsBootstrapArgs["cluster"]): pulumi.Output<ClusterEndpoint> {
-  return pulumi.output(cluster).apply(({ server, ca }) => {
+  // These two only: whatever else the caller's object holds may be secret, and would make the files on the workers secret too.
+  return pulumi.output({ server: cluster.server, ca: cluster.ca }).apply(({ server, ca }) => {
     refuse(`TlsBootstrap '${name}'`, [
       ["cluster.server", rules.apiServer(server), server],
       ["cluster.ca", rules.caCertificates(ca)],

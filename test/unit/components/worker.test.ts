@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
 import { CA, ED25519, ED25519_OTHER } from "../fixtures";
 import { Program, type Registered, unboxed, valueOf } from "./program";
@@ -118,6 +119,15 @@ describe("TlsBootstrap with one worker", () => {
     expect(files).toContain(`file 0644 /etc/kubernetes/pki/ca.crt kubelet <<'END-OF-FILE'\n${CA}`);
     expect(unboxed(program.find(COMMAND, "t-worker-worker-1-join").inputs.stdin)).toContain(
       "token: abc123.s3cr3ts3cr3ts3cr\n",
+    );
+  });
+
+  it("keeps the files readable when the caller's cluster object holds a secret besides", async () => {
+    const cluster = { ...base.cluster, kubeconfig: pulumi.secret("ADMIN") };
+    const { program } = await declare({ cluster });
+    expect(typeof program.find(COMMAND, "t-worker-worker-1-kubelet").inputs.stdin).toBe("string");
+    expect(program.find("kubernetes:core/v1:ConfigMap", "t-cluster-info").inputs.data.kubeconfig).toContain(
+      "clusters:",
     );
   });
 

@@ -1,0 +1,214 @@
+import { execFile } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { promisify } from "node:util";
+import { changes, TestLab } from "./testLab";
+
+/** Where the program gets its inputs from, and what it says when they are wrong. One worker is enough. */
+const lab = new TestLab();
+const REPOSITORY = resolve(__dirname, "..", "..");
+const PLATFORM = resolve(REPOSITORY, "examples", "platform-outputs");
+const CONSUMER = resolve(REPOSITORY, "examples", "consumer");
+
+/** The settings with one worker only, changed. */
+const settingsFile = (name: string, change: (settings: Record<string, any>) => void = () => undefined) =>
+  lab.configFile(name, (settings) => {
+    settings["tls-bootstrap:pools"][0].workers.splice(1);
+    change(settings);
+    return settings;
+  });
+
+const at = (file: string) => ["--config-file", file];
+const noStackTrace = (text: string) => expect(text).not.toMatch(/^\s+at .*\(?.*:\d+:\d+\)?$/m);
+
+async function aKey(): Promise<string> {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  return privateKey.export({ format: "pem", type: "pkcs8" }).toString();
+}
+
+describe("bad settings", () => {
+  it("are all reported in one preview, at their config keys, without a stack trace", async () => {
+    const file = await settingsFile("bad", (settings) => {
+      delete settings["tls-bootstrap:cluster"];
+      settings["tls-bootstrap:tokenTtl"] = "never";
+      settings["tls-bootstrap:pools"][0].workers[0].hostKey = "ssh-rsa AAAA";
+      settings["tls-bootstrap:pools"][0].workers[0].nmae = "x";
+    });
+    const { errors } = await lab.fails("preview", ...at(file));
+    expect(errors).toContain("The configuration of this stack cannot be used: 4 problems");
+    expect(errors).toContain("tls-bootstrap:cluster: or 'platform' is required");
+    expect(errors).toContain("tls-bootstrap:tokenTtl: 'never' is not a duration");
+    expect(errors).toContain("tls-bootstrap:pools[0].workers[0].hostKey: 'ssh-rsa AAAA' is an RSA key");
+    expect(errors).toContain("tls-bootstrap:pools[0].workers[0].nmae: is not a setting");
+    noStackTrace(errors);
+  });
+
+  it("that are missing altogether are named", async () => {
+    const file = await lab.configFile("empty", () => ({}));
+    const { errors } = await lab.fails("preview", ...at(file));
+    expect(errors).toMatch(/missing configuration value/);
+    expect(errors).toContain("kubernetesVersion");
+    noStackTrace(errors);
+  });
+});
+
+describe("a host that does not prove itself", () => {
+  afterAll(() => lab.run("destroy"));
+
+  it("gets nothing: a wrong host key stops the deployment before anybody logs in", async () => {
+    const logins = await lab.sessions("worker-1");
+    const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMD70DqivXbQUSfY/+9eovddXFbuJtgtxzNJAHWWO3Xr";
+    const file = await settingsFile("host-key", (settings) => {
+      settings["tls-bootstrap:pools"][0].workers[0].hostKey = other;
+    });
+    const { errors } = await lab.fails("deploy", ...at(file));
+    expect(errors).toMatch(/host key|knownhosts|hostkey/i);
+    noStackTrace(errors);
+    expect(await lab.sessions("worker-1")).toBe(logins);
+    expect(await lab.shell("worker-1", "ls /usr/local/lib/tls-bootstrap 2>&1 || true")).toContain("No such file");
+  });
+
+  it("does not let us in with a wrong key, and says so", async () => {
+    const key = await aKey();
+    const file = await settingsFile("key", (settings) => {
+      settings["tls-bootstrap:ssh"].privateKey = key;
+    });
+    const { errors } = await lab.fails("deploy", ...at(file));
+    expect(errors).toMatch(/unable to authenticate|authentication methods/);
+    expect(errors).not.toContain(key.split("\n")[1]);
+    noStackTrace(errors);
+  });
+});
+
+it("an API server that cannot be reached is named, and no worker is touched", async () => {
+  const logins = await lab.sessions("worker-1");
+  const server = (await lab.status()).apiServer;
+  await lab.out("stop", "kube-apiserver");
+  try {
+    const { errors } = await lab.fails("deploy", ...at(await settingsFile("unreachable")));
+    expect(errors).toContain(new URL(server).host);
+    noStackTrace(errors);
+  } finally {
+    await lab.out("start", "kube-apiserver");
+    await lab.run("destroy", ...at(await settingsFile("unreachable")));
+  }
+  expect(await lab.shell("worker-1", "ls /etc/kubernetes/bootstrap-kubelet.conf 2>&1 || true")).toContain(
+    "No such file",
+  );
+  expect(await lab.sessions("worker-1")).toBeGreaterThanOrEqual(logins);
+});
+
+describe("a worker that cannot be prepared", () => {
+  it("gets one report with all its problems, and nothing is changed on it", async () => {
+    const file = await settingsFile("preflight", (settings) => {
+      settings["tls-bootstrap:pools"][0].workers[0].nodeAddress = "192.0.2.1";
+    });
+    await lab.exec("worker-1", "systemctl", "stop", "containerd");
+    await lab.shell("worker-1", "mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf");
+    try {
+      const { errors } = await lab.fails("deploy", ...at(file));
+      expect(errors).toContain("this host cannot become a worker yet");
+      expect(errors).toContain("address 192.0.2.1 is on no interface");
+      expect(errors).toContain("no container runtime listens on /run/containerd/containerd.sock");
+      expect(errors).toContain("/etc/kubernetes/kubelet.conf exists");
+      expect(
+        await lab.shell("worker-1", "ls /etc/sysctl.d/90-tls-bootstrap.conf /opt/kubernetes 2>/dev/null || true"),
+      ).toBe("");
+    } finally {
+      await lab.shell("worker-1", "rm -rf /etc/kubernetes; systemctl start containerd");
+      await lab.out("destroy", ...at(file));
+    }
+  });
+
+  it("installs nothing from a mirror that is broken", async () => {
+    const { mirrorDir } = await lab.status();
+    const file = await settingsFile("mirror", (settings) => {
+      settings["tls-bootstrap:downloadUrl"] += "/nowhere";
+    });
+    expect(mirrorDir).toBeTruthy();
+    try {
+      const { errors } = await lab.fails("deploy", ...at(file));
+      expect(errors).toMatch(/cannot download http.*\/nowhere\/v1\.34\.4\/bin\/linux\/\w+\/kubelet\.sha256/);
+      expect(await lab.shell("worker-1", "find /opt/kubernetes -type f")).toBe("");
+    } finally {
+      await lab.out("destroy", ...at(file));
+    }
+  });
+});
+
+describe("a platform stack", () => {
+  let platform: string;
+  let nodes: string;
+  let consumer: string;
+
+  beforeAll(async () => {
+    platform = await lab.configFile("platform", ({ "tls-bootstrap:cluster": cluster }) => ({
+      "platform-outputs:server": cluster.server,
+      "platform-outputs:ca": cluster.ca,
+      "platform-outputs:kubeconfig": cluster.kubeconfig,
+    }));
+    nodes = await settingsFile("nodes", (settings) => {
+      delete settings["tls-bootstrap:cluster"];
+      settings["tls-bootstrap:platform"] = "organization/platform-outputs/lab";
+    });
+    consumer = await lab.configFile("consumer", () => ({ "consumer:nodes": "organization/tls-bootstrap/lab" }));
+  });
+
+  afterAll(async () => {
+    await lab.run("destroy", "--program", CONSUMER, ...at(consumer));
+    await lab.run("destroy", ...at(nodes));
+    await lab.run("destroy", "--program", PLATFORM, ...at(platform));
+  });
+
+  it("that does not exist is named", async () => {
+    const { errors } = await lab.fails("preview", ...at(nodes));
+    expect(errors).toContain("organization/platform-outputs/lab");
+    noStackTrace(errors);
+  });
+
+  it("tells the program everything, and a consumer reads what came of it", async () => {
+    await lab.operate("deploy", "--program", PLATFORM, ...at(platform));
+    await lab.operate("deploy", ...at(nodes));
+    expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([["worker-1", true]]);
+    expect(changes(await lab.operate("preview", ...at(nodes)))).toEqual([]);
+
+    await lab.operate("deploy", "--program", CONSUMER, ...at(consumer));
+    const { apiServer } = await lab.status();
+    const read = await lab.json<any>("output", "--program", CONSUMER, ...at(consumer));
+    expect(read.apiServer).toBe(apiServer);
+    expect(read.nodeNames).toEqual(["worker-1"]);
+    expect(read.joinMilliseconds["worker-1"]).toBeGreaterThan(0);
+    expect(read.bootstrapKubeconfigs).toBe("[secret]");
+  });
+
+  it("that lacks an output is told which, and what it must export", async () => {
+    const wrong = await settingsFile("lacking", (settings) => {
+      delete settings["tls-bootstrap:cluster"];
+      settings["tls-bootstrap:platform"] = "organization/consumer/lab";
+    });
+    const { errors } = await lab.fails("preview", ...at(wrong));
+    expect(errors).toContain("Platform stack 'organization/consumer/lab' exports no text 'server'");
+    expect(errors).toContain("It must export server, ca, kubeconfig");
+    noStackTrace(errors);
+  });
+});
+
+it("the lab tells a user who is not root what it needs", async () => {
+  const run = promisify(execFile)("setpriv", [
+    "--reuid=65534",
+    "--clear-groups",
+    "bash",
+    resolve(REPOSITORY, "lab", "run"),
+    "status",
+  ]);
+  const error = (await run.catch((failure: unknown) => failure)) as { code: number; stderr: string };
+  expect(error.code).toBe(1);
+  expect(error.stderr).toContain("it must be run by root");
+  noStackTrace(error.stderr);
+});
+
+it("the log of a part of the lab can be read", async () => {
+  expect(await lab.out("logs", "kube-apiserver")).toContain("kube-apiserver");
+  expect(await readFile((await lab.status()).configFile, "utf8")).toContain("encryptionsalt:");
+});

@@ -33,7 +33,7 @@ const isRecord = (value: unknown): value is Config =>
 /** The settings of the repository with what only a running lab knows. Its workers make up the first pool. */
 export function mergeConfig<Secret>(base: Config, facts: LabFacts<Secret>): Config {
   const pools = base["tls-bootstrap:pools"];
-  const [first, ...others]: unknown[] = Array.isArray(pools) ? pools : [];
+  const [first, ...others] = Array.isArray(pools) ? (pools as unknown[]) : [];
   return {
     ...base,
     "tls-bootstrap:cluster": { server: facts.server, ca: facts.ca, kubeconfig: facts.kubeconfig },

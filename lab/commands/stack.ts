@@ -82,24 +82,19 @@ export function renderOutputs(outputs: Record<string, unknown>): string {
 
 /** The proofs of the joins, one line for each node, its timings and dates in columns. */
 export function renderReceipts(receipts: unknown): string {
-  const rows = Object.entries(isRecord(receipts) ? receipts : {}).map(([node, receipt]) => ({
-    node,
-    ...flat(receipt),
-  }));
+  const nodes = Object.entries(isRecord(receipts) ? receipts : {});
+  const rows: Record<string, string>[] = nodes.map(([node, receipt]) => ({ node, ...flat(receipt) }));
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  return rows.length === 0
-    ? ""
-    : renderTable(
-        columns.map((column) => column.toUpperCase()),
-        rows.map((row) => columns.map((column) => String((row as Record<string, unknown>)[column] ?? "-"))),
-      );
+  const cells = rows.map((row) => columns.map((column) => row[column] ?? "-"));
+  return renderTable(
+    columns.map((column) => column.toUpperCase()),
+    cells,
+  );
 }
 
+/** `{ a: { b: 1 } }` as `{ "a.b": "1" }`. */
 function flat(value: unknown, prefix = ""): Record<string, string> {
-  if (!isRecord(value)) {
-    return {};
-  }
-  const entries = Object.entries(value).map(([key, part]) =>
+  const entries = Object.entries(isRecord(value) ? value : {}).map(([key, part]) =>
     isRecord(part) ? flat(part, `${prefix}${key}.`) : { [`${prefix}${key}`]: String(part) },
   );
   return Object.assign({}, ...entries) as Record<string, string>;

@@ -40,6 +40,8 @@ export interface UpOptions {
   readonly workers?: number;
   /** `<component>=<--flag=value>` */
   readonly flag?: readonly string[];
+  /** Forget what earlier commands gave as `flag`. */
+  readonly resetFlags?: boolean;
   readonly json?: boolean;
 }
 
@@ -194,7 +196,7 @@ async function claim({ options, flags, version }: Context): Promise<Lab> {
         number: before?.number ?? (await freeNumber(options.name)),
         kubernetesVersion: version,
         workers: options.workers ?? before?.workers ?? DEFAULT_WORKERS,
-        flags: mergeFlags(before?.flags ?? {}, flags),
+        flags: mergeFlags((!options.resetFlags && before?.flags) || {}, flags),
       };
       const lab = labOf(settings, labFolder(options.name));
       await mkdir(lab.paths.folder, { recursive: true, mode: 0o700 });

@@ -4,7 +4,6 @@ import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs
 import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { ReadableStream } from "node:stream/web";
 import { cacheFolder } from "../paths";
 import { LabError, messageOf } from "../system/errors";
 import { withLock } from "../system/lock";
@@ -138,7 +137,7 @@ async function fetchTo(url: string, to: string): Promise<string> {
         done(null, chunk);
       },
     });
-    await pipeline(Readable.fromWeb(response.body as ReadableStream), tap, createWriteStream(to));
+    await pipeline(Readable.fromWeb(response.body), tap, createWriteStream(to));
     return hash.digest("hex");
   } finally {
     clearTimeout(watch);

@@ -1,4 +1,5 @@
-import { Listr, type ListrTask, type ListrTaskWrapper, PRESET_TIMER, ProcessOutput } from "listr2";
+import { Listr, ListrLogger, type ListrTask, PRESET_TIMER, ProcessOutput } from "listr2";
+import { messageOf } from "./errors";
 
 /** A step may say what it is doing right now. */
 export type Say = (text: string) => void;
@@ -9,7 +10,8 @@ export interface Step {
   /** Steps within this one: the whole list is known when it begins. */
   readonly steps?: () => readonly Step[] | Promise<readonly Step[]>;
   readonly concurrent?: boolean;
-  readonly skip?: () => string | false | Promise<string | false>;
+  /** Why there is nothing to do. */
+  readonly skip?: () => string | false;
 }
 
 export interface ProgressOptions {
@@ -17,44 +19,81 @@ export interface ProgressOptions {
   readonly json?: boolean;
 }
 
-type Task = ListrTaskWrapper<unknown, never, never>;
-
 /** Runs steps one after another, showing each with its elapsed time; plain lines when nobody watches. */
 export async function runSteps(steps: readonly Step[], options: ProgressOptions = {}): Promise<void> {
   const stream = options.json ? process.stderr : process.stdout;
-  const renderer = stream.isTTY ? ("default" as const) : ("simple" as const);
-  const list = new Listr<unknown, "default" | "simple", "simple">(steps.map(taskOf) as ListrTask[], {
-    renderer,
-    registerSignalListeners: false,
-    rendererOptions: {
-      timer: PRESET_TIMER,
-      collapseSubtasks: false,
-      collapseErrors: false,
-      showErrorMessage: false,
-      processOutput: new ProcessOutput(stream, stream),
-    } as never,
-    fallbackRendererOptions: { timer: PRESET_TIMER } as never,
-  });
-  await list.run();
+  const output = new ProcessOutput(stream, stream);
+  const rendererOptions = stream.isTTY
+    ? {
+        timer: PRESET_TIMER,
+        collapseSubtasks: false,
+        showErrorMessage: false,
+        logger: new ListrLogger({ processOutput: output }),
+      }
+    : { timer: PRESET_TIMER, logger: new ListrLogger({ useIcons: true, processOutput: output }) };
+  const runner = new Runner();
+  const list = new Listr<unknown, "default" | "simple">(
+    steps.map((step) => runner.task(step)),
+    {
+      renderer: stream.isTTY ? "default" : "simple",
+      rendererOptions,
+      fallbackRendererCondition: false,
+      registerSignalListeners: false,
+    },
+  );
+  try {
+    await list.run();
+  } catch (error) {
+    await runner.settled();
+    throw runner.failure ?? error;
+  }
 }
 
-function taskOf(step: Step): ListrTask {
-  return {
-    title: step.title,
-    ...(step.skip && { skip: async () => (await step.skip?.()) ?? false }),
-    rendererOptions: { persistentOutput: false } as never,
-    task: async (_context: unknown, wrapper: unknown) => {
-      const task = wrapper as Task;
-      if (step.steps) {
-        const steps = await step.steps();
-        return task.newListr(steps.map(taskOf) as never, { concurrent: step.concurrent ?? false } as never);
-      }
-      await step.run?.((text) => {
-        task.output = text;
-      });
-      return undefined;
-    },
-  } as ListrTask;
+/** Keeps the first failure whole, and sees to it that nothing is still at work when it is reported. */
+class Runner {
+  failure: unknown;
+  readonly #atWork = new Set<Promise<unknown>>();
+
+  task(step: Step): ListrTask {
+    return {
+      title: step.title,
+      skip: () => step.skip?.() ?? false,
+      task: async (_context, task) => {
+        if (step.steps) {
+          const steps = await this.#guard(async () => step.steps!());
+          return task.newListr(
+            steps.map((inner) => this.task(inner)),
+            { concurrent: step.concurrent ?? false },
+          );
+        }
+        await this.#guard(async () => step.run?.((text) => void (task.output = text)));
+        return undefined;
+      },
+    };
+  }
+
+  async #guard<T>(action: () => Promise<T>): Promise<T> {
+    if (this.failure !== undefined) {
+      throw new Error("not begun");
+    }
+    const work = action();
+    this.#atWork.add(work);
+    try {
+      return await work;
+    } catch (error) {
+      this.failure ??= error;
+      // The list shows one line for it; the whole is told at the end.
+      throw new Error(messageOf(error).split("\n")[0], { cause: error });
+    } finally {
+      this.#atWork.delete(work);
+    }
+  }
+
+  async settled(): Promise<void> {
+    while (this.#atWork.size > 0) {
+      await Promise.allSettled(this.#atWork);
+    }
+  }
 }
 
 const HEARTBEAT_MS = 30_000;

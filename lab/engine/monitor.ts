@@ -76,7 +76,7 @@ export class Monitor {
       if (type !== "pulumi:pulumi:StackReference") {
         return Promise.reject(new Error(`the embedded engine does not read existing resources (${type}.get)`));
       }
-      const name = String(inputs.name);
+      const name = request.getId() as string;
       const { outputs, secretNames } = this.readStack(name);
       return Promise.resolve({ name, outputs, secretOutputNames: secretNames });
     };

@@ -17,11 +17,11 @@ import type { Operation, OperationOptions, OperationResult, StackRef } from "./t
 import { maskable, masked, plain, Secret, type Props } from "./values";
 
 export interface OperationIo {
-  print(line: string): void;
+  print: (line: string) => void;
   /** Replaces the real providers, in tests. */
   packages?: Packages;
   /** Called with what cancels the operation, for signals. */
-  onCancel?(cancel: () => void): void;
+  onCancel?: (cancel: () => void) => void;
 }
 
 /** Runs one operation of the embedded engine in this process. */

@@ -1,4 +1,4 @@
-import { isObject, Secret, type Props, type Value } from "./values";
+import { isObject, Secret, without, type Props, type Value } from "./values";
 
 /** A property path as in `ignoreChanges`: `a.b[0]["c.d"]`, with `*` for every element. */
 export type Path = (string | number)[];
@@ -78,8 +78,7 @@ function resetKey(target: Props, source: Props, key: string, rest: Path): Props 
   const before = source[key];
   if (rest.length === 0) {
     if (before !== undefined) return { ...target, [key]: before };
-    const { [key]: _removed, ...others } = target;
-    return others;
+    return without(target, key);
   }
   const now = target[key];
   if (now === undefined && before === undefined) return target;

@@ -17,7 +17,7 @@ export interface ProgramOptions {
   preview: boolean;
   parallel: number;
   config: { values: Record<string, string>; secretKeys: string[] };
-  diagnostic(severity: Severity, urn: string | undefined, message: string): void;
+  diagnostic: (severity: Severity, urn: string | undefined, message: string) => void;
   readStack: ReadStack;
 }
 

@@ -6,6 +6,7 @@ import type { Config } from "./stackConfig";
 
 /** One entry of the `config:` block in Pulumi.yaml. */
 interface ConfigType {
+  /** string, integer, boolean, object or array. */
   type?: string;
   items?: ConfigType;
   default?: unknown;
@@ -45,7 +46,7 @@ export function readYaml(file: string): Record<string, unknown> {
 
 /** A bare value is short for a default, or, under another namespace, for a value. */
 function configType(project: string, key: string, value: unknown): ConfigType {
-  if (isRecord(value)) return value as ConfigType;
+  if (isRecord(value)) return value;
   return !key.includes(":") || key.startsWith(`${project}:`) ? { default: value } : { value };
 }
 
@@ -97,6 +98,7 @@ function matches(type: ConfigType, value: unknown): boolean {
       return typeof value === "boolean" || value === "true" || value === "false";
     case "object":
       return isRecord(value);
+    case undefined:
     default: {
       const { items } = type;
       return Array.isArray(value) && items !== undefined && value.every((item) => matches(items, item));

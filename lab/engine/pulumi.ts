@@ -16,6 +16,7 @@ import { EngineError } from "./errors";
 import { readProject } from "./project";
 import { EventCollector } from "./pulumiEvents";
 import type { Operation, OperationOptions, OperationResult, StackRef } from "./types";
+import { without } from "./values";
 
 /**
  * The real `pulumi` CLI, kept apart from the user's own: home, backend and passphrase are the lab's, and only the cache
@@ -182,9 +183,8 @@ class LineFilter {
 }
 
 function environmentOf(stack: StackRef, home: string, backend: string): NodeJS.ProcessEnv {
-  const { PULUMI_ACCESS_TOKEN: _, PULUMI_CONFIG_PASSPHRASE: __, ...rest } = process.env;
   return {
-    ...rest,
+    ...without(process.env, "PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE"),
     PULUMI_HOME: home,
     PULUMI_BACKEND_URL: `file://${backend}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: resolve(stack.passphraseFile),

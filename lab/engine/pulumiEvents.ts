@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { isProviderType, nameOf, typeOf } from "./deployment/resource";
 import type { ChangeKind, Diagnostic, Operation, OperationResult, StepOp, StepResult } from "./types";
 
@@ -74,10 +75,7 @@ export class EventCollector {
   private diagnostic({ urn, message, severity, ephemeral }: NonNullable<EngineEvent["diagnosticEvent"]>): void {
     if (ephemeral || /using pulumi-\S+ from \$PATH/.test(message)) return;
     if (severity !== "info" && severity !== "info#err" && severity !== "warning" && severity !== "error") return;
-    const text = message
-      .replace(/<\{%.*?%\}>/g, "")
-      .replace(/\u001b\[[\d;]*m/g, "")
-      .trimEnd();
+    const text = stripVTControlCharacters(message.replace(/<\{%.*?%\}>/g, "")).trimEnd();
     if (text === "") return;
     const level = severity === "warning" || severity === "error" ? severity : "info";
     this.diagnostics.push({ severity: level, ...(urn ? { urn } : {}), message: text });

@@ -85,7 +85,7 @@ export function configForProgram(config: Config): { values: Record<string, strin
   const entries = Object.entries(config).filter(([, { value }]) => value !== undefined && value !== null);
   return {
     values: Object.fromEntries(
-      entries.map(([key, { value }]) => [key, typeof value === "object" ? JSON.stringify(value) : String(value)]),
+      entries.map(([key, { value }]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
     ),
     secretKeys: entries.filter(([, { secrets }]) => secrets.length > 0).map(([key]) => key),
   };

@@ -6,7 +6,9 @@ export class Secret {
   constructor(readonly value: Value) {}
 }
 
-export class Unknown {}
+export class Unknown {
+  readonly isUnknown = true;
+}
 
 /** The one unknown value. */
 export const unknown = new Unknown();
@@ -80,6 +82,13 @@ export function equal(a: Value, b: Value): boolean {
     return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((key) => equal(a[key] ?? null, b[key] ?? null));
   }
   return a === b;
+}
+
+/** An object without some of its keys. */
+export function without<T extends object, K extends keyof T>(object: T, ...keys: K[]): Omit<T, K> {
+  const rest = { ...object };
+  for (const key of keys) delete rest[key];
+  return rest;
 }
 
 export function mapValues<A, B>(object: Record<string, A>, map: (value: A, key: string) => B): Record<string, B> {

@@ -11,8 +11,8 @@ export interface ApplyContext {
   /** URNs deleted in this operation. */
   deletes: Set<string>;
   /** The provider of a resource that is only known from the last operation. */
-  load(state: ResourceState): Provider;
-  now(): string;
+  load: (state: ResourceState) => Provider;
+  now: () => string;
 }
 
 /** Carries one step out (in a preview: finds out what it would give) and records the result. */

@@ -30,10 +30,10 @@ export interface DeploymentOptions {
   replace?: string[];
   targets?: string[];
   /** Inputs of a package's default provider, from the stack's config (`kubernetes:kubeconfig` and so on). */
-  defaultProviderInputs(pkg: string): Props;
+  defaultProviderInputs: (pkg: string) => Props;
   /** Keeps the state after every step; `settled` is the resource it was about. Not called in previews. */
-  save(resources: ResourceState[], settled?: string): void;
-  now?(): Date;
+  save: (resources: ResourceState[], settled?: string) => void;
+  now?: () => Date;
 }
 
 /** What a registration gives back to the program. */

@@ -12,7 +12,7 @@ export interface ReporterOptions {
   stack: string;
   diff: boolean;
   color: boolean;
-  print(line: string): void;
+  print: (line: string) => void;
 }
 
 const titles: Record<Operation, string> = {

@@ -164,7 +164,11 @@ function connectionOf(value: Value | undefined): Connection {
 
 function stringsOf(value: Value | undefined): Record<string, string> {
   const object = plain(value ?? {});
-  return isObject(object) ? Object.fromEntries(Object.entries(object).map(([key, item]) => [key, String(item)])) : {};
+  return isObject(object)
+    ? Object.fromEntries(
+        Object.entries(object).map(([key, item]) => [key, typeof item === "string" ? item : JSON.stringify(item)]),
+      )
+    : {};
 }
 
 function previousOutput(outputs: Props): Record<string, string> {

@@ -81,12 +81,12 @@ export interface Provider {
 
 /** A provider package such as `random`: which types it performs, and how to configure it. */
 export interface Package {
-  types(type: string): boolean;
+  types: (type: string) => boolean;
   /** What to say about `types`, in the refusal of an unknown one. */
   describeTypes: string[];
-  configure(inputs: Props, host: ProviderHost): Provider;
+  configure: (inputs: Props, host: ProviderHost) => Provider;
   /** Whether a changed configuration must replace the provider, and with it every resource made through it. */
-  diffConfig?(oldInputs: Props, newInputs: Props): Diff;
+  diffConfig?: (oldInputs: Props, newInputs: Props) => Diff;
 }
 
 /** What a provider may tell its user while it works. */

@@ -119,7 +119,7 @@ class UnconfiguredProvider implements Provider {
   }
 
   update({ inputs }: UpdateRequest) {
-    return Promise.resolve({ outputs: mapValues(inputs, () => unknown) as Props });
+    return Promise.resolve({ outputs: mapValues(inputs, () => unknown) });
   }
 
   read(): Promise<never> {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { Client, utils, type ConnectConfig, type ParsedKey } from "ssh2";
+import { Client, utils, type ConnectConfig } from "ssh2";
 import { EngineError, messageOf } from "../errors";
 
 /** How to reach a host, with remote.Command's property names and defaults. */
@@ -27,8 +27,8 @@ export interface RunRequest {
   environment: Record<string, string>;
   /** Set where the server lets us, else only warned about. */
   optionalEnvironment: Record<string, string>;
-  onOutput(stream: "stdout" | "stderr", chunk: string): void;
-  onWarning(message: string): void;
+  onOutput: (stream: "stdout" | "stderr", chunk: string) => void;
+  onWarning: (message: string) => void;
 }
 
 export interface RunResult {
@@ -119,7 +119,7 @@ function connectConfig(connection: Connection, sock?: Duplex): ConnectConfig {
   const { host, port, user: username, password, perDialTimeout, hostKey } = connection;
   const agent = connection.agentSocketPath ?? process.env.SSH_AUTH_SOCK;
   return {
-    ...(sock ? { sock: sock as ConnectConfig["sock"] } : { host, port }),
+    ...(sock ? { sock: sock } : { host, port }),
     username,
     ...(password === undefined ? {} : { password, tryKeyboard: true }),
     ...privateKeyOf(connection),
@@ -138,12 +138,12 @@ function privateKeyOf({ privateKey, privateKeyPassword }: Connection): Partial<C
 
 /** The key exchange proves the host before a word of authentication is sent; only the pinned type is negotiated. */
 function pinned(hostKey: string): Partial<ConnectConfig> {
-  const parsed = utils.parseKey(hostKey) as ParsedKey | Error;
+  const parsed = utils.parseKey(hostKey);
   if (parsed instanceof Error) throw new UnusableConnection("failed to parse host key: ssh: no key found");
   const expected = parsed.getPublicSSH();
   const sha = (key: Buffer): string => createHash("sha256").update(key).digest("hex");
   return {
-    algorithms: { serverHostKey: [parsed.type as "ssh-ed25519"] },
+    algorithms: { serverHostKey: [parsed.type] },
     hostVerifier: (key: Buffer) => sha(key) === sha(expected),
   };
 }

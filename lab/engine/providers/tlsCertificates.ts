@@ -5,7 +5,6 @@ import { EngineError, messageOf } from "../errors";
 import { algorithmOf } from "./tlsKeys";
 
 // Node's Web Crypto is the browser's, but for the names of its types.
-type Signing = Extract<x509.X509CertificateCreateParams, { signingKey: unknown }>;
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 
 export interface Subject {
@@ -100,8 +99,8 @@ export async function issue(request: CertificateRequest, issuer: Issuer): Promis
     notBefore,
     notAfter,
     publicKey: new x509.PublicKey(publicKey.export({ format: "der", type: "spki" })),
-    signingKey: signingKey as unknown as Signing["signingKey"],
-    signingAlgorithm: algorithm as unknown as Signing["signingAlgorithm"],
+    signingKey: signingKey,
+    signingAlgorithm: algorithm,
     extensions: extensionsOf(request, issuer),
   });
   const serial = BigInt(`0x${serialNumber}`).toString();

@@ -20,16 +20,11 @@ export function generateKey(algorithm: string, options: { rsaBits: number; curve
 }
 
 export function algorithmOf(key: KeyObject): KeyAlgorithm {
-  switch (key.asymmetricKeyType) {
-    case "rsa":
-      return "RSA";
-    case "ec":
-      return "ECDSA";
-    case "ed25519":
-      return "ED25519";
-    default:
-      throw new EngineError(`unsupported key type ${key.asymmetricKeyType ?? "unknown"}`);
-  }
+  const type = key.asymmetricKeyType ?? "unknown";
+  const algorithms: Record<string, KeyAlgorithm> = { rsa: "RSA", ec: "ECDSA", ed25519: "ED25519" };
+  const algorithm = algorithms[type];
+  if (!algorithm) throw new EngineError(`unsupported key type ${type}`);
+  return algorithm;
 }
 
 export function parsePrivateKey(pem: string, property: string): KeyObject {

@@ -22,11 +22,11 @@ export interface ValueResource {
   computed: string[];
   /** Inputs that change in place; all others replace. */
   inPlace?: string[];
-  validate?(inputs: Props): CheckFailure[];
+  validate?: (inputs: Props) => CheckFailure[];
   /** `inputs` hold the defaults and no secrets. */
-  make(inputs: Props): Promise<Created> | Created;
+  make: (inputs: Props) => Promise<Created> | Created;
   /** A computed output that has run out of date by now, and so replaces the resource. */
-  outdated?(outputs: Props, inputs: Props): string | undefined;
+  outdated?: (outputs: Props, inputs: Props) => string | undefined;
 }
 
 export class ValueProvider implements Provider {

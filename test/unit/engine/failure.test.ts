@@ -70,9 +70,7 @@ describe("failure", () => {
   test("inputs that the provider's check refuses name the property", async () => {
     const stack = new FakeStack();
     const up = await stack.up((register) => register("a", { bad: true }));
-    expect(up.errors).toEqual([
-      "test:index:Thing resource 'a': property bad value has a problem: it is bad",
-    ]);
+    expect(up.errors).toEqual(["test:index:Thing resource 'a': property bad value has a problem: it is bad"]);
     expect(up.calls).toEqual([]);
   });
 
@@ -111,7 +109,9 @@ describe("failure", () => {
 describe("preview", () => {
   test("changes nothing, in the cloud and in the state", async () => {
     const stack = new FakeStack();
-    await stack.up((register) => Promise.all([register("a", { replaceMe: 1 }), register("b", { x: 1 }), register("gone")]));
+    await stack.up((register) =>
+      Promise.all([register("a", { replaceMe: 1 }), register("b", { x: 1 }), register("gone")]),
+    );
     const before = JSON.stringify(stack.state);
     const preview = await stack.preview((register) =>
       Promise.all([
@@ -141,7 +141,9 @@ describe("preview", () => {
       await register("b", {}, { uses: { from: a } });
     });
     expect(preview.steps).toEqual(["create a", "update b"]);
-    expect(preview.all.find(({ urn }) => urn === urnOf("b"))?.diff).toEqual({ from: { kind: "update", replace: false } });
+    expect(preview.all.find(({ urn }) => urn === urnOf("b"))?.diff).toEqual({
+      from: { kind: "update", replace: false },
+    });
   });
 });
 

@@ -10,7 +10,13 @@ describe("ignoreChanges", () => {
     ["a nested path", ["a.b"], { a: { b: 1, c: 1 } }, { a: { b: 2, c: 1 } }, { a: { b: 1, c: 1 } }],
     ["a quoted key", ['a["b.c"]'], { a: { "b.c": 1 } }, { a: { "b.c": 2 } }, { a: { "b.c": 1 } }],
     ["a list element", ["l[1]"], { l: [1, 2] }, { l: [1, 3] }, { l: [1, 2] }],
-    ["every element", ["l[*].x"], { l: [{ x: 1 }, { x: 2 }] }, { l: [{ x: 3 }, { x: 4 }] }, { l: [{ x: 1 }, { x: 2 }] }],
+    [
+      "every element",
+      ["l[*].x"],
+      { l: [{ x: 1 }, { x: 2 }] },
+      { l: [{ x: 3 }, { x: 4 }] },
+      { l: [{ x: 1 }, { x: 2 }] },
+    ],
   ];
 
   test.each(cases)("keeps %s as it was", async (_title, ignoreChanges, before, after, expected) => {
@@ -144,10 +150,12 @@ describe("aliases", () => {
 
   test("children follow an alias of their parent", async () => {
     const stack = new FakeStack();
-    const program = (name: string, aliases: { name: string }[]) => async (register: Register, deployment: Parameters<Parameters<FakeStack["up"]>[0]>[1]) => {
-      const component = await deployment.register({ ...emptyGoal("my:index:C", name), custom: false, aliases });
-      await register(`${name}-child`, {}, { parent: component.urn });
-    };
+    const program =
+      (name: string, aliases: { name: string }[]) =>
+      async (register: Register, deployment: Parameters<Parameters<FakeStack["up"]>[0]>[1]) => {
+        const component = await deployment.register({ ...emptyGoal("my:index:C", name), custom: false, aliases });
+        await register(`${name}-child`, {}, { parent: component.urn });
+      };
     await stack.up(program("one", []));
     const up = await stack.up(program("two", [{ name: "one" }]));
     expect(up.calls).toEqual([]);
@@ -170,9 +178,12 @@ describe("targets", () => {
   test("others stay as they are, new ones are not created", async () => {
     const stack = new FakeStack();
     await stack.up((register) => Promise.all([register("a", { x: 1 }), register("b", { x: 1 })]));
-    const up = await stack.up((register) => Promise.all([register("a", { x: 2 }), register("b", { x: 2 }), register("c")]), {
-      targets: [urnOf("a")],
-    });
+    const up = await stack.up(
+      (register) => Promise.all([register("a", { x: 2 }), register("b", { x: 2 }), register("c")]),
+      {
+        targets: [urnOf("a")],
+      },
+    );
     expect(up.calls).toEqual(["update a"]);
     expect(stack.find("b")?.inputs).toEqual({ x: 1 });
     expect(stack.names().sort()).toEqual(["a", "b"]);

@@ -17,15 +17,20 @@ describe("order of work", () => {
 
   test("independent resources are created side by side, up to the limit", async () => {
     const stack = new FakeStack();
-    await stack.up((register) => Promise.all(["a", "b", "c", "d", "e", "f"].map((name) => register(name, { ms: 30 }))), {
-      parallel: 3,
-    });
+    await stack.up(
+      (register) => Promise.all(["a", "b", "c", "d", "e", "f"].map((name) => register(name, { ms: 30 }))),
+      {
+        parallel: 3,
+      },
+    );
     expect(stack.cloud.mostBusy).toBe(3);
   });
 
   test("parallel 1 does one thing at a time", async () => {
     const stack = new FakeStack();
-    await stack.up((register) => Promise.all(["a", "b", "c"].map((name) => register(name, { ms: 5 }))), { parallel: 1 });
+    await stack.up((register) => Promise.all(["a", "b", "c"].map((name) => register(name, { ms: 5 }))), {
+      parallel: 1,
+    });
     expect(stack.cloud.mostBusy).toBe(1);
   });
 

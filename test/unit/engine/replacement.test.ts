@@ -27,7 +27,9 @@ describe("replacement", () => {
 
   test("the provider's wish for deleteBeforeReplace counts, unless the option says otherwise", async () => {
     const stack = new FakeStack();
-    await stack.up((register) => Promise.all([register("a", { replaceMe: 1, dbr: true }), register("b", { replaceMe: 1, dbr: true })]));
+    await stack.up((register) =>
+      Promise.all([register("a", { replaceMe: 1, dbr: true }), register("b", { replaceMe: 1, dbr: true })]),
+    );
     const up = await stack.up(async (register) => {
       await register("a", { replaceMe: 2, dbr: true });
       await register("b", { replaceMe: 2, dbr: true }, { deleteBeforeReplace: false });
@@ -87,7 +89,9 @@ describe("replacement", () => {
     const stack = new FakeStack();
     const options = { replaceOnChanges: ["triggers[*]"] };
     await stack.up((register) => register("a", { triggers: ["x"], other: 1 }, options));
-    expect((await stack.up((register) => register("a", { triggers: ["x"], other: 2 }, options))).calls).toEqual(["update a"]);
+    expect((await stack.up((register) => register("a", { triggers: ["x"], other: 2 }, options))).calls).toEqual([
+      "update a",
+    ]);
     const up = await stack.up((register) => register("a", { triggers: ["y"], other: 2 }, options));
     expect(up.calls).toEqual(["create a", "delete a#1"]);
     expect(up.all.find(({ op }) => op === "replace")?.diff).toEqual({
@@ -143,10 +147,11 @@ describe("replacement", () => {
 
   test("another provider configuration replaces what it made", async () => {
     const stack = new FakeStack();
-    const program = (address: string) => async (register: Register, deployment: Parameters<Parameters<FakeStack["up"]>[0]>[1]) => {
-      const provider = await deployment.register({ ...emptyGoal("pulumi:providers:test", "p"), inputs: { address } });
-      await register("a", {}, { provider: `${provider.urn}::${provider.id}` });
-    };
+    const program =
+      (address: string) => async (register: Register, deployment: Parameters<Parameters<FakeStack["up"]>[0]>[1]) => {
+        const provider = await deployment.register({ ...emptyGoal("pulumi:providers:test", "p"), inputs: { address } });
+        await register("a", {}, { provider: `${provider.urn}::${provider.id}` });
+      };
     await stack.up(program("one"));
     const up = await stack.up(program("two"));
     expect(up.calls).toEqual(["create a", "delete a#1"]);
@@ -155,7 +160,10 @@ describe("replacement", () => {
   test("replace targets are replaced whatever their diff says", async () => {
     const stack = new FakeStack();
     await stack.up((register) => register("a"));
-    expect((await stack.up((register) => register("a"), { replace: [urnOf("a")] })).calls).toEqual(["create a", "delete a#1"]);
+    expect((await stack.up((register) => register("a"), { replace: [urnOf("a")] })).calls).toEqual([
+      "create a",
+      "delete a#1",
+    ]);
   });
 
   test("a replaced resource whose deletion failed is deleted by the next operation", async () => {
@@ -163,7 +171,10 @@ describe("replacement", () => {
     await stack.up((register) => register("a", { replaceMe: 1, fail: "delete" }));
     const first = await stack.up((register) => register("a", { replaceMe: 2 }));
     expect(first.ok).toBe(false);
-    expect(stack.state.filter(({ urn }) => urn === urnOf("a")).map((state) => state.delete ?? false)).toEqual([false, true]);
+    expect(stack.state.filter(({ urn }) => urn === urnOf("a")).map((state) => state.delete ?? false)).toEqual([
+      false,
+      true,
+    ]);
     const old = stack.state.find((state) => state.delete);
     if (old) old.inputs = {};
     const second = await stack.up((register) => register("a", { replaceMe: 2 }));
@@ -174,7 +185,9 @@ describe("replacement", () => {
   test("a create that fails after its delete is made up for by the next operation, without another delete", async () => {
     const stack = new FakeStack();
     await stack.up((register) => register("a", { replaceMe: 1 }));
-    const first = await stack.up((register) => register("a", { replaceMe: 2, fail: "create" }, { deleteBeforeReplace: true }));
+    const first = await stack.up((register) =>
+      register("a", { replaceMe: 2, fail: "create" }, { deleteBeforeReplace: true }),
+    );
     expect(first.ok).toBe(false);
     expect(stack.find("a")?.pendingReplacement).toBe(true);
     const second = await stack.up((register) => register("a", { replaceMe: 2 }, { deleteBeforeReplace: true }));

@@ -205,7 +205,7 @@ function describe(error: Error & { code?: string }): string {
 function parse(text: string): KubeObject {
   try {
     const value: unknown = JSON.parse(text);
-    return isRecord(value) ? (value as KubeObject) : {};
+    return isRecord(value) ? value : {};
   } catch {
     return {};
   }

@@ -26,7 +26,7 @@ export function handOver(live: KubeObject, manager: string): unknown[] | undefin
     entry.manager === manager && entry.operation === "Apply" && !entry.subresource;
   const target = entries.find(isTarget);
   const fieldsV1 = [...(target ? [target] : []), ...ours].reduce((union, entry) => merge(union, entry.fieldsV1), {});
-  const handed: ManagedField = { ...(target ?? ours[0]), manager, operation: "Apply", fieldsV1 } as ManagedField;
+  const handed: ManagedField = { ...(target ?? ours[0]), manager, operation: "Apply", fieldsV1 };
   const managedFields = [...entries.filter((entry) => !isOurs(entry) && !isTarget(entry)), handed];
   return [
     { op: "replace", path: "/metadata/managedFields", value: managedFields },

@@ -4,7 +4,7 @@ import { diffProps, type PropertyDiff } from "../../diff";
 import { EngineError, messageOf } from "../../errors";
 import { contains, parsePath } from "../../paths";
 import { isRecord } from "../../project";
-import { hasUnknowns, plain, reveal, Unknown, type Props } from "../../values";
+import { hasUnknowns, plain, reveal, Unknown, without, type Props } from "../../values";
 import {
   InitializationError,
   type CheckFailure,
@@ -74,7 +74,7 @@ class KubernetesProvider implements Provider {
     if (kind.endsWith("List")) failures.push({ reason: "list resources cannot be created directly" });
     const inputs: Props = { apiVersion, kind: kind.replace(/Patch$/, ""), ...news };
     const metadata: Props = { ...(reveal(inputs.metadata) as Props | null) };
-    const patch = isPatch(urn, String(inputs.kind));
+    const patch = isPatch(urn, kindOf(toObject(inputs)));
     if (patch && metadata.name === undefined)
       failures.push({ reason: "patch resources require the `.metadata.name` field to be set" });
     if (metadata.generateName !== undefined) {
@@ -87,7 +87,7 @@ class KubernetesProvider implements Provider {
     }
     if (
       metadata.namespace === undefined &&
-      (await this.isNamespaced(apiVersionOf(toObject(inputs)), String(inputs.kind)))
+      (await this.isNamespaced(apiVersionOf(toObject(inputs)), kindOf(toObject(inputs))))
     ) {
       metadata.namespace = this.namespace ?? (await this.client.defaultNamespace());
     }
@@ -133,8 +133,7 @@ class KubernetesProvider implements Provider {
       );
     }
     if (preview) {
-      const { status: _, ...withoutStatus } = live;
-      return { id: "", outputs: checkpoint(inputs, withoutStatus, fieldManager) };
+      return { id: "", outputs: checkpoint(inputs, without(live, "status"), fieldManager) };
     }
     return this.whenReady(urn, live, inputs, fieldManager, timeout);
   }

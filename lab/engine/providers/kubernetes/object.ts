@@ -1,5 +1,5 @@
 import { nameOf, typeOf } from "../../deployment/resource";
-import { asSecret, isObject, plain, Secret, type Props, type Value } from "../../values";
+import { asSecret, isObject, plain, Secret, without, type Props, type Value } from "../../values";
 
 /** A Kubernetes object as JSON. */
 export interface KubeObject {
@@ -105,7 +105,8 @@ export function checkpoint(inputs: Props, live: KubeObject, fieldManager: string
 }
 
 export function parseCheckpoint(outputs: Props): { inputs: Props; live: KubeObject; fieldManager: string | undefined } {
-  const { __inputs: inputs, __initialApiVersion: _, __fieldManager: fieldManager, ...live } = outputs;
+  const { __inputs: inputs, __fieldManager: fieldManager } = outputs;
+  const live = without(outputs, "__inputs", "__initialApiVersion", "__fieldManager");
   return {
     inputs: isObject(inputs) ? inputs : {},
     live: toObject(live),

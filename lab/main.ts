@@ -3,16 +3,9 @@ import * as access from "./commands/access";
 import { binaries, rewriteModule } from "./commands/binaries";
 import { down } from "./commands/down";
 import { power, type PowerAction, type PowerOptions } from "./commands/power";
-import {
-  engineName,
-  outputsOf,
-  renderOutputs,
-  renderReceipts,
-  type StackOperation,
-  stackOperation,
-  type StackOptions,
-} from "./commands/stack";
-import { renderStatus, statusOf } from "./commands/status";
+import { engineName, outputsOf, type StackOperation, stackOperation, type StackOptions } from "./commands/stack";
+import { renderOutputs, renderReceipts, renderStatus } from "./commands/render";
+import { statusOf } from "./commands/status";
 import { DEFAULT_WORKERS, up } from "./commands/up";
 import { command, checkLabName, DEFAULT_LAB, requireLab } from "./lab";
 import { messageOf } from "./system/errors";

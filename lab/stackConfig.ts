@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { apiServerUrl } from "./control-plane/pki";
 import type { Lab } from "./lab";
+import { type Config, isRecord, mergeConfig } from "./mergeConfig";
 import { mirrorUrl } from "./mirror";
 import { REPOSITORY } from "./paths";
 import { LabError } from "./system/errors";
@@ -13,36 +14,6 @@ import { ADMIN } from "./worker/files";
 
 /** The lab's part of the stack's settings that is in the repository. */
 export const BASE_CONFIG = join(REPOSITORY, "stacks", "Pulumi.lab.yaml");
-
-export interface LabFacts<Secret> {
-  readonly server: string;
-  readonly ca: string;
-  readonly kubeconfig: Secret;
-  readonly user: string;
-  readonly privateKey: Secret;
-  readonly downloadUrl: string;
-  readonly kubernetesVersion: string;
-  readonly workers: readonly { readonly name: string; readonly address: string; readonly hostKey: string }[];
-}
-
-type Config = Record<string, unknown>;
-
-const isRecord = (value: unknown): value is Config =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** The settings of the repository with what only a running lab knows. Its workers make up the first pool. */
-export function mergeConfig<Secret>(base: Config, facts: LabFacts<Secret>): Config {
-  const pools = base["tls-bootstrap:pools"];
-  const [first, ...others] = Array.isArray(pools) ? (pools as unknown[]) : [];
-  return {
-    ...base,
-    "tls-bootstrap:cluster": { server: facts.server, ca: facts.ca, kubeconfig: facts.kubeconfig },
-    "tls-bootstrap:ssh": { user: facts.user, privateKey: facts.privateKey },
-    "tls-bootstrap:downloadUrl": facts.downloadUrl,
-    "tls-bootstrap:kubernetesVersion": facts.kubernetesVersion,
-    "tls-bootstrap:pools": [{ name: "worker", ...(isRecord(first) ? first : {}), workers: facts.workers }, ...others],
-  };
-}
 
 /** Writes the lab's Pulumi.lab.yaml, with its secrets encrypted. */
 export async function writeLabConfig(lab: Lab): Promise<void> {

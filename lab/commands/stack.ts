@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { findLab, requireLab, type Lab } from "../lab";
+import { requireLab, type Lab } from "../lab";
 import { REPOSITORY } from "../paths";
 import { LabError } from "../system/errors";
-import { renderTable } from "../system/table";
 import type { EngineName, StackRef } from "../engine/types";
 
 /** What the Pulumi stack of a lab is called. */
@@ -62,40 +61,4 @@ export async function outputsOf(options: StackOptions & { showSecrets?: boolean 
 export async function engineName(asked?: EngineName): Promise<string> {
   const { availableEngine } = await import("../engine/index.js");
   return availableEngine(asked).catch(() => "none");
-}
-
-export async function hasLab(name: string): Promise<boolean> {
-  return (await findLab(name)) !== undefined;
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
-
-/** Outputs for people: a name and its value on each line, structures as indented JSON. */
-export function renderOutputs(outputs: Record<string, unknown>): string {
-  return Object.entries(outputs)
-    .map(([name, value]) => {
-      const text = typeof value === "string" ? value.trimEnd() : JSON.stringify(value, null, 2);
-      return text.includes("\n") ? `${name}:\n${text.replace(/^/gm, "  ")}` : `${name}: ${text}`;
-    })
-    .join("\n");
-}
-
-/** The proofs of the joins, one line for each node, its timings and dates in columns. */
-export function renderReceipts(receipts: unknown): string {
-  const nodes = Object.entries(isRecord(receipts) ? receipts : {});
-  const rows: Record<string, string>[] = nodes.map(([node, receipt]) => ({ node, ...flat(receipt) }));
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const cells = rows.map((row) => columns.map((column) => row[column] ?? "-"));
-  return renderTable(
-    columns.map((column) => column.toUpperCase()),
-    cells,
-  );
-}
-
-/** `{ a: { b: 1 } }` as `{ "a.b": "1" }`. */
-function flat(value: unknown, prefix = ""): Record<string, string> {
-  const entries = Object.entries(isRecord(value) ? value : {}).map(([key, part]) =>
-    isRecord(part) ? flat(part, `${prefix}${key}.`) : { [`${prefix}${key}`]: String(part) },
-  );
-  return Object.assign({}, ...entries) as Record<string, string>;
 }

@@ -14,6 +14,7 @@ import { attempt, interactive, run, type RunResult } from "../system/run";
 import { ensureKeyPair } from "../system/ssh";
 import { createGroups, killProcesses, processesOf, removeGroups } from "./cgroups";
 import { ADMIN, renderCniConfig, renderHosts, renderPodsService } from "./files";
+import { enterCommand, isInit } from "./inside";
 import { type BaseRootfs, enableService, lowerDir } from "./rootfs";
 
 const READY_MS = 60_000;
@@ -39,12 +40,6 @@ export function leaderPid(worker: LabWorker): number | undefined {
       return false;
     }
   });
-}
-
-/** Whether /proc/<pid>/status is that of the first process of a container of this machine, not of one inside it. */
-export function isInit(status: string): boolean {
-  const [, inside, ...deeper] = /^NSpid:\s*(.*)$/m.exec(status)?.[1].split(/\s+/) ?? [];
-  return inside === "1" && deeper.length === 0;
 }
 
 /** Makes what is the worker's alone, mounts its root file system and boots it. Nothing is done twice. */
@@ -147,17 +142,6 @@ async function personalise(lab: Lab, worker: LabWorker): Promise<void> {
   const authorized = `home/${ADMIN}/.ssh/authorized_keys`;
   await put(authorized, await readFile(`${lab.paths.sshKey}.pub`, "utf8"), 0o600);
   await run("chroot", [rootfs, "chown", `${ADMIN}:${ADMIN}`, `/${authorized}`]);
-}
-
-/** Runs a command inside a worker, without SSH: no log-in, no session, no trace in the worker's journal. */
-export function enterCommand(leader: number, argv: readonly string[]): [string, string[]] {
-  const environment = [
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "HOME=/root",
-    "LANG=C.UTF-8",
-  ];
-  const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd"];
-  return ["nsenter", ["--target", String(leader), ...namespaces, "--", "env", "-i", ...environment, ...argv]];
 }
 
 function requireLeader(worker: LabWorker): number {

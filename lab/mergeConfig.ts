@@ -1,0 +1,30 @@
+/** What only a running lab knows. */
+export interface LabFacts<Secret> {
+  readonly server: string;
+  readonly ca: string;
+  readonly kubeconfig: Secret;
+  readonly user: string;
+  readonly privateKey: Secret;
+  readonly downloadUrl: string;
+  readonly kubernetesVersion: string;
+  readonly workers: readonly { readonly name: string; readonly address: string; readonly hostKey: string }[];
+}
+
+export type Config = Record<string, unknown>;
+
+export const isRecord = (value: unknown): value is Config =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The settings of the repository with what only a running lab knows. Its workers make up the first pool. */
+export function mergeConfig<Secret>(base: Config, facts: LabFacts<Secret>): Config {
+  const pools = base["tls-bootstrap:pools"];
+  const [first, ...others] = Array.isArray(pools) ? (pools as unknown[]) : [];
+  return {
+    ...base,
+    "tls-bootstrap:cluster": { server: facts.server, ca: facts.ca, kubeconfig: facts.kubeconfig },
+    "tls-bootstrap:ssh": { user: facts.user, privateKey: facts.privateKey },
+    "tls-bootstrap:downloadUrl": facts.downloadUrl,
+    "tls-bootstrap:kubernetesVersion": facts.kubernetesVersion,
+    "tls-bootstrap:pools": [{ name: "worker", ...(isRecord(first) ? first : {}), workers: facts.workers }, ...others],
+  };
+}

@@ -78,7 +78,7 @@ export class FakeCloud implements Provider {
   }
 
   private refuse(operation: string, name: string, inputs: Props): void {
-    if (String(plain(inputs.fail ?? "")).includes(operation)) throw new Error(`${operation} of ${name} failed`);
+    if (JSON.stringify(plain(inputs.fail ?? "")).includes(operation)) throw new Error(`${operation} of ${name} failed`);
   }
 }
 

@@ -58,11 +58,10 @@ describe("three bare workers", () => {
   });
 
   it("join in one deployment, by three SSH sessions each", async () => {
-    const { stateDir, ssh, kubeconfig, passphraseFile } = await lab.status();
+    const { ssh, kubeconfig, passphraseFile } = await lab.facts();
     canaries.sshKey = (await readFile(ssh.privateKeyFile, "utf8")).split("\n")[2];
     canaries.adminKey = /client-key-data: (\S+)/.exec(await readFile(kubeconfig, "utf8"))![1].slice(0, 60);
     canaries.passphrase = (await readFile(passphraseFile, "utf8")).trim();
-    expect(stateDir).toBeTruthy();
     watch = new ProcessWatch();
     await lab.operate("deploy");
     expect(await lab.allSessions(THREE)).toEqual({ "worker-1": 3, "worker-2": 3, "worker-3": 3 });
@@ -86,13 +85,13 @@ describe("three bare workers", () => {
   });
 
   it("hold a certificate of the cluster's CA for their own name, whose key is theirs alone", async () => {
-    const ca = new X509Certificate(await readFile(join((await lab.status()).stateDir, "pki", "ca.crt")));
+    const ca = new X509Certificate(await readFile(join((await lab.facts()).stateDir, "pki", "ca.crt")));
+    const { receipts } = await outputs();
     for (const name of THREE) {
       const pem = await lab.shell(name, `sed -n '/BEGIN CERT/,/END CERT/p' ${CLIENT_CERTIFICATE}`);
       const certificate = new X509Certificate(pem);
       expect(certificate.subject).toBe(`O=system:nodes\nCN=system:node:${name}`);
       expect(certificate.verify(ca.publicKey)).toBe(true);
-      const { receipts } = await outputs();
       expect(receipts[name]).toMatchObject({
         node: name,
         kubeletVersion: "v1.34.4",
@@ -159,12 +158,12 @@ describe("three bare workers", () => {
 
   it("show nothing to change after a restart of a kubelet and a reboot, which they survive without a token", async () => {
     await lab.exec("worker-3", "systemctl", "restart", "kubelet");
+    const rebooted = Date.now();
     await lab.out("restart", "worker-2");
     await eventually(async () => {
-      const { lastHeartbeatTime } = await readyCondition("worker-2");
-      const boot = await lab.shell("worker-2", "uptime -s && date -u +%Y-%m-%dT%H:%M:%SZ");
-      expect(boot).toBeTruthy();
-      expect(Date.parse(lastHeartbeatTime)).toBeGreaterThan(Date.now() - 30_000);
+      const { status, lastHeartbeatTime } = await readyCondition("worker-2");
+      expect(status).toBe("True");
+      expect(Date.parse(lastHeartbeatTime)).toBeGreaterThan(rebooted);
       expect((await lab.status()).nodes?.map(({ ready }) => ready)).toEqual([true, true, true]);
     });
     expect(changes(await lab.operate("preview"))).toEqual([]);
@@ -356,7 +355,7 @@ it("no secret was ever seen: not in state, logs, output, process lists or journa
       .join("\n"),
     processes: watch.stop().join("\n"),
   };
-  const { stateDir, configFile } = await lab.status();
+  const { stateDir, configFile } = await lab.facts();
   haystacks.config = await readFile(configFile, "utf8");
   for (const folder of ["logs", "state", "pulumi"])
     for (const [file, text] of await textsBelow(join(stateDir, folder))) haystacks[file] = text;
@@ -427,7 +426,7 @@ function spreadDeployment(replicas: number) {
 }
 
 async function writeManifest(manifest: object): Promise<string> {
-  const file = join((await lab.status()).stateDir, "manifest.json");
+  const file = join((await lab.facts()).stateDir, "manifest.json");
   await writeFile(file, JSON.stringify(manifest));
   return file;
 }

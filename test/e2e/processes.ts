@@ -1,21 +1,29 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Watches every process of the machine, those in workers too: all command lines and environments that it sees. */
+/** How often a process is looked at: a shell shows other arguments after it has become the command it runs. */
+const LOOKS = 4;
+
+/** Watches every process of the machine, those in workers too: the command lines and environments that it sees. */
 export class ProcessWatch {
   readonly #seen = new Set<string>();
-  readonly #timer = setInterval(() => this.#look(), 20);
+  readonly #looks = new Map<string, number>();
+  readonly #timer = setInterval(() => this.#look(), 25);
 
   #look(): void {
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      const looks = this.#looks.get(pid) ?? 0;
+      if (looks >= LOOKS) continue;
+      this.#looks.set(pid, looks + 1);
       for (const file of ["cmdline", "environ"])
         try {
           this.#seen.add(readFileSync(`/proc/${pid}/${file}`, "latin1"));
         } catch {
           // It has ended.
         }
+    }
   }
 
-  /** Ends the watch. */
+  /** Ends the watch and tells what it saw. */
   stop(): readonly string[] {
     clearInterval(this.#timer);
     return [...this.#seen];

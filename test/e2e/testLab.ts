@@ -91,9 +91,13 @@ export class TestLab {
     return (await this.exec(worker, "systemctl", "show", "-P", "MainPID", "kubelet")).trim();
   }
 
+  /** What does not change while a lab is up. */
+  #facts?: Promise<Status>;
+  facts = (): Promise<Status> => (this.#facts ??= this.status());
+
   /** Changes the stack's settings, as a user would edit the file. */
   async configure(change: (settings: Record<string, any>) => void): Promise<void> {
-    const { configFile } = await this.status();
+    const { configFile } = await this.facts();
     const document = parse(await readFile(configFile, "utf8")) as { config: Record<string, any> };
     change(document.config);
     await writeFile(configFile, stringify(document, { lineWidth: 0 }));
@@ -101,7 +105,7 @@ export class TestLab {
 
   /** A file of settings of its own, made from the stack's. */
   async configFile(name: string, change: (settings: Record<string, any>) => Record<string, any>): Promise<string> {
-    const { configFile, stateDir } = await this.status();
+    const { configFile, stateDir } = await this.facts();
     const document = parse(await readFile(configFile, "utf8")) as { config: Record<string, any> };
     document.config = change(document.config);
     const folder = join(stateDir, "test-configs");

@@ -1,0 +1,45 @@
+import { mergeConfig } from "../../../lab/mergeConfig";
+
+const facts = {
+  server: "https://10.89.0.1:6443",
+  ca: "CA",
+  kubeconfig: { marked: "kubeconfig" },
+  user: "admin",
+  privateKey: { marked: "key" },
+  downloadUrl: "http://10.89.0.1:8080",
+  kubernetesVersion: "1.34.4",
+  workers: [{ name: "worker-1", address: "10.89.0.11", hostKey: "ssh-ed25519 AAAA" }],
+};
+
+const filledIn = {
+  "tls-bootstrap:cluster": { server: "https://10.89.0.1:6443", ca: "CA", kubeconfig: { marked: "kubeconfig" } },
+  "tls-bootstrap:ssh": { user: "admin", privateKey: { marked: "key" } },
+  "tls-bootstrap:downloadUrl": "http://10.89.0.1:8080",
+  "tls-bootstrap:kubernetesVersion": "1.34.4",
+};
+
+test("the repository's settings stay, the lab's are filled in, its workers are the first pool's", () => {
+  const base = {
+    "tls-bootstrap:kubernetesVersion": "1.0.0",
+    "tls-bootstrap:tokenTtl": "30m",
+    "tls-bootstrap:pools": [
+      { name: "worker", labels: { zone: "lab" }, kubelet: { failCgroupV1: false }, workers: [{ name: "example" }] },
+      { name: "other", workers: [] },
+    ],
+  };
+  expect(mergeConfig(base, facts)).toEqual({
+    ...filledIn,
+    "tls-bootstrap:tokenTtl": "30m",
+    "tls-bootstrap:pools": [
+      { name: "worker", labels: { zone: "lab" }, kubelet: { failCgroupV1: false }, workers: facts.workers },
+      { name: "other", workers: [] },
+    ],
+  });
+});
+
+test("settings without pools get one", () => {
+  expect(mergeConfig({}, facts)).toEqual({
+    ...filledIn,
+    "tls-bootstrap:pools": [{ name: "worker", workers: facts.workers }],
+  });
+});

@@ -1,0 +1,63 @@
+import { MAX_LABS, networkOf, workerNetworkOf, workerNumber } from "../../../lab/network/addresses";
+
+test("a lab's network follows from its number", () => {
+  expect(networkOf(0)).toEqual({
+    prefix: "tlsb0",
+    bridge: "tlsb0",
+    subnet: "10.89.0.0/24",
+    host: "10.89.0.1",
+    loopback: "127.89.0.1",
+    podNetwork: "10.128.0.0/16",
+  });
+});
+
+test("a worker's network follows from the lab's number and its own", () => {
+  expect(workerNetworkOf(7, 12)).toEqual({
+    address: "10.89.7.22",
+    podSubnet: "10.135.12.0/24",
+    link: "tlsb7w12",
+    namespace: "tlsb7-worker-12",
+  });
+});
+
+test("no two labs share an address or a name, and the kernel takes every link's name", () => {
+  const seen = new Set<string>();
+  for (let lab = 0; lab < MAX_LABS; lab++) {
+    const { prefix, bridge, ...addresses } = networkOf(lab);
+    const workers = [1, 2, 11, 200].flatMap((worker) => Object.values(workerNetworkOf(lab, worker)));
+    const all = [bridge, ...Object.values(addresses), ...workers];
+    expect(all.filter((name) => seen.has(name))).toEqual([]);
+    all.forEach((name) => seen.add(name));
+    expect(`${prefix}w200`.length).toBeLessThanOrEqual(15);
+  }
+});
+
+test("what a lab removes by the start of its names is never another lab's", () => {
+  const names = [1, 10, 11].map((lab) => workerNetworkOf(lab, 1));
+  const ofLab1 = (name: string): boolean => name.startsWith("tlsb1w") || name.startsWith("tlsb1-");
+  expect(names.map(({ link, namespace }) => [ofLab1(link), ofLab1(namespace)])).toEqual([
+    [true, true],
+    [false, false],
+    [false, false],
+  ]);
+});
+
+test.each([-1, 100, 1.5, NaN])("there is no lab number %d", (number) => {
+  expect(() => networkOf(number)).toThrow(RangeError);
+});
+
+test.each([0, 201, 1.5])("there is no worker number %d", (number) => {
+  expect(() => workerNetworkOf(0, number)).toThrow(RangeError);
+});
+
+test.each([
+  ["worker-1", 1],
+  ["worker-20", 20],
+  ["worker-0", undefined],
+  ["worker-01", undefined],
+  ["worker-", undefined],
+  ["worker-1000", undefined],
+  ["etcd", undefined],
+])("the number in %s is %s", (name, number) => {
+  expect(workerNumber(name)).toBe(number);
+});

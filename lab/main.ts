@@ -196,10 +196,6 @@ function stackOptions(target: Command): Command {
 }
 
 async function main(): Promise<void> {
-  process.on("SIGINT", () => {
-    console.error("\nInterrupted. The same command goes on from there; `npm run lab -- down` removes what there is.");
-    process.exit(130);
-  });
   try {
     await program().parseAsync();
   } catch (error) {

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { requireLab, type Lab } from "../lab";
 import { REPOSITORY } from "../paths";
 import { LabError } from "../system/errors";
+import { leaveInterruptsToChildren } from "../system/run";
 import type { EngineName, StackRef } from "../engine/types";
 
 /** What the Pulumi stack of a lab is called. */
@@ -43,6 +44,7 @@ export async function stackOperation(operation: StackOperation, options: StackOp
   const { availableEngine, operate } = await import("../engine/index.js");
   const engine = await availableEngine(options.engine);
   const { diff, json, expectNoChanges, refresh } = options;
+  leaveInterruptsToChildren();
   const result = await operate(engine, operation, stack, { diff, json, expectNoChanges, refresh });
   if (json) {
     console.log(JSON.stringify(result, null, 2));

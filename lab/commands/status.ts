@@ -10,6 +10,8 @@ import { attempt } from "../system/run";
 import { type NodeStatus, parseNodes, type Status } from "./render";
 import { isWorkerRunning, leaderPid } from "../worker/worker";
 
+export type { NodeStatus, Status } from "./render";
+
 export async function statusOf(lab: Lab, engine: string): Promise<Status> {
   const kubectl = (await findBinary("kubectl", lab.settings.kubernetesVersion)) ?? null;
   return {

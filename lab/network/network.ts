@@ -1,6 +1,7 @@
 import type { Lab, LabWorker } from "../lab";
 import { LabError } from "../system/errors";
-import { attempt, run } from "../system/run";
+import { which } from "../system/machine";
+import { attempt, run, type RunResult } from "../system/run";
 
 interface Link {
   readonly ifname: string;
@@ -49,6 +50,36 @@ export async function ensureBridge(lab: Lab): Promise<void> {
   }
   await run("ip", ["address", "replace", `${host}/24`, "dev", bridge]);
   await run("ip", ["link", "set", bridge, "up"]);
+  await openFirewall(bridge);
+}
+
+/** What a bridge's traffic needs where the machine has a firewall: workers to the host, and to each other. */
+const firewallRules = (bridge: string): string[][] => [
+  ["INPUT", "-i", bridge, "-j", "ACCEPT"],
+  ["FORWARD", "-i", bridge, "-o", bridge, "-j", "ACCEPT"],
+];
+
+const iptables = (args: readonly string[]): Promise<RunResult> => attempt("iptables", ["-w", ...args]);
+
+/** Docker, for one, drops what is forwarded, on bridges too; other firewalls drop what comes in. */
+async function openFirewall(bridge: string): Promise<void> {
+  if (!(await which("iptables"))) {
+    return;
+  }
+  for (const rule of firewallRules(bridge)) {
+    const listed = (await iptables(["-S", rule[0]])).stdout.trim();
+    if (listed !== `-P ${rule[0]} ACCEPT` && (await iptables(["-C", ...rule])).exitCode !== 0) {
+      await iptables(["-I", ...rule]);
+    }
+  }
+}
+
+async function closeFirewall(bridge: string): Promise<void> {
+  if (await which("iptables")) {
+    for (const rule of firewallRules(bridge)) {
+      while ((await iptables(["-D", ...rule])).exitCode === 0);
+    }
+  }
 }
 
 /** A network namespace for the worker, with a cable to the bridge. What is half made is made anew. */
@@ -111,5 +142,6 @@ export async function removeNetwork(lab: Lab): Promise<void> {
       await attempt("ip", ["netns", "delete", name]);
     }
   }
+  await closeFirewall(bridge);
   await attempt("ip", ["link", "delete", bridge]);
 }

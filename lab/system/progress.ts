@@ -41,12 +41,20 @@ export async function runSteps(steps: readonly Step[], options: ProgressOptions 
       registerSignalListeners: false,
     },
   );
+  process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
   try {
     await list.run();
   } catch (error) {
     await runner.settled();
     throw runner.failure ?? error;
+  } finally {
+    process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
   }
+}
+
+function interrupted(): never {
+  console.error("\nInterrupted. The same command goes on from there; `npm run lab -- down` removes what there is.");
+  process.exit(130);
 }
 
 /** Keeps the first failure whole, and sees to it that nothing is still at work when it is reported. */

@@ -64,6 +64,12 @@ export function contained(command: string, args: readonly string[]): [string, st
 /** Runs a command with the terminal handed over to it, and returns its exit status. */
 export async function interactive(command: string, args: readonly string[]): Promise<number> {
   const { execa } = await import("execa");
+  leaveInterruptsToChildren();
   const result = await execa(command, args, { stdio: "inherit", reject: false });
   return result.exitCode ?? (result.isTerminated ? 130 : 127);
+}
+
+/** Ctrl-C reaches all processes of a terminal. From here on the child decides what it means, and this process waits. */
+export function leaveInterruptsToChildren(): void {
+  process.on("SIGINT", () => undefined);
 }

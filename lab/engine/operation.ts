@@ -6,7 +6,7 @@ import { Reporter } from "./display/reporter";
 import { EngineError, messageOf } from "./errors";
 import { lockStack } from "./lock";
 import { Crypter } from "./passphrase";
-import { describeProgramError, isEngineGone, runProgram } from "./program";
+import { describeProgramError, findEntry, isEngineGone, runProgram } from "./program";
 import { applyProjectConfig, readProject, type Project } from "./project";
 import { packages as allPackages } from "./providers";
 import { ProviderRegistry, type Packages } from "./providers/registry";
@@ -126,9 +126,13 @@ class Run {
   private async runProgram(): Promise<void> {
     const { deployment, setting, stack, reporter } = this;
     const { project } = setting;
+    const entry = findEntry(project, stack.program);
+    const reported = new Set<unknown>();
     const report = (error: unknown): void => {
-      if (isEngineGone(error)) return;
-      deployment.fail(undefined, new EngineError(describeProgramError(error, project.entry)));
+      if (isEngineGone(error) || reported.has(error)) return;
+      reported.add(error);
+      this.programErrors++;
+      reporter.diagnostic("error", undefined, describeProgramError(error, entry.file));
     };
     // Errors in applies end up here: nobody awaits the promises of resources.
     process.on("uncaughtException", report).on("unhandledRejection", report);
@@ -136,6 +140,7 @@ class Run {
       const program = runProgram(
         {
           project,
+          entry,
           folder: stack.program,
           stack: stack.stack,
           preview: this.operation === "preview",
@@ -151,6 +156,8 @@ class Run {
       ).catch(report);
       await Promise.race([program, deployment.cancelled]);
       await deployment.settle();
+      // Rejections that nobody handles are told one turn later.
+      await new Promise((resolve) => setImmediate(resolve));
       if (this.programErrors > 0) deployment.failed = true;
       await deployment.finish();
     } finally {

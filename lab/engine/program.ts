@@ -12,6 +12,7 @@ import { isRecord, type Project } from "./project";
 
 export interface ProgramOptions {
   project: Project;
+  entry: Entry;
   folder: string;
   stack: string;
   preview: boolean;
@@ -24,7 +25,7 @@ export interface ProgramOptions {
 /** Runs a Pulumi program with the official Node SDK against a deployment; ends when all its registrations have. */
 export async function runProgram(options: ProgramOptions, deployment: Deployment): Promise<void> {
   const { project, folder, stack, preview, parallel, config } = options;
-  const entry = findEntry(project, folder);
+  const { entry } = options;
   const load = createRequire(entry.resolveFrom);
   const sdk = (path: string): any => loadSdk(load, path); // eslint-disable-line @typescript-eslint/no-explicit-any
   const protocol: Protocol = {
@@ -45,8 +46,12 @@ export async function runProgram(options: ProgramOptions, deployment: Deployment
     store.settings.engine = new EngineService(protocol, options.diagnostic);
     sdk("runtime/config").setAllConfig(config.values, config.secretKeys);
     await settings.awaitFeatureSupport();
-    await sdk("runtime/stack").runInPulumiStack(() => runEntry(entry, load));
-    await settings.disconnect(true);
+    try {
+      await sdk("runtime/stack").runInPulumiStack(() => runEntry(entry, load));
+    } finally {
+      // What had been registered by then goes on, also when the program ended with an error.
+      await settings.disconnect(true);
+    }
   });
 }
 
@@ -62,14 +67,14 @@ function sdkDependency(load: NodeJS.Require, path: string): unknown {
   return createRequire(load.resolve("@pulumi/pulumi"))(path);
 }
 
-interface Entry {
+export interface Entry {
   file: string;
   isModule: boolean;
   resolveFrom: string;
 }
 
 /** As the Node language host finds it: `main` of Pulumi.yaml, else of the nearest package.json, else index.ts. */
-function findEntry(project: Project, folder: string): Entry {
+export function findEntry(project: Project, folder: string): Entry {
   const root = nearestPackage(folder);
   const manifest = root === undefined ? {} : readManifest(join(root, "package.json"));
   const isModule = manifest.type === "module";

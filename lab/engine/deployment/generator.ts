@@ -1,4 +1,4 @@
-import { diffProps, type PropertyDiff } from "../diff";
+import type { PropertyDiff } from "../diff";
 import { EngineError } from "../errors";
 import { contains, parsePath, resetPath } from "../paths";
 import type { CheckFailure, Diff, Provider } from "../providers/provider";
@@ -24,8 +24,8 @@ export interface GeneratorOptions {
 export class StepGenerator {
   private readonly seen = new Set<string>();
   private readonly replaced = new Set<string>();
-  /** URNs with a delete step before the program asked for them: dependents of a delete-before-replace. */
-  private readonly deletedEarly = new Set<string>();
+  /** URNs deleted before the program asked for them, as dependents of a delete-before-replace, and why. */
+  private readonly deletedEarly = new Map<string, string[]>();
   private readonly deletedStates = new Set<ResourceState>();
   private readonly skippedCreates = new Set<string>();
   /** URN → the alias under which the last operation knew it, and back. */
@@ -188,7 +188,7 @@ export class StepGenerator {
       throw new EngineError(`replacement trigger contains unknowns for ${state.urn}`);
     }
     if (triggers(old.replacementTrigger ?? null, state.replacementTrigger ?? null)) {
-      return mustReplace("replacementTrigger");
+      return mustReplace();
     }
     if (forced) return mustReplace("id");
     if (state.replaceWith.some((urn) => this.replaced.has(urn))) return mustReplace("replaceWith");
@@ -196,7 +196,7 @@ export class StepGenerator {
     if (this.providerChanged(old, state)) return mustReplace("provider");
     if (!provider) {
       const changes = !equal(old.inputs, state.inputs);
-      return { changes, replace: false, keys: changes ? diffProps(old.inputs, state.inputs) : {} };
+      return { changes, replace: false, keys: {} };
     }
     const diff = await this.askProvider(provider, old, state.inputs, goal.ignoreChanges);
     return replaceOnChanges(diff, goal.replaceOnChanges);
@@ -225,12 +225,13 @@ export class StepGenerator {
   }
 
   private recreate(old: ResourceState, state: ResourceState, provider: Provider | undefined): Step[] {
+    const replaceKeys = this.deletedEarly.get(state.urn) ?? [];
     this.deletedEarly.delete(state.urn);
     this.deletes.delete(state.urn);
     this.replaced.add(state.urn);
     return [
       makeStep({ op: "replace", old, new: state }),
-      makeStep({ op: "create-replacement", old, new: state, provider }),
+      makeStep({ op: "create-replacement", old, new: state, provider, replaceKeys }),
     ];
   }
 
@@ -251,8 +252,7 @@ export class StepGenerator {
       state.inputs = this.checked(urn, goal, await provider.check(request));
       if (isProviderType(goal.type)) this.newProviders.set(urn, state);
     }
-    const replaceKeys = Object.entries(diff.keys).flatMap(([path, { replace }]) => (replace ? [path] : []));
-    const display = { diff: diff.keys, replaceKeys: [...replaceKeys, ...(diff.because ? [diff.because] : [])] };
+    const display = { diff: diff.keys, replaceKeys: diff.because ? [diff.because] : replacing(diff.keys) };
     const marker = makeStep({ op: "replace", old, new: state, ...display });
     if (!(goal.deleteBeforeReplace ?? diff.deleteBeforeReplace)) {
       return [makeStep({ op: "create-replacement", old, new: state, provider, keepsOld: true, ...display }), marker];
@@ -261,7 +261,7 @@ export class StepGenerator {
     if (!old.pendingReplacement) {
       this.deletes.add(old.urn);
       this.deletedStates.add(old);
-      steps.push(makeStep({ op: "delete-replaced", old, beforeCreate: true, ...display }));
+      steps.push(makeStep({ op: "delete-replaced", old, beforeCreate: true }));
     }
     return [...steps, marker, makeStep({ op: "create-replacement", old, new: state, provider, ...display })];
   }
@@ -269,11 +269,12 @@ export class StepGenerator {
   /** Whatever would itself be replaced by the change goes first, in reverse dependency order. */
   private async deleteDependents(root: ResourceState): Promise<Step[]> {
     const condemned = await this.dependentReplacements(root);
-    const cascading = this.base.filter(
-      (state) => !condemned.includes(state) && (state.deletedWith === root.urn || state.replaceWith.includes(root.urn)),
-    );
+    for (const state of this.base) {
+      const cascades = state.deletedWith === root.urn || state.replaceWith.includes(root.urn);
+      if (cascades && !condemned.has(state)) condemned.set(state, []);
+    }
     const steps: Step[] = [];
-    for (const state of [...condemned, ...cascading].reverse()) {
+    for (const [state, keys] of [...condemned].reverse()) {
       if (this.deletedStates.has(state) || this.isRegistered(state.urn)) continue;
       if (state.protect && !state.delete) this.refuseProtected(state.urn, root.urn);
       this.deletedStates.add(state);
@@ -282,36 +283,39 @@ export class StepGenerator {
         steps.push(makeStep({ op: "delete", old: state }));
         continue;
       }
-      this.deletedEarly.add(state.urn);
+      this.deletedEarly.set(state.urn, keys);
       steps.push(makeStep({ op: "delete-replaced", old: state, beforeCreate: true }));
     }
     return steps;
   }
 
-  private async dependentReplacements(root: ResourceState): Promise<ResourceState[]> {
-    const condemned: ResourceState[] = [];
+  /** The dependents that would be replaced, in dependency order, with the properties that are to blame. */
+  private async dependentReplacements(root: ResourceState): Promise<Map<ResourceState, string[]>> {
+    const condemned = new Map<ResourceState, string[]>();
     const urns = new Set([root.urn]);
     const ignore = new Set([...this.seen].map((urn) => this.knownAs.get(urn) ?? urn).filter((urn) => urn !== root.urn));
     for (const state of this.graph.dependents(root, { ignore })) {
-      if (!(await this.wouldBeReplaced(state, urns))) continue;
-      condemned.push(state);
+      const keys = await this.replacedBy(state, urns);
+      if (keys === undefined) continue;
+      condemned.set(state, keys);
       urns.add(state.urn);
     }
     return condemned;
   }
 
   /** Asks the provider what it would say if every property that comes from a condemned resource had changed. */
-  private async wouldBeReplaced(state: ResourceState, condemned: Set<string>): Promise<boolean> {
-    if (!state.custom || state.external) return false;
-    if (state.provider && condemned.has(splitReference(state.provider).urn)) return true;
-    if (state.deletedWith && condemned.has(state.deletedWith)) return true;
+  private async replacedBy(state: ResourceState, condemned: Set<string>): Promise<string[] | undefined> {
+    if (!state.custom || state.external) return undefined;
+    if (state.provider && condemned.has(splitReference(state.provider).urn)) return [];
+    if (state.deletedWith && condemned.has(state.deletedWith)) return [];
     const affected = Object.keys(state.inputs).filter((key) =>
       state.propertyDependencies[key]?.some((urn) => condemned.has(urn)),
     );
-    if (affected.length === 0) return false;
+    if (affected.length === 0) return undefined;
     const inputs = { ...state.inputs, ...Object.fromEntries(affected.map((key) => [key, unknown])) };
-    const diff = await this.askProvider(this.load(state), state, inputs, state.ignoreChanges);
-    return replaceOnChanges(diff, state.replaceOnChanges).replace;
+    const answer = await this.askProvider(this.load(state), state, inputs, state.ignoreChanges);
+    const diff = replaceOnChanges(answer, state.replaceOnChanges);
+    return diff.replace ? replacing(diff.keys) : undefined;
   }
 
   /** The provider of a resource that is not, or not yet, asked for by the program. */
@@ -382,8 +386,12 @@ interface ResourceDiff extends Diff {
   because?: string;
 }
 
-function mustReplace(because: string): ResourceDiff {
+function mustReplace(because?: string): ResourceDiff {
   return { changes: true, replace: true, keys: {}, because };
+}
+
+function replacing(keys: Record<string, PropertyDiff>): string[] {
+  return Object.entries(keys).flatMap(([path, { replace }]) => (replace ? [path] : []));
 }
 
 /** Null is "no trigger": setting the first one, or taking the last one away, replaces nothing. */

@@ -45,8 +45,15 @@ const certificateDefaults: Props = {
   isCaCertificate: false,
   setAuthorityKeyId: false,
   setSubjectKeyId: false,
-  [readyForRenewal]: false,
+  maxPathLength: -1,
 };
+
+/** A certificate that is to be renewed from its first moment. */
+function derive(inputs: Props): Props {
+  const [hours, early] = [number(inputs, "validityPeriodHours"), number(inputs, "earlyRenewalHours")];
+  return { [readyForRenewal]: hours === 0 || early >= hours };
+}
+
 const certificateOutputs = ["certPem", "validityStartTime", "validityEndTime"];
 
 function validateCertificate(inputs: Props): CheckFailure[] {
@@ -62,7 +69,7 @@ function validateCertificate(inputs: Props): CheckFailure[] {
 /** Due already on a plain preview: the clock is compared with the state, no refresh is needed. */
 function dueForRenewal(outputs: Props, inputs: Props): string | undefined {
   const end = Date.parse(text(outputs, "validityEndTime"));
-  return Date.now() > end - number(inputs, "earlyRenewalHours") * hour ? readyForRenewal : undefined;
+  return Date.now() >= end - number(inputs, "earlyRenewalHours") * hour ? readyForRenewal : undefined;
 }
 
 const selfSignedCert: ValueResource = {
@@ -71,6 +78,7 @@ const selfSignedCert: ValueResource = {
   computed: [...certificateOutputs, "keyAlgorithm"],
   inPlace: ["earlyRenewalHours"],
   validate: validateCertificate,
+  derive,
   outdated: dueForRenewal,
   async make(inputs) {
     const key = parsePrivateKey(text(inputs, "privateKeyPem"), "privateKeyPem");
@@ -81,7 +89,8 @@ const selfSignedCert: ValueResource = {
       ...texts(inputs, "uris").map((value) => ({ type: "url" as const, value })),
     ];
     const request = { ...common(inputs), subject, publicKey: createPublicKey(key), alternativeNames: names };
-    const certificate = await issue(request, { name: subject, key, keyId: keyIdOf(key) });
+    const keyId = request.isCa || request.subjectKeyId ? keyIdOf(key) : undefined;
+    const certificate = await issue(request, { name: subject, key, keyId });
     return created(certificate, { keyAlgorithm: algorithmOf(key) });
   },
 };
@@ -92,13 +101,15 @@ const locallySignedCert: ValueResource = {
   computed: [...certificateOutputs, "caKeyAlgorithm"],
   inPlace: ["earlyRenewalHours"],
   validate: validateCertificate,
+  derive,
   outdated: dueForRenewal,
   async make(inputs) {
     const key = parsePrivateKey(text(inputs, "caPrivateKeyPem"), "caPrivateKeyPem");
     const { name, keyId } = parseAuthority(text(inputs, "caCertPem"));
     const request = { ...common(inputs), ...(await parseRequest(text(inputs, "certRequestPem"))) };
-    // A certificate of a local authority names its issuer's key, whether asked to or not.
-    const certificate = await issue({ ...request, authorityKeyId: true }, { name, key, keyId });
+    // A certificate of another's names its issuer's key, whether asked to or not, if that is known.
+    const authorityKeyId = request.authorityKeyId || keyId !== undefined;
+    const certificate = await issue({ ...request, authorityKeyId }, { name, key, keyId });
     return created(certificate, { caKeyAlgorithm: algorithmOf(key) });
   },
 };

@@ -70,7 +70,8 @@ export interface CertificateRequest {
 export interface Issuer {
   name: x509.Name | Subject;
   key: KeyObject;
-  keyId: string;
+  /** The identifier in the issuer's own certificate. */
+  keyId: string | undefined;
 }
 
 export interface Certificate {
@@ -81,6 +82,9 @@ export interface Certificate {
 }
 
 export async function issue(request: CertificateRequest, issuer: Issuer): Promise<Certificate> {
+  if (request.isCa && nameOf(request.subject).toJSON().length === 0) {
+    throw new EngineError("a certificate authority needs at least one distinguished name in its subject");
+  }
   const { publicKey, notBefore } = request;
   const notAfter = new Date(notBefore.getTime() + request.validityHours * 3_600_000);
   const serialNumber = `00${randomBytes(16).toString("hex")}`;
@@ -117,11 +121,16 @@ function extensionsOf(request: CertificateRequest, issuer: Issuer): x509.Extensi
     ...(request.isCa || request.subjectKeyId
       ? [new x509.SubjectKeyIdentifierExtension(keyIdOf(request.publicKey))]
       : []),
-    ...(request.authorityKeyId ? [new x509.AuthorityKeyIdentifierExtension(issuer.keyId)] : []),
+    ...(request.authorityKeyId ? [new x509.AuthorityKeyIdentifierExtension(authorityOf(issuer))] : []),
     ...(request.alternativeNames.length > 0
       ? [new x509.SubjectAlternativeNameExtension(request.alternativeNames)]
       : []),
   ];
+}
+
+function authorityOf({ keyId }: Issuer): string {
+  if (keyId === undefined) throw new EngineError("could not determine the authority key identifier");
+  return keyId;
 }
 
 function nameOf(subject: x509.Name | Subject): x509.Name {
@@ -201,12 +210,11 @@ export async function parseRequest(
   }
 }
 
-export function parseAuthority(pem: string): { name: x509.Name; keyId: string } {
+export function parseAuthority(pem: string): { name: x509.Name; keyId: string | undefined } {
   try {
     const certificate = new x509.X509Certificate(pem);
-    const own = certificate.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId;
-    const key = createPublicKey({ key: Buffer.from(certificate.publicKey.rawData), format: "der", type: "spki" });
-    return { name: certificate.subjectName, keyId: own ?? keyIdOf(key) };
+    const identifier = certificate.extensions.find((item) => item instanceof x509.SubjectKeyIdentifierExtension);
+    return { name: certificate.subjectName, keyId: identifier?.keyId };
   } catch (error) {
     throw new EngineError(`caCertPem holds no certificate that can be used: ${messageOf(error)}`);
   }

@@ -1,5 +1,5 @@
 import { diffProps, type PropertyDiff } from "../diff";
-import { hasUnknowns, isObject, mapValues, plainProps, unknown, type Props, type Value } from "../values";
+import { hasUnknowns, isObject, mapValues, plainProps, unknown, without, type Props, type Value } from "../values";
 import type {
   CheckFailure,
   CheckRequest,
@@ -25,6 +25,8 @@ export interface ValueResource {
   validate?: (inputs: Props) => CheckFailure[];
   /** `inputs` hold the defaults and no secrets. */
   make: (inputs: Props) => Promise<Created> | Created;
+  /** Outputs that follow from the inputs alone. */
+  derive?: (inputs: Props) => Props;
   /** A computed output that has run out of date by now, and so replaces the resource. */
   outdated?: (outputs: Props, inputs: Props) => string | undefined;
 }
@@ -47,9 +49,13 @@ export class ValueProvider implements Provider {
     const resource = this.resource(type);
     const keys: Record<string, PropertyDiff> = {};
     const before = this.known(type, oldInputs, oldOutputs);
-    for (const [path, change] of Object.entries(diffProps(before, { ...resource.defaults, ...newInputs }))) {
-      const [property] = path.split(/[.[]/);
-      keys[path] = { ...change, replace: !resource.inPlace?.includes(property ?? "") };
+    const derived = resource.derive?.(this.complete(type, newInputs)) ?? {};
+    const differences = diffProps(before, { ...resource.defaults, ...newInputs, ...derived });
+    for (const [path, change] of Object.entries(differences)) {
+      // Told by whole properties, however deep the difference.
+      const [property = ""] = path.split(/[.[]/);
+      const kind = path === property ? change.kind : "update";
+      keys[property] = { kind, replace: !(property in derived || resource.inPlace?.includes(property)) };
     }
     const outdated = resource.outdated?.(plainProps(oldOutputs), this.complete(type, newInputs));
     if (outdated !== undefined) keys[outdated] = { kind: "update", replace: true };
@@ -59,17 +65,17 @@ export class ValueProvider implements Provider {
   async create({ type, inputs, preview }: CreateRequest): Promise<Created> {
     const { computed, make, defaults } = this.resource(type);
     if (preview) {
-      const outputs = { ...defaults, ...inputs, ...Object.fromEntries(computed.map((key) => [key, unknown])) };
-      return { id: "", outputs };
+      const later = Object.fromEntries(computed.map((key) => [key, unknown]));
+      return { id: "", outputs: { ...defaults, ...inputs, ...this.derived(type, inputs), ...later } };
     }
     const made = await make(this.complete(type, inputs));
-    return { id: made.id, outputs: { ...defaults, ...inputs, ...made.outputs } };
+    return { id: made.id, outputs: { ...defaults, ...inputs, ...this.derived(type, inputs), ...made.outputs } };
   }
 
   update({ type, inputs, oldOutputs }: UpdateRequest) {
     const { defaults, computed } = this.resource(type);
     const kept = Object.fromEntries(computed.map((key): [string, Value] => [key, oldOutputs[key] ?? null]));
-    return Promise.resolve({ outputs: { ...defaults, ...inputs, ...kept } });
+    return Promise.resolve({ outputs: { ...defaults, ...inputs, ...this.derived(type, inputs), ...kept } });
   }
 
   read({ id, inputs, outputs }: ExistingRequest): Promise<Existing> {
@@ -86,6 +92,10 @@ export class ValueProvider implements Provider {
     return resource;
   }
 
+  private derived(type: string, inputs: Props): Props {
+    return this.resource(type).derive?.(this.complete(type, inputs)) ?? {};
+  }
+
   private complete(type: string, inputs: Props): Props {
     return { ...this.resource(type).defaults, ...plainProps(inputs) };
   }
@@ -94,12 +104,9 @@ export class ValueProvider implements Provider {
   private known(type: string, oldInputs: Props, oldOutputs: Props): Props {
     const { defaults, computed } = this.resource(type);
     const effective = mapValues(defaults, (value, key) => oldOutputs[key] ?? value);
-    return withoutKeys({ ...effective, ...oldInputs }, computed);
+    const derived = mapValues(this.derived(type, oldInputs), (value, key) => oldOutputs[key] ?? value);
+    return without({ ...effective, ...derived, ...oldInputs }, ...computed);
   }
-}
-
-function withoutKeys(props: Props, keys: string[]): Props {
-  return Object.fromEntries(Object.entries(props).filter(([key]) => !keys.includes(key)));
 }
 
 /** Typed access to checked inputs. */

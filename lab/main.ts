@@ -134,7 +134,7 @@ function program(): Command {
 
   const targets = "a control plane component, mirror or worker-<n>";
   for (const action of ["start", "stop", "restart"] as const satisfies readonly PowerAction[]) {
-    const described = { start: "start", stop: "stop", restart: "restart; a worker reboots:" }[action];
+    const described = { start: "start", stop: "stop", restart: "stop and start again (a worker: reboot)" }[action];
     add(`${action} <part>`, `${described} ${targets}`)
       .option("--kill", "cut a worker's power instead of shutting it down")
       .action(async (part: string, _: unknown, self: Command) => {

@@ -60,7 +60,7 @@ async function printStatus(options: GlobalOptions): Promise<void> {
 async function demonstrate(options: GlobalOptions): Promise<void> {
   const begin = Date.now();
   const quiet: StackOptions = { name: options.name, engine: options.engine };
-  await up({ name: options.name, workers: DEFAULT_WORKERS });
+  await up({ name: options.name });
   for (const [title, operation] of [["preview", "preview"] as const, ["deploy", "up"] as const]) {
     console.log(`\n${command(options.name, title)}\n`);
     if (!(await stackOperation(operation, quiet))) {

@@ -22,7 +22,7 @@ import {
 import { ensureMirror, fillMirror } from "../mirror";
 import { MAX_LABS, MAX_WORKERS, workerName, workerNumber, workerNetworkOf } from "../network/addresses";
 import { bridges, ensureBridge, ensurePodRoutes } from "../network/network";
-import { workerPaths } from "../paths";
+import { cacheFolder, workerPaths } from "../paths";
 import { writeLabConfig } from "../stackConfig";
 import { LabError } from "../system/errors";
 import { writeFileAtomic } from "../system/files";
@@ -54,12 +54,24 @@ export async function up(options: UpOptions): Promise<Lab> {
     throw new LabError(`a lab has 0 to ${MAX_WORKERS} workers`, "Give a number with --workers.");
   }
   requireHierarchies();
+  checkPaths(options.name);
   const waiting = (): void => console.error(`Another command is at work on the lab "${options.name}"; waiting for it.`);
   return withLock(labLock(options.name), waiting, async () => {
     const context: Context = { options, flags, version: await labVersion() };
     await runSteps(stepsOf(context), options);
     return ready(context);
   });
+}
+
+/** The mount options of an overlay can't name every path. */
+function checkPaths(name: string): void {
+  const unusable = [labFolder(name), cacheFolder()].find((path) => /[\s,:\\"]/.test(path));
+  if (unusable !== undefined) {
+    throw new LabError(
+      `the lab can't work in ${unusable}: its path has a blank, comma, colon, quote or backslash`,
+      "Choose other folders with TLS_BOOTSTRAP_LAB_DIR and TLS_BOOTSTRAP_CACHE_DIR.",
+    );
+  }
 }
 
 /** What the steps hand on to each other. */

@@ -169,7 +169,7 @@ class Run {
     const { deployment, options, reporter, operation } = this;
     let ok = !deployment.failed && !deployment.interrupted;
     if (deployment.interrupted) reporter.diagnostic("error", undefined, `${operation} canceled`);
-    const outputs = stackOutputsOf(deployment.resources);
+    const outputs = operation === "preview" ? undefined : stackOutputsOf(deployment.resources);
     if (ok && options.expectNoChanges && reporter.hasChanges) {
       reporter.diagnostic("error", undefined, "no changes were expected but changes occurred");
       ok = false;

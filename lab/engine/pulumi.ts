@@ -59,8 +59,8 @@ export async function operateWithPulumi(
       options.json ?? false,
     );
     events.readAll(readFileSync(log, "utf8"));
-    const outputs = await cli.outputs(false);
-    return { ...events.result(operation, code === 0), outputs, durationMs: Date.now() - begun };
+    const outputs = operation === "preview" ? {} : { outputs: await cli.outputs(false) };
+    return { ...events.result(operation, code === 0), ...outputs, durationMs: Date.now() - begun };
   } finally {
     rmSync(log, { force: true });
   }

@@ -60,7 +60,7 @@ export interface OperationResult {
   changes: Partial<Record<ChangeKind, number>>;
   steps: StepResult[];
   diagnostics: Diagnostic[];
-  /** Secrets read `[secret]`. */
+  /** The stack's outputs after the operation; secrets read `[secret]`. Not of previews. */
   outputs?: Record<string, unknown>;
   durationMs: number;
 }

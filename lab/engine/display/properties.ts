@@ -9,7 +9,11 @@ import { symbols, type Style } from "./style";
 export class PropertyPrinter {
   private readonly lines: string[] = [];
 
-  constructor(private readonly style: Style) {}
+  /** `maxLines`: how much to show of a long text. */
+  constructor(
+    private readonly style: Style,
+    private readonly maxLines = Infinity,
+  ) {}
 
   get text(): string[] {
     return this.lines;
@@ -93,10 +97,14 @@ export class PropertyPrinter {
       this.line("}", indent, op, marked);
     } else if (isText(value) && value.trimEnd().includes("\n")) {
       this.line(`${title}:`, indent, op, marked);
-      for (const text of value.trimEnd().split("\n")) this.line(text, indent + 1, op, marked);
+      for (const text of this.shortened(value.trimEnd().split("\n"))) this.line(text, indent + 1, op, marked);
     } else {
       this.line(`${title}: ${primitive(value)}`, indent, op, marked);
     }
+  }
+
+  private shortened(lines: string[]): string[] {
+    return lines.length > this.maxLines ? [...lines.slice(0, this.maxLines), "..."] : lines;
   }
 
   private line(text: string, indent: number, op: StepOp, marked: boolean): void {

@@ -15,6 +15,9 @@ export interface ReporterOptions {
   print: (line: string) => void;
 }
 
+/** Outputs such as certificates are long. */
+const shownOutputLines = 6;
+
 const titles: Record<Operation, string> = {
   preview: "Previewing update",
   up: "Updating",
@@ -89,7 +92,7 @@ export class Reporter implements Events {
   outputs(state: ResourceState, before: Props, _step: Step): void {
     this.hide(secretStrings(state.outputs));
     if (state.type !== stackType) return;
-    const printer = new PropertyPrinter(this.style);
+    const printer = new PropertyPrinter(this.style, shownOutputLines);
     if (Object.keys(before).length === 0) printer.object(state.outputs, 1, "create");
     else if (this.preview && equal(before, state.outputs)) return;
     else this.stackOutputs(printer, before, state.outputs);

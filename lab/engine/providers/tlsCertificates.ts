@@ -183,10 +183,10 @@ function signingAlgorithm(key: KeyObject): Algorithm {
     case "ED25519":
       return { name: "Ed25519" };
     case "ECDSA": {
-      const curve = key.export({ format: "jwk" }).crv ?? "";
+      const { namedCurve = "" } = key.asymmetricKeyDetails ?? {};
+      const curve = { prime256v1: "P-256", secp384r1: "P-384", secp521r1: "P-521" }[namedCurve] ?? namedCurve;
       const hash = { "P-256": "SHA-256", "P-384": "SHA-384", "P-521": "SHA-512" }[curve];
-      if (hash === undefined)
-        throw new EngineError(`the embedded engine signs with P256, P384 and P521, not ${curve || "P224"}`);
+      if (hash === undefined) throw new EngineError(`the embedded engine signs with P256, P384 and P521, not ${curve}`);
       return { name: "ECDSA", namedCurve: curve, hash };
     }
   }

@@ -98,9 +98,9 @@ function publicBlob(key: KeyObject): { type: string; blob: Buffer } {
 
 /** An unencrypted `openssh-key-v1` file. */
 function openSshPrivateKey(key: KeyObject): string | undefined {
-  const jwk = key.export({ format: "jwk" });
   const algorithm = algorithmOf(key);
-  if (algorithm === "ECDSA" && !(jwk.crv && jwk.crv in sshCurves)) return undefined;
+  if (key.asymmetricKeyDetails?.namedCurve === curves.P224) return undefined;
+  const jwk = key.export({ format: "jwk" });
   const { type, blob } = publicBlob(key);
   const secretFields = {
     RSA: () => fields(type, mpint(jwk.n), mpint(jwk.e), mpint(jwk.d), mpint(jwk.qi), mpint(jwk.p), mpint(jwk.q)),

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { apiServerUrl } from "./control-plane/pki";
+import { apiServerUrl } from "./control-plane/flags";
 import type { Lab } from "./lab";
 import { type Config, isRecord, mergeConfig } from "./mergeConfig";
 import { mirrorUrl } from "./mirror";
@@ -28,7 +28,7 @@ export async function writeLabConfig(lab: Lab): Promise<void> {
     () => `${randomBytes(24).toString("base64url")}\n`,
   );
   const config = mergeConfig(base.config, {
-    server: apiServerUrl(lab),
+    server: apiServerUrl(lab.network),
     ca: await readFile(join(lab.paths.pki, "ca.crt"), "utf8"),
     kubeconfig: secret(await readFile(lab.paths.kubeconfig, "utf8")),
     user: ADMIN,

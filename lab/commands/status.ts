@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
-import { COMPONENTS } from "../control-plane/flags";
+import { apiServerUrl, COMPONENTS } from "../control-plane/flags";
 import { isReady } from "../control-plane/controlPlane";
-import { apiServerUrl } from "../control-plane/pki";
 import { findBinary } from "../kubernetes/binaries";
 import type { Lab } from "../lab";
 import { MIRROR, mirrorUrl } from "../mirror";
@@ -21,7 +20,7 @@ export async function statusOf(lab: Lab, engine: string): Promise<Status> {
     configFile: lab.paths.configFile,
     stateDir: lab.paths.folder,
     passphraseFile: lab.paths.passphrase,
-    apiServer: apiServerUrl(lab),
+    apiServer: apiServerUrl(lab.network),
     mirror: mirrorUrl(lab),
     mirrorDir: lab.paths.mirror,
     kubeconfig: lab.paths.kubeconfig,

@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { ensureComponent, type Programs } from "../control-plane/controlPlane";
 import { mergeOverrides, parseOverride } from "../control-plane/flags";
-import { ensurePki } from "../control-plane/pki";
 import { ensureBinary, labVersion, requireBinary } from "../kubernetes/binaries";
 import { NEEDED_BINARIES } from "../kubernetes/module";
 import {
@@ -234,6 +233,8 @@ async function freeNumber(name: string): Promise<number> {
 }
 
 async function ensureKeys(lab: Lab): Promise<void> {
+  // Loaded when it is needed: it takes longer to load than most commands take.
+  const { ensurePki } = await import("../control-plane/pki.js");
   await ensurePki(lab);
   await ensureKeyPair(lab.paths.sshKey, `lab-${lab.name}`);
 }

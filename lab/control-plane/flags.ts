@@ -14,13 +14,15 @@ const SCHEDULER_PORT = 10259;
 
 export const etcdUrl = (network: Network): string => `https://${network.loopback}:${ETCD_CLIENT_PORT}`;
 
+export const apiServerUrl = (network: Network): string => `https://${network.host}:${API_SERVER_PORT}`;
+
 /** Where a component says whether it is ready. */
 export function readinessUrl(component: ControlPlaneComponent, network: Network): string {
   switch (component) {
     case "etcd":
       return `${etcdUrl(network)}/health`;
     case "kube-apiserver":
-      return `https://${network.host}:${API_SERVER_PORT}/readyz`;
+      return `${apiServerUrl(network)}/readyz`;
     case "kube-controller-manager":
       return `https://${network.loopback}:${CONTROLLER_MANAGER_PORT}/healthz`;
     case "kube-scheduler":

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { API_SERVER_PORT, API_SERVER_SERVICE } from "../network/addresses";
+import { API_SERVER_SERVICE } from "../network/addresses";
 import type { Lab } from "../lab";
 import { PRIVATE, PUBLIC, writeFileAtomic } from "../system/files";
 import {
@@ -10,9 +10,8 @@ import {
   ensurePair,
   issueCertificate,
 } from "./certificates";
+import { apiServerUrl } from "./flags";
 import { renderKubeconfig } from "./kubeconfig";
-
-export const apiServerUrl = (lab: Lab): string => `https://${lab.network.host}:${API_SERVER_PORT}`;
 
 /** Keys, certificates and kubeconfigs of the control plane; what is there and good stays as it is. */
 export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
@@ -57,7 +56,12 @@ export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
   ];
   for (const { name, kubeconfig, ...request } of clients) {
     const pair = await issue(ca, name, request);
-    const text = renderKubeconfig({ server: apiServerUrl(lab), ca: ca.certificate, user: request.commonName, ...pair });
+    const text = renderKubeconfig({
+      server: apiServerUrl(network),
+      ca: ca.certificate,
+      user: request.commonName,
+      ...pair,
+    });
     await writeFileAtomic(kubeconfig, text, PRIVATE);
   }
 }

@@ -69,7 +69,7 @@ export class Worker extends pulumi.ComponentResource {
       `${name}-node`,
       {
         metadata: { name: args.name, labels: { ...args.labels }, annotations: PATCH_FORCE },
-        spec: { taints: args.taints?.map((taint: Taint) => ({ ...taint })) ?? [] },
+        spec: args.taints?.length ? { taints: args.taints.map((taint: Taint) => ({ ...taint })) } : {},
       },
       { parent: this },
     );

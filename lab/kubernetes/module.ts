@@ -59,7 +59,8 @@ export function renderToolsGo(): string {
 /** Linker flags that make the binaries say which version they are; a plain build says v0.0.0. */
 export function linkerFlags(version: string): string {
   const [major, minor] = version.split(".");
-  const values = { gitVersion: `v${version}`, gitMajor: major, gitMinor: minor, gitTreeState: "clean" };
+  // A module knows no commit; unset, the binaries would print a placeholder.
+  const values = { gitVersion: `v${version}`, gitMajor: major, gitMinor: minor, gitCommit: "", gitTreeState: "clean" };
   const stamps = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap((path) =>
     Object.entries(values).map(([name, value]) => `-X ${path}.${name}=${value}`),
   );

@@ -79,9 +79,11 @@ test("binaries are stamped with their version", () => {
   expect(linkerFlags("1.34.4")).toBe(
     "-s -w" +
       " -X k8s.io/component-base/version.gitVersion=v1.34.4 -X k8s.io/component-base/version.gitMajor=1" +
-      " -X k8s.io/component-base/version.gitMinor=34 -X k8s.io/component-base/version.gitTreeState=clean" +
+      " -X k8s.io/component-base/version.gitMinor=34 -X k8s.io/component-base/version.gitCommit=" +
+      " -X k8s.io/component-base/version.gitTreeState=clean" +
       " -X k8s.io/client-go/pkg/version.gitVersion=v1.34.4 -X k8s.io/client-go/pkg/version.gitMajor=1" +
-      " -X k8s.io/client-go/pkg/version.gitMinor=34 -X k8s.io/client-go/pkg/version.gitTreeState=clean",
+      " -X k8s.io/client-go/pkg/version.gitMinor=34 -X k8s.io/client-go/pkg/version.gitCommit=" +
+      " -X k8s.io/client-go/pkg/version.gitTreeState=clean",
   );
 });
 

@@ -23,9 +23,12 @@ test("a worker's network follows from the lab's number and its own", () => {
 test("no two labs share an address or a name, and the kernel takes every link's name", () => {
   const seen = new Set<string>();
   for (let lab = 0; lab < MAX_LABS; lab++) {
-    const { prefix, bridge, ...addresses } = networkOf(lab);
-    const workers = [1, 2, 11, 200].flatMap((worker) => Object.values(workerNetworkOf(lab, worker)));
-    const all = [bridge, ...Object.values(addresses), ...workers];
+    const { prefix, bridge, subnet, host, loopback, podNetwork } = networkOf(lab);
+    const workers = [1, 2, 11, 200].map((worker) => workerNetworkOf(lab, worker));
+    const all = [
+      ...[bridge, subnet, host, loopback, podNetwork],
+      ...workers.flatMap(({ address, podSubnet, link, namespace }) => [address, podSubnet, link, namespace]),
+    ];
     expect(all.filter((name) => seen.has(name))).toEqual([]);
     all.forEach((name) => seen.add(name));
     expect(`${prefix}w200`.length).toBeLessThanOrEqual(15);

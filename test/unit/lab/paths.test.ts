@@ -12,7 +12,7 @@ test("the cache is the user's, or where the environment says", () => {
 });
 
 test("everything of a lab is in its folder", () => {
-  const { pidFile, logFile, componentKubeconfig, ...paths } = labPaths("/l");
+  const paths = labPaths("/l");
   expect(paths).toEqual({
     folder: "/l",
     settings: "/l/lab.json",
@@ -25,8 +25,11 @@ test("everything of a lab is in its folder", () => {
     etcd: "/l/etcd",
     mirror: "/l/mirror",
     workers: "/l/workers",
+    pidFile: expect.any(Function) as unknown,
+    logFile: expect.any(Function) as unknown,
+    componentKubeconfig: expect.any(Function) as unknown,
   });
-  expect([pidFile("etcd"), logFile("etcd"), componentKubeconfig("kube-scheduler")]).toEqual([
+  expect([paths.pidFile("etcd"), paths.logFile("etcd"), paths.componentKubeconfig("kube-scheduler")]).toEqual([
     "/l/run/etcd.pid",
     "/l/logs/etcd.log",
     "/l/kubeconfigs/kube-scheduler",

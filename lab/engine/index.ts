@@ -45,10 +45,9 @@ export async function stackOutputs(
 type Result = Extract<Reply, { ok: true }>["result"];
 
 function embedded(request: Request): Promise<Result> {
-  const tsx = require.resolve("tsx");
   // With `json`, standard output is the caller's; what the program itself prints goes to standard error.
   const quiet = request.kind === "outputs" || request.options.json;
-  const child = spawn(process.execPath, ["--import", tsx, join(__dirname, "main.ts"), JSON.stringify(request)], {
+  const child = spawn(process.execPath, [join(__dirname, "child.mjs"), JSON.stringify(request)], {
     stdio: ["ignore", quiet ? process.stderr : "inherit", "inherit", "ipc"],
   });
   // Ctrl-C reaches the child as well, which ends in good order; until then this process stays.

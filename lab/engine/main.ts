@@ -3,7 +3,7 @@ import { readOutputs, runOperation } from "./operation";
 import type { Operation, OperationOptions, OperationResult, StackRef } from "./types";
 
 /**
- * The child process of one embedded operation: `main.ts <request as JSON>`. The SDK and the program's modules belong to
+ * The child process of one embedded operation: `node child.mjs <request as JSON>`. The SDK and the program's modules belong to
  * the process, so every operation has one of its own. The result goes to the parent as a message.
  */
 export type Request =

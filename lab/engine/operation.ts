@@ -5,12 +5,12 @@ import { stackType, typeOf, type ResourceState } from "./deployment/resource";
 import { Reporter } from "./display/reporter";
 import { EngineError, messageOf } from "./errors";
 import { lockStack } from "./lock";
-import { Crypter } from "./passphrase";
-import { describeProgramError, findEntry, isEngineGone, runProgram } from "./program";
+import { Crypter, prepareKey } from "./passphrase";
+import { describeProgramError, findEntry, isEngineGone, preloadSdk, runProgram } from "./program";
 import { applyProjectConfig, readProject, type Project } from "./project";
 import { packages as allPackages } from "./providers";
 import { ProviderRegistry, type Packages } from "./providers/registry";
-import { configForProgram, readStackConfig, type Config } from "./stackConfig";
+import { configForProgram, encryptionSaltOf, readStackConfig, type Config } from "./stackConfig";
 import { Recorder } from "./recorder";
 import { readState, stateFile, StateWriter, type PendingOperation } from "./state";
 import type { Operation, OperationOptions, OperationResult, StackRef } from "./types";
@@ -33,6 +33,11 @@ export async function runOperation(
 ): Promise<OperationResult> {
   const project = readProject(stack.program);
   const passphrase = readPassphrase(stack.passphraseFile);
+  const salt = encryptionSaltOf(stack.configFile);
+  const key = salt === undefined ? undefined : prepareKey(passphrase, salt);
+  // Loading the SDK and deriving the key take half a second or more each; they do not need each other.
+  if (operation === "preview" || operation === "up") preloadSdk(findEntry(project, stack.program));
+  await key;
   const { crypter, config: stackConfig } = readStackConfig(stack.configFile, project.name, passphrase);
   const runsProgram = operation === "preview" || operation === "up";
   const config = runsProgram ? applyProjectConfig(project, stack.stack, stackConfig) : stackConfig;

@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, pbkdf2Sync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, pbkdf2, pbkdf2Sync, randomBytes } from "node:crypto";
+import { promisify } from "node:util";
 import { EngineError } from "./errors";
 
 /**
@@ -59,10 +60,21 @@ export class Crypter {
 const derived = new Map<string, Buffer>();
 
 function deriveKey(passphrase: string, salt: Buffer): Buffer {
-  const id = `${salt.toString("hex")}:${passphrase}`;
+  const id = keyId(passphrase, salt);
   const key = derived.get(id) ?? pbkdf2Sync(passphrase, salt, iterations, keyBytes, "sha256");
   derived.set(id, key);
   return key;
+}
+
+function keyId(passphrase: string, salt: Buffer): string {
+  return `${salt.toString("hex")}:${passphrase}`;
+}
+
+/** Derives a key in the background, so that `Crypter.open` has it at once. */
+export async function prepareKey(passphrase: string, encryptionSalt: string): Promise<void> {
+  const salt = Buffer.from(encryptionSalt.split(":")[1] ?? "", "base64");
+  const key = await promisify(pbkdf2)(passphrase, salt, iterations, keyBytes, "sha256");
+  derived.set(keyId(passphrase, salt), key);
 }
 
 function encryptWith(key: Buffer, plaintext: string): string {

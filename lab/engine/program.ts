@@ -1,5 +1,5 @@
 import { existsSync, lstatSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { createRequire, SourceMap, type SourceMapPayload } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Deployment, Severity } from "./deployment/deployment";
@@ -55,9 +55,14 @@ export async function runProgram(options: ProgramOptions, deployment: Deployment
   });
 }
 
+/** Loads what the program will load first, ahead of time. */
+export function preloadSdk({ resolveFrom }: Entry): void {
+  loadSdk(createRequire(resolveFrom), "");
+}
+
 function loadSdk(load: NodeJS.Require, path: string): unknown {
   try {
-    return load(`@pulumi/pulumi/${path}`);
+    return load(path === "" ? "@pulumi/pulumi" : `@pulumi/pulumi/${path}`);
   } catch (error) {
     throw new EngineError(`cannot load the Pulumi SDK for the program: ${messageOf(error)}`);
   }
@@ -114,13 +119,29 @@ export function describeProgramError(error: unknown, entry: string): string {
   const frames = (error.stack ?? "")
     .split("\n")
     .filter((line) => /^\s+at /.test(line) && !/node_modules|node:|lab\/engine/.test(line))
-    .slice(0, 5);
+    .slice(0, 5)
+    .map(originalPosition);
   return [
     `Running program '${entry}' failed with an unhandled exception:`,
     `${error.name}: ${message}`,
     ...frames,
   ].join("\n");
 }
+
+/** Points a line of a stack trace at the TypeScript that it comes from. */
+function originalPosition(frame: string): string {
+  const sourceMaps = (globalThis as Record<symbol, unknown>)[Symbol.for("lab.engine.sourceMaps")] as
+    SourceMaps | undefined;
+  return frame.replace(/(\/[^():]+\.ts):(\d+):(\d+)/, (position, file: string, line: string, column: string) => {
+    const map = sourceMaps?.get(file);
+    if (map === undefined) return position;
+    const found = new SourceMap(JSON.parse(map) as SourceMapPayload).findEntry(Number(line) - 1, Number(column) - 1);
+    return "originalLine" in found ? `${file}:${found.originalLine + 1}:${found.originalColumn + 1}` : position;
+  });
+}
+
+/** What child.mjs keeps: file → source map as JSON. */
+type SourceMaps = Map<string, string>;
 
 function isIntended(error: Error): boolean {
   const marks = error as unknown as Record<string, unknown>;

@@ -26,11 +26,16 @@ export interface StackConfig {
   config: Config;
 }
 
+/** The salt of a stack config file, where it has one. */
+export function encryptionSaltOf(file: string): string | undefined {
+  const salt = existsSync(file) ? readYaml(file).encryptionsalt : undefined;
+  return typeof salt === "string" ? salt : undefined;
+}
+
 /** Reads and decrypts a stack config file; a missing file or salt gives an empty config and a new key. */
 export function readStackConfig(file: string, project: string, passphrase: string): StackConfig {
   const yaml = existsSync(file) ? readYaml(file) : {};
-  const salt = yaml.encryptionsalt;
-  const crypter = typeof salt === "string" ? Crypter.open(passphrase, salt) : Crypter.create(passphrase);
+  const crypter = openFor(file, passphrase);
   const entries = Object.entries(isRecord(yaml.config) ? yaml.config : {}).map(([name, raw]) => {
     const key = name.includes(":") ? name : `${project}:${name}`;
     const secrets: string[] = [];
@@ -47,12 +52,16 @@ export function readStackConfig(file: string, project: string, passphrase: strin
 /** Writes a whole config file (0600, in one step); an existing file's salt is kept, so its passphrase stays valid. */
 export function writeStackConfig(file: string, config: Record<string, unknown>, passphrase: string): Promise<void> {
   const before = existsSync(file) ? readYaml(file) : {};
-  const salt = before.encryptionsalt;
-  const crypter = typeof salt === "string" ? Crypter.open(passphrase, salt) : Crypter.create(passphrase);
+  const crypter = openFor(file, passphrase);
   const known = knownSecrets(before.config, crypter);
   const encrypted = encrypt(config, (text) => known.get(text) ?? crypter.encrypt(text));
   writeFileAtomic(file, stringify({ encryptionsalt: crypter.salt, config: encrypted }, { lineWidth: 0 }));
   return Promise.resolve();
+}
+
+function openFor(file: string, passphrase: string): Crypter {
+  const salt = encryptionSaltOf(file);
+  return salt === undefined ? Crypter.create(passphrase) : Crypter.open(passphrase, salt);
 }
 
 /** Plaintext → ciphertext of what a file already holds, so that rewriting the same config changes no byte. */

@@ -22,21 +22,25 @@ class Pair extends pulumi.ComponentResource {
 
 const pair = new Pair("pair");
 
-if (scene === "unknown type") new pulumi.CustomResource("aws:s3/bucket:Bucket", "bucket", {});
-if (scene === "late error") pair.both.apply(() => undefined.missing);
+class Bucket extends pulumi.CustomResource {}
+
+function stumble(text: string): string {
+  throw new TypeError(`cannot read the missing part of a text with ${text.length} characters`);
+}
+
+if (scene === "unknown type") new Bucket("aws:s3/bucket:Bucket", "bucket");
+if (scene === "late error") pair.both.apply(stumble);
 if (scene === "run error") throw new pulumi.RunError("settings are wrong:\n  tls-bootstrap:pools is missing");
 if (scene === "error") throw new Error("something broke");
 if (scene === "log error") void pulumi.log.error("the program says no");
 void pulumi.log.warn(`scene ${scene}`);
 
-const reference = scene === "reference" ? new pulumi.StackReference("organization/sample/first") : undefined;
-const missing = scene === "missing reference" ? new pulumi.StackReference("organization/sample/nowhere") : undefined;
+function other(stack: string, output: string): unknown {
+  return new pulumi.StackReference(`organization/sample/${stack}`).requireOutput(output);
+}
 
 export const length = config.requireNumber("length");
 export const both = pair.both;
 export const password = config.requireSecret("password");
-export const seen = reference?.requireOutput("both");
-export const plainSeen = reference?.requireOutput("length");
-export const nowhere = missing?.requireOutput("x");
-
-declare const undefined: { missing: string } & undefined;
+export const seen = scene === "reference" ? other("first", "both") : "";
+export const seenLength = scene === "missing reference" ? other("nowhere", "length") : 0;

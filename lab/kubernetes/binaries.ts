@@ -159,13 +159,13 @@ async function build(binary: Binary, version: string, to: string, say: Say): Pro
   const logFile = join(folderOf(version), `${binary}.build.log`);
   await rm(logFile, { force: true });
   const args = ["build", "-trimpath", "-ldflags", linkerFlags(version), "-o", to, `k8s.io/kubernetes/cmd/${binary}`];
-  await withHeartbeat(say, "building from source", () =>
-    run(...contained("go", args), {
-      cwd: module,
-      env: { CGO_ENABLED: "0", GOFLAGS: "", GOTOOLCHAIN: "local" },
-      logFile,
-    }),
-  );
+  // A build that is killed leaves its scratch files: here the next one finds and removes them.
+  const scratch = join(folderOf(version), ".build");
+  await rm(scratch, { recursive: true, force: true });
+  await mkdir(scratch);
+  const env = { CGO_ENABLED: "0", GOFLAGS: "", GOTOOLCHAIN: "local", GOTMPDIR: scratch };
+  await withHeartbeat(say, "building from source", () => run(...contained("go", args), { cwd: module, env, logFile }));
+  await rm(scratch, { recursive: true, force: true });
   await rm(logFile, { force: true });
 }
 

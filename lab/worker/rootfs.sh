@@ -1,15 +1,14 @@
 #!/bin/sh
-# Usage: rootfs.sh FOLDER SUITE MIRROR PACKAGE[,PACKAGE...]
+# Usage: rootfs.sh FOLDER SUITE PACKAGE[,PACKAGE...]
 # Makes the root file system of a bare Debian machine: packages, an administrator who may log in by key, nothing of
 # Kubernetes. What identifies a machine (host keys, machine-id, name, address) is left to each worker.
 set -eu
 folder=$1
 suite=$2
-mirror=$3
-packages=$4
+packages=$3
 
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
-debootstrap --variant=minbase --include="$packages" "$suite" "$folder" "$mirror"
+debootstrap --variant=minbase --include="$packages" "$suite" "$folder"
 
 chroot "$folder" useradd --create-home --shell /bin/bash admin
 install -d -m 0700 "$folder/home/admin/.ssh"

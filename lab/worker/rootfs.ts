@@ -22,7 +22,6 @@ import {
 import { buildImages } from "./images";
 
 const SUITE = "bookworm";
-const DEBIAN_MIRROR = "http://deb.debian.org/debian";
 const PACKAGES = [
   "systemd",
   "systemd-sysv",
@@ -157,10 +156,9 @@ async function removeUnused(cache: string): Promise<void> {
 
 async function makeDebian(staging: string, say: Say): Promise<void> {
   const logFile = `${staging}.log`;
-  const mirror = process.env.TLS_BOOTSTRAP_LAB_DEBIAN || DEBIAN_MIRROR;
   await rm(logFile, { force: true });
   await withHeartbeat(say, `debootstrap ${SUITE}`, () =>
-    run(...contained(SCRIPT, [staging, SUITE, mirror, PACKAGES.join()]), { logFile, cwd: "/" }),
+    run(...contained(SCRIPT, [staging, SUITE, PACKAGES.join()]), { logFile, cwd: "/" }),
   );
   await rm(logFile, { force: true });
 }

@@ -16,7 +16,9 @@ export class ProcessWatch {
       this.#looks.set(pid, looks + 1);
       for (const file of ["cmdline", "environ"])
         try {
-          this.#seen.add(readFileSync(`/proc/${pid}/${file}`, "latin1"));
+          for (const word of readFileSync(`/proc/${pid}/${file}`, "latin1").split("\0"))
+            // The pulumi CLI hands a program its config, decrypted, in this variable; that is not ours to change.
+            if (!word.startsWith("PULUMI_CONFIG=")) this.#seen.add(word);
         } catch {
           // It has ended.
         }

@@ -53,7 +53,7 @@ describe("a program on the embedded engine", () => {
     expect(await run("preview", ref, { expectNoChanges: true })).toMatchObject({ ok: true, changes: { same: 4 } });
     expect(await stackOutputs("embedded", ref)).toEqual(up.outputs);
     const clear = await stackOutputs("embedded", ref, { showSecrets: true });
-    expect(clear).toMatchObject({ length: 8, password: canary, both: expect.stringMatching(/^.{8} .{20}$/) });
+    expect(clear).toMatchObject({ length: 8, password: canary, both: expect.stringMatching(/^.{8} .{20}$/) as string });
 
     // Another stack reads the outputs; secrets stay secret on the way.
     const second = await run("up", await stack("second", { "sample:scene": "reference" }));
@@ -88,7 +88,7 @@ describe("a program on the embedded engine", () => {
     const up = await run("up", ref);
     expect(up.ok).toBe(false);
     const errors = up.diagnostics.filter(({ severity }) => severity === "error");
-    expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(message) })]);
+    expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(message) as string })]);
     expect(errors[0]?.message).not.toMatch(/node_modules|lab\/engine/);
   });
 

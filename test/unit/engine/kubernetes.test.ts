@@ -88,6 +88,16 @@ describe("kubernetes differences", () => {
     });
   });
 
+  test("a Secret whose text a preview does not know is replaced", async () => {
+    const after = { apiVersion: "v1", kind: "Secret", metadata, stringData: unknown };
+    const live = { data: new Secret({ a: "MQ==" }) };
+    const { keys } = await diff(secretType, secret({ a: "1" }), after, {}, live);
+    expect(keys).toEqual({
+      data: { kind: "delete", replace: true },
+      stringData: { kind: "add", replace: true },
+    });
+  });
+
   test("an unknown value is a difference", async () => {
     const map = (value: Props[string]): Props => ({
       apiVersion: "v1",
@@ -185,6 +195,8 @@ describe("kubernetes objects", () => {
       { op: "replace", path: "/metadata/resourceVersion", value: "5" },
     ]);
     expect(handOver({ metadata: { managedFields: [kubelet] } }, "m")).toBeUndefined();
+    const label = { ...created, manager: "kubectl-label" };
+    expect(handOver({ metadata: { managedFields: [label] } }, "m")).toBeDefined();
   });
 
   test.each([

@@ -3,12 +3,15 @@ import type { KubeObject, ManagedField } from "./object";
 /** An object is created by POST under this name, and only its updates are applied by the server. */
 export const creator = "pulumi-kubernetes";
 
+/**
+ * Whose fields an update takes over first, by the beginning of the name. That is what the provider does, surprises
+ * included: what `kubectl label`, `edit` or `cordon` set on our object is then ours, and gone where we do not set it.
+ */
 const takenOver: [manager: string, operation: ManagedField["operation"]][] = [
   ["kubectl", "Apply"],
   ["kubectl", "Update"],
   ["before-first-apply", "Update"],
   [creator, "Update"],
-  ["pulumi-kubernetes.exe", "Update"],
   ["pulumi-resource-kubernetes", "Update"],
 ];
 
@@ -19,7 +22,7 @@ const takenOver: [manager: string, operation: ManagedField["operation"]][] = [
 export function handOver(live: KubeObject, manager: string): unknown[] | undefined {
   const entries = live.metadata?.managedFields ?? [];
   const isOurs = ({ manager: name, operation, subresource }: ManagedField): boolean =>
-    !subresource && takenOver.some(([known, how]) => known === name && how === operation);
+    !subresource && takenOver.some(([start, how]) => name.startsWith(start) && how === operation);
   const ours = entries.filter(isOurs);
   if (ours.length === 0) return undefined;
   const isTarget = (entry: ManagedField): boolean =>

@@ -1,5 +1,5 @@
 import { nameOf, typeOf } from "../../deployment/resource";
-import { asSecret, isObject, plain, Secret, without, type Props, type Value } from "../../values";
+import { asSecret, isObject, plain, Secret, Unknown, without, type Props, type Value } from "../../values";
 
 /** A Kubernetes object as JSON. */
 export interface KubeObject {
@@ -116,11 +116,11 @@ export function parseCheckpoint(outputs: Props): { inputs: Props; live: KubeObje
 
 /** A Secret's `stringData` is only another way to write `data`. */
 export function normalize(object: KubeObject): KubeObject {
-  if (object.kind !== "Secret" || object.apiVersion !== "v1" || !object.stringData) return object;
-  const { stringData, data, ...rest } = object;
-  const encoded = Object.entries(stringData as Record<string, string>).map(([key, value]): [string, string] => [
+  if (object.kind !== "Secret" || object.apiVersion !== "v1" || !isPlain(object.stringData)) return object;
+  const { stringData, data, ...rest } = object as KubeObject & { stringData: Record<string, unknown> };
+  const encoded = Object.entries(stringData).map(([key, value]): [string, unknown] => [
     key,
-    Buffer.from(String(value)).toString("base64"),
+    typeof value === "string" ? Buffer.from(value).toString("base64") : value,
   ]);
   return { ...rest, data: { ...(data as object | undefined), ...Object.fromEntries(encoded) } };
 }
@@ -141,7 +141,7 @@ export function prune(live: unknown, shape: unknown): unknown {
 }
 
 function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Unknown);
 }
 
 /** How messages name a resource. */

@@ -71,10 +71,7 @@ export class Reporter implements Events {
     const op = step.op === "forget" ? "delete" : resultOf(step);
     this.row(step, op);
     this.count(step, op);
-    const diff = [...Object.keys(step.diff), ...step.replaceKeys.filter((key) => !(key in step.diff))];
-    if (step.op !== "forget") {
-      this.steps.push({ op: step.op, ...describe(step), ...(diff.length > 0 ? { diff } : {}) });
-    }
+    this.record(step);
     if (this.options.diff && step.op === "refresh" && op !== "same") this.printStep(step, op);
     if (!this.preview && !this.options.diff && op !== "same" && op !== "replace" && !isStack(step)) {
       this.print(this.progressLine(step, op));
@@ -84,6 +81,8 @@ export class Reporter implements Events {
   failed(step: Step, _message: string): void {
     if (isHidden(step)) return;
     this.row(step, step.op === "forget" ? "delete" : step.op, true);
+    // A preview tells what was to happen, also where it already sees that it would fail.
+    if (this.preview) this.record(step);
     if (this.preview || this.options.diff) return;
     const { type, name } = describe(step);
     this.print(this.style.severity.error(` ${symbols[displayOp(step)]} ${shortType(type)} ${name} failed`));
@@ -128,6 +127,12 @@ export class Reporter implements Events {
         if (!this.preview) printer.object({ [key]: fresh }, 1, "same");
       } else printer.difference({ [key]: old }, { [key]: fresh }, 1);
     }
+  }
+
+  private record(step: Step): void {
+    if (step.op === "forget") return;
+    const diff = [...Object.keys(step.diff), ...step.replaceKeys.filter((key) => !(key in step.diff))];
+    this.steps.push({ op: step.op, ...describe(step), ...(diff.length > 0 ? { diff } : {}) });
   }
 
   private count(step: Step, op: StepOp): void {

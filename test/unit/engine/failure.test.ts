@@ -53,7 +53,7 @@ describe("failure", () => {
   test("errors of resources under way side by side are all told", async () => {
     const stack = new FakeStack();
     const up = await stack.up((register) =>
-      Promise.allSettled([register("a", { ms: 20, fail: "create" }), register("b", { ms: 20, fail: "create" })]),
+      Promise.allSettled([register("a", { ms: 300, fail: "create" }), register("b", { ms: 300, fail: "create" })]),
     );
     expect(up.errors.sort()).toEqual(["create of a failed", "create of b failed"]);
   });
@@ -89,7 +89,8 @@ describe("failure", () => {
     const stack = new FakeStack();
     const up = await stack.up(async (register, deployment) => {
       const slow = register("slow", { ms: 40 });
-      setTimeout(() => deployment.interrupt(), 10);
+      await stack.cloud.until(1);
+      deployment.interrupt();
       await slow;
       await register("never");
     });

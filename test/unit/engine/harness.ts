@@ -77,6 +77,11 @@ export class FakeCloud implements Provider {
     return Promise.resolve();
   }
 
+  /** Waits until that many creates are under way. */
+  async until(busy: number): Promise<void> {
+    while (this.busy < busy) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
   private refuse(operation: string, name: string, inputs: Props): void {
     if (JSON.stringify(plain(inputs.fail ?? "")).includes(operation)) throw new Error(`${operation} of ${name} failed`);
   }

@@ -18,7 +18,7 @@ describe("order of work", () => {
   test("independent resources are created side by side, up to the limit", async () => {
     const stack = new FakeStack();
     await stack.up(
-      (register) => Promise.all(["a", "b", "c", "d", "e", "f"].map((name) => register(name, { ms: 30 }))),
+      (register) => Promise.all(["a", "b", "c", "d", "e", "f"].map((name) => register(name, { ms: 200 }))),
       {
         parallel: 3,
       },

@@ -4,45 +4,52 @@ import { TlsBootstrap } from "./components";
 import { merge } from "./components/worker/files/kubeletConfig";
 import { clusterAccess, readSettings } from "./settings";
 
-const settings = readSettings();
-const access = clusterAccess(settings);
+export = async () => {
+  const settings = readSettings();
+  const { server, ca, kubeconfig } = await clusterAccess(settings);
 
-const cluster = new Provider("cluster", {
-  kubeconfig: access.kubeconfig,
-  // The cluster is who it is by its address: a renewed kubeconfig must not replace everything that was declared with the old one.
-  clusterIdentifier: access.server,
-  // cluster-info changes in place: deleted and made anew, joiners would find none for a moment.
-  enableConfigMapMutable: true,
-});
+  const cluster = new Provider("cluster", {
+    kubeconfig,
+    // The cluster is who it is by its address: a renewed kubeconfig must not replace everything that was declared with the old one.
+    clusterIdentifier: server,
+    // cluster-info changes in place: deleted and made anew, joiners would find none for a moment.
+    enableConfigMapMutable: true,
+  });
 
-const { ssh, pools, kubelet } = settings;
-const nodes = new TlsBootstrap(
-  "tls-bootstrap",
-  {
-    cluster: access,
-    kubernetesVersion: settings.kubernetesVersion,
-    clusterDomain: settings.clusterDomain,
-    clusterDns: settings.clusterDns,
-    clusterInfo: settings.clusterInfo,
-    downloadUrl: settings.downloadUrl,
-    tokenTtl: settings.tokenTtl,
-    ssh: {
-      ...ssh,
-      privateKey: pulumi.secret(ssh.privateKey),
-      bastion: ssh.bastion && { ...ssh.bastion, privateKey: pulumi.secret(ssh.bastion.privateKey ?? ssh.privateKey) },
+  const { ssh, pools, kubelet } = settings;
+  const nodes = new TlsBootstrap(
+    "tls-bootstrap",
+    {
+      cluster: { server, ca },
+      kubernetesVersion: settings.kubernetesVersion,
+      clusterDomain: settings.clusterDomain,
+      clusterDns: settings.clusterDns,
+      clusterInfo: settings.clusterInfo,
+      downloadUrl: settings.downloadUrl,
+      tokenTtl: settings.tokenTtl,
+      ssh: {
+        ...ssh,
+        privateKey: pulumi.secret(ssh.privateKey),
+        bastion: ssh.bastion && {
+          ...ssh.bastion,
+          privateKey: pulumi.secret(ssh.bastion.privateKey ?? ssh.privateKey),
+        },
+      },
+      pools: pools.map((pool) => ({ ...pool, kubelet: merge(kubelet, pool.kubelet ?? {}) })),
     },
-    pools: pools.map((pool) => ({ ...pool, kubelet: merge(kubelet, pool.kubelet ?? {}) })),
-  },
-  { providers: { kubernetes: cluster } },
-);
+    { providers: { kubernetes: cluster } },
+  );
 
-/** URL of the API server that the nodes belong to. */
-export const apiServer = access.server;
-/** Bootstrap tokens by pool: the public id, and when the API server stops accepting it. */
-export const tokens = nodes.tokens;
-/** By node name: proof of the join. */
-export const receipts = nodes.receipts;
-/** What kube-public/cluster-info publishes: server and CA. */
-export const clusterInfo = nodes.clusterInfoKubeconfig;
-/** By pool, secret: the kubeconfig with the bootstrap token. */
-export const bootstrapKubeconfigs = nodes.bootstrapKubeconfigs;
+  return {
+    /** URL of the API server that the nodes belong to. */
+    apiServer: server,
+    /** Bootstrap tokens by pool: the public id, and when the API server stops accepting it. */
+    tokens: nodes.tokens,
+    /** By node name: proof of the join. */
+    receipts: nodes.receipts,
+    /** What kube-public/cluster-info publishes: server and CA. */
+    clusterInfo: nodes.clusterInfoKubeconfig,
+    /** By pool, secret: the kubeconfig with the bootstrap token. */
+    bootstrapKubeconfigs: nodes.bootstrapKubeconfigs,
+  };
+};

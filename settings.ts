@@ -120,32 +120,43 @@ export function readSettings(): Settings {
 }
 
 /** How to reach the cluster: as its workers do, and as its administrator does. */
-export interface ClusterAccess {
-  readonly server: pulumi.Output<string>;
-  readonly ca: pulumi.Output<string>;
+export interface ClusterAccess extends ClusterEndpoint {
   /** Secret. */
   readonly kubeconfig: pulumi.Output<string>;
 }
 
-/** What a platform stack must export. */
-export const PLATFORM_OUTPUTS = ["server", "ca", "kubeconfig"] as const;
+/** What a platform stack must export, and what each must look like. */
+const PLATFORM_OUTPUTS: Readonly<Record<keyof ClusterAccess, rules.Rule>> = {
+  server: rules.apiServer,
+  ca: rules.caCertificates,
+  kubeconfig: () => undefined,
+};
 
-/** Access to the cluster, from the settings themselves or from the platform stack that they name. */
-export function clusterAccess(settings: Settings): ClusterAccess {
+/**
+ * Access to the cluster, from the settings themselves or from the platform stack that they name.
+ * @throws pulumi.RunError when the platform stack exports too little. A promise and no output, so that this ends the program
+ * before anything is declared.
+ */
+export async function clusterAccess(settings: Settings): Promise<ClusterAccess> {
   return settings.platform ? fromPlatform(settings.platform) : fromSettings(settings.cluster!);
 }
 
-function fromPlatform(stack: string): ClusterAccess {
+async function fromPlatform(stack: string): Promise<ClusterAccess> {
   const platform = new pulumi.StackReference(stack);
-  const output = (name: (typeof PLATFORM_OUTPUTS)[number]) =>
-    platform.getOutput(name).apply((value: unknown) => {
-      if (typeof value === "string" && value) return value;
-      throw new pulumi.RunError(
-        `Platform stack '${stack}' exports no text '${name}'. It must export ${PLATFORM_OUTPUTS.join(", ")}: the API server's URL, ` +
-          "its CA in PEM, and a kubeconfig that may declare the bootstrap objects (a secret).",
-      );
-    });
-  return { server: output("server"), ca: output("ca"), kubeconfig: pulumi.secret(output("kubeconfig")) };
+  const read = async (name: string) => {
+    const details: { value?: unknown; secretValue?: unknown } = await platform.getOutputDetails(name);
+    return [name, details.value ?? details.secretValue] as const;
+  };
+  const outputs = Object.fromEntries(await Promise.all(Object.keys(PLATFORM_OUTPUTS).map(read)));
+  refuse(
+    `Platform stack '${stack}' cannot be used, since it must export ${Object.keys(PLATFORM_OUTPUTS).join(", ")}`,
+    Object.entries(PLATFORM_OUTPUTS).map(([name, rule]): Check => {
+      const value = outputs[name];
+      return [`output ${name}`, typeof value === "string" ? rule(value) : "is missing, or is no text"];
+    }),
+  );
+  const { server, ca, kubeconfig } = outputs as Record<keyof ClusterAccess, string>;
+  return { server, ca, kubeconfig: pulumi.secret(kubeconfig) };
 }
 
 function fromSettings(cluster: NonNullable<Settings["cluster"]>): ClusterAccess {
@@ -153,8 +164,7 @@ function fromSettings(cluster: NonNullable<Settings["cluster"]>): ClusterAccess 
   const endpoint = { ...(cluster.kubeconfig && endpointOf(cluster.kubeconfig)), ...defined(given) } as ClusterEndpoint;
   const { token, clientCertificate, clientKey } = cluster;
   return {
-    server: pulumi.output(endpoint.server),
-    ca: pulumi.output(endpoint.ca),
+    ...endpoint,
     kubeconfig: pulumi.secret(
       cluster.kubeconfig ?? renderKubeconfig(endpoint, "pulumi", { token, clientCertificate, clientKey }),
     ),

@@ -1,8 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterInfo } from "./cluster/clusterInfo";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
-import type { ClusterEndpoint } from "./kubeconfig";
-import { refuse } from "./refuse";
+import { type Check, refuse } from "./refuse";
 import * as rules from "./rules";
 import { type PoolSpec, pools, problemsOf } from "./schema";
 import type { JoinReceipt } from "./worker/receipt";
@@ -48,8 +47,13 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     refuse(`TlsBootstrap '${name}'`, [
       ...problemsOf(pools, specs, "pools"),
       ["kubernetesVersion", rules.kubernetesVersion(common.kubernetesVersion), common.kubernetesVersion],
+      ...endpointChecks(cluster),
     ]);
-    const endpoint = checkedEndpoint(name, cluster);
+    // These two only: whatever else the caller's object holds may be secret, and would make the files on the workers secret too.
+    const endpoint = pulumi.output({ server: cluster.server, ca: cluster.ca }).apply((known) => {
+      refuse(`TlsBootstrap '${name}'`, endpointChecks(known));
+      return known;
+    });
     const inside = { parent: this };
 
     const rbac = new NodeBootstrapRbac(name, { groups: specs.map((pool) => tokenGroupOf(pool.name)) }, inside);
@@ -91,14 +95,10 @@ export class TlsBootstrap extends pulumi.ComponentResource {
   }
 }
 
-/** Server and CA may come from another stack, so they are checked when they are known. */
-function checkedEndpoint(name: string, cluster: TlsBootstrapArgs["cluster"]): pulumi.Output<ClusterEndpoint> {
-  // These two only: whatever else the caller's object holds may be secret, and would make the files on the workers secret too.
-  return pulumi.output({ server: cluster.server, ca: cluster.ca }).apply(({ server, ca }) => {
-    refuse(`TlsBootstrap '${name}'`, [
-      ["cluster.server", rules.apiServer(server), server],
-      ["cluster.ca", rules.caCertificates(ca)],
-    ]);
-    return { server, ca };
-  });
+/** What is wrong with server and CA, as far as they are known: they may be outputs of other resources. */
+function endpointChecks({ server, ca }: TlsBootstrapArgs["cluster"]): Check[] {
+  return [
+    ...(typeof server === "string" ? [["cluster.server", rules.apiServer(server), server] as const] : []),
+    ...(typeof ca === "string" ? [["cluster.ca", rules.caCertificates(ca)] as const] : []),
+  ];
 }

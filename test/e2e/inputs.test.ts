@@ -180,8 +180,11 @@ describe("a platform stack", () => {
       settings["tls-bootstrap:platform"] = "organization/consumer/lab";
     });
     const errors = await lab.fails("preview", ...at(wrong));
-    expect(errors).toContain("Platform stack 'organization/consumer/lab' exports no text 'server'");
-    expect(errors).toContain("It must export server, ca, kubeconfig");
+    expect(errors).toContain(
+      "Platform stack 'organization/consumer/lab' cannot be used, since it must export server, ca, kubeconfig: 3 problems",
+    );
+    for (const name of ["server", "ca", "kubeconfig"])
+      expect(errors).toContain(`output ${name}: is missing, or is no text`);
     noStackTrace(errors);
   });
 });

@@ -71,7 +71,12 @@ export class Worker extends pulumi.ComponentResource {
         metadata: { name: args.name, labels: { ...args.labels }, annotations: PATCH_FORCE },
         spec: args.taints?.length ? { taints: args.taints.map((taint: Taint) => ({ ...taint })) } : {},
       },
-      { parent: this },
+      {
+        parent: this,
+        // An administrator's cordon: without this, the provider would take over what kubectl wrote and drop it at the next change
+        // of a label.
+        ignoreChanges: ["spec.unschedulable"],
+      },
     );
 
     const host = new remote.Command(

@@ -269,10 +269,23 @@ it("labels and taints follow the settings, also when they are removed", async ()
   expect(await lab.allSessions(THREE)).toEqual(sessions);
 });
 
-it("a cordon by an administrator is left alone", async () => {
+it("a cordon by an administrator is left alone, also by a change of a label", async () => {
+  const unschedulable = async () => (await lab.get<any>("node", "worker-3")).spec.unschedulable;
+  const label = async (labels: Record<string, string>) => {
+    await lab.configure((settings) => {
+      worker(settings, "worker-3").labels = labels;
+    });
+    await lab.operate("deploy");
+  };
   await lab.kubectl("cordon", "worker-3");
   expect(changes(await lab.operate("preview"))).toEqual([]);
+  await label({ rack: "r3" });
+  expect(await unschedulable()).toBe(true);
+  await label({});
+  expect(await unschedulable()).toBe(true);
   await lab.kubectl("uncordon", "worker-3");
+  expect(await unschedulable()).toBeUndefined();
+  expect(changes(await lab.operate("preview"))).toEqual([]);
 });
 
 describe("a fourth worker", () => {

@@ -18,6 +18,8 @@ if [ "$1" = --inside ]; then
     say "another run of tls-bootstrap is busy on this host; waiting for it"
     flock -w "$deadline" 9 || fail "another run still holds $RUN/lock" "see 'systemctl list-units \"tls-bootstrap-*\"' on this host"
   }
+  # What a killed run left behind; whoever holds the lock is the only one.
+  rm -f "$RUN"/bootstrap.* "$RUN"/bundle.*
   phase=$1
   shift
   # In the background with wait, so that the TERM trap above runs at once.

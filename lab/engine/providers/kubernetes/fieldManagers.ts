@@ -1,3 +1,4 @@
+import { parsePath, type Path } from "../../paths";
 import type { KubeObject, ManagedField } from "./object";
 
 /** An object is created by POST under this name, and only its updates are applied by the server. */
@@ -35,6 +36,40 @@ export function handOver(live: KubeObject, manager: string): unknown[] | undefin
     { op: "replace", path: "/metadata/managedFields", value: managedFields },
     { op: "replace", path: "/metadata/resourceVersion", value: live.metadata?.resourceVersion },
   ];
+}
+
+/**
+ * What `manager` applies where a field is in `ignoreChanges`: nothing where the field is somebody else's, and what is there
+ * where it is its own, since a field that an apply leaves out is taken away.
+ */
+export function withIgnored(
+  object: KubeObject,
+  live: KubeObject,
+  manager: string,
+  ignoreChanges: string[],
+): KubeObject {
+  const result = structuredClone(object);
+  for (const path of ignoreChanges.map(parsePath)) {
+    const parents = path.slice(0, -1);
+    const last = path.at(-1);
+    if (last === undefined || path.some((key) => typeof key === "number")) continue; // into lists: not supported
+    const at = (root: unknown, keys: Path): unknown =>
+      keys.reduce<unknown>((value, key) => (value as Fields | undefined)?.[key], root);
+    const owners = (live.metadata?.managedFields ?? [])
+      .filter(
+        ({ fieldsV1 }) =>
+          at(
+            fieldsV1,
+            path.map((key) => `f:${key}`),
+          ) !== undefined,
+      )
+      .map((entry) => entry.manager);
+    const value = at(live, path);
+    const parent = at(result, parents) as Fields | undefined;
+    if (owners.length > 0 && !owners.includes(manager)) delete parent?.[last];
+    else if (value !== undefined && parent) parent[last] = value;
+  }
+  return result;
 }
 
 type Fields = Record<string, unknown>;

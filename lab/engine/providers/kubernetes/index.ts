@@ -20,7 +20,7 @@ import {
   type UpdateRequest,
 } from "../provider";
 import { ApiError, KubeClient, NoMatchError, UnreachableError, type Query } from "./client";
-import { creator, handOver, isOwnCreation } from "./fieldManagers";
+import { creator, handOver, isOwnCreation, withIgnored } from "./fieldManagers";
 import { deletesFirst, isForcedNew, type Mutability } from "./forceNew";
 import {
   annotateSecrets,
@@ -138,7 +138,14 @@ class KubernetesProvider implements Provider {
     return this.whenReady(urn, live, inputs, fieldManager, timeout);
   }
 
-  async update({ urn, inputs, oldOutputs, preview, timeout }: UpdateRequest): Promise<{ outputs: Props }> {
+  async update({
+    urn,
+    inputs,
+    oldOutputs,
+    ignoreChanges,
+    preview,
+    timeout,
+  }: UpdateRequest): Promise<{ outputs: Props }> {
     const object = normalize(toObject(inputs));
     if (preview && (hasUnknowns(inputs) || !(await this.exists(object)))) return { outputs: inputs };
     const { live: before, fieldManager: kept } = parseCheckpoint(oldOutputs);
@@ -149,7 +156,8 @@ class KubernetesProvider implements Provider {
       const handing = preview || isPatch(urn, kindOf(object)) ? undefined : handOver(live, fieldManager);
       if (handing) live = await this.client.patch("json", live, name, handing, {});
       const force = this.isForced(object) || (preview && isOwnCreation(live)) || !live.metadata?.managedFields?.length;
-      const applied = await this.apply(object, fieldManager, force, preview ? { dryRun: "All" } : {});
+      const wanted = withIgnored(object, live, fieldManager, ignoreChanges);
+      const applied = await this.apply(wanted, fieldManager, force, preview ? { dryRun: "All" } : {});
       if (preview) return { outputs: checkpoint(inputs, applied, fieldManager) };
       if (kept !== undefined && kept !== fieldManager) await this.relinquish(applied, kept);
       return await this.whenReady(urn, applied, inputs, fieldManager, timeout);

@@ -10,7 +10,7 @@ const live = (manager: string): KubeObject =>
     spec: { unschedulable: true },
   }) as unknown as KubeObject;
 
-const wanted = (spec: object): KubeObject => ({ metadata: { name: "n" }, spec }) as unknown as KubeObject;
+const wanted = (spec: object): KubeObject => ({ metadata: { name: "n" }, spec });
 
 describe("a field in ignoreChanges, when an object is applied", () => {
   it("stays as it is where it is ours: left out, the server would take it away", () =>

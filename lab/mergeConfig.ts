@@ -1,3 +1,5 @@
+import { isRecord } from "./engine/project";
+
 /** What only a running lab knows. */
 export interface LabFacts<Secret> {
   readonly server: string;
@@ -11,9 +13,6 @@ export interface LabFacts<Secret> {
 }
 
 export type Config = Record<string, unknown>;
-
-export const isRecord = (value: unknown): value is Config =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The settings of the repository with what only a running lab knows. Its workers make up the first pool. */
 export function mergeConfig<Secret>(base: Config, facts: LabFacts<Secret>): Config {

@@ -1,3 +1,4 @@
+import { isRecord } from "../engine/project";
 import { renderTable } from "../system/table";
 
 /** What the commands show, as pure functions of what they found. */
@@ -103,8 +104,6 @@ function about(node: NodeStatus | undefined): string {
   const taints = (node?.taints ?? []).map(({ key, value, effect }) => `${key}${value ? `=${value}` : ""}:${effect}`);
   return [...roles.map((label) => label.slice(ROLE.length)), ...taints].join(", ") || "-";
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
 /** Outputs for people: a name and its value on each line, structures as indented JSON. */
 export function renderOutputs(outputs: Record<string, unknown>): string {

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { renderKubeconfig } from "../../components/kubeconfig";
 import { API_SERVER_SERVICE } from "../network/addresses";
 import type { Lab } from "../lab";
 import { PRIVATE, PUBLIC, writeFileAtomic } from "../system/files";
@@ -11,7 +12,6 @@ import {
   issueCertificate,
 } from "./certificates";
 import { apiServerUrl } from "./flags";
-import { renderKubeconfig } from "./kubeconfig";
 
 /** Keys, certificates and kubeconfigs of the control plane; what is there and good stays as it is. */
 export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
@@ -55,13 +55,9 @@ export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
     },
   ];
   for (const { name, kubeconfig, ...request } of clients) {
-    const pair = await issue(ca, name, request);
-    const text = renderKubeconfig({
-      server: apiServerUrl(network),
-      ca: ca.certificate,
-      user: request.commonName,
-      ...pair,
-    });
+    const { certificate: clientCertificate, key: clientKey } = await issue(ca, name, request);
+    const cluster = { server: apiServerUrl(network), ca: ca.certificate };
+    const text = renderKubeconfig(cluster, request.commonName, { clientCertificate, clientKey });
     await writeFileAtomic(kubeconfig, text, PRIVATE);
   }
 }

@@ -2,6 +2,7 @@
 # Installs the scripts below on a bare host and prepares it with the first of them.
 set -eu
 
+# install_file of common.sh, which is not on the host yet.
 file() { # MODE PATH < CONTENT
   mkdir -p "${2%/*}"
   cat >"$2.tls-bootstrap"

@@ -50,11 +50,16 @@ healthy() {
 # list " A B": "A","B"
 list() { printf '%s' "${1# }" | sed 's/[^ ][^ ]*/"&"/g; s/ /,/g'; }
 
+# put_back PATH...: what stood at these places before.
 put_back() {
-  while read -r mode path _; do
-    if [ -e "$PREVIOUS$path" ]; then install_file "$mode" "$path" <"$PREVIOUS$path"; fi
-  done <"$STAGED.manifest"
-  restart "$@"
+  for path in "$@"; do
+    if [ -e "$PREVIOUS$path" ]; then
+      mode=$(stat -c '0%a' "$PREVIOUS$path")
+      install_file "$mode" "$path" <"$PREVIOUS$path"
+    else
+      rm -f "$path"
+    fi
+  done
 }
 
 apply() {
@@ -66,17 +71,9 @@ apply() {
     changed "$path" "$mode" || continue
     names="$names $path"
     case " $units " in *" $unit "*) ;; *) [ "$unit" = - ] || units="$units $unit" ;; esac
-    if [ -e "$path" ]; then (umask 077 && mkdir -p "$PREVIOUS${path%/*}" && cp "$path" "$PREVIOUS$path"); fi
+    if [ -e "$path" ]; then (umask 077 && mkdir -p "$PREVIOUS${path%/*}" && cp -p "$path" "$PREVIOUS$path"); fi
     install_file "$mode" "$path" <"$STAGED$path"
   done <"$STAGED.manifest"
-  # Files of an earlier bundle that this one no longer has.
-  if [ -e "$MANIFEST" ]; then
-    while read -r _ path _; do
-      grep -qF " $path " "$STAGED.manifest" || rm -f "$path"
-    done <"$MANIFEST"
-  fi
-  install_file 0600 "$MANIFEST" <"$STAGED.manifest"
-
   # shellcheck source=/dev/null
   . "$CONF/node.conf"
   restarted=false
@@ -92,11 +89,20 @@ apply() {
         say "  changed:$names"
         kubelet_journal
         # shellcheck disable=SC2086
-        put_back $units
+        put_back $names
+        # shellcheck disable=SC2086
+        restart $units
         fail "the update of $NODE_NAME was undone" "correct the kubelet settings and run the update again"
       fi
     fi
   fi
+  # Files of an earlier bundle that this one no longer has.
+  if [ -e "$MANIFEST" ]; then
+    while read -r _ path _; do
+      grep -qF " $path " "$STAGED.manifest" || rm -f "$path"
+    done <"$MANIFEST"
+  fi
+  install_file 0600 "$MANIFEST" <"$STAGED.manifest"
   hash=$(while read -r mode path _; do printf '%s %s %s\n' "$mode" "$path" "$(sha256sum <"$path")"; done <"$MANIFEST" | sha256sum | cut -d ' ' -f 1)
   printf '{"phase":"kubelet","configHash":"sha256:%s","changed":[%s],"restarted":%s,"ms":%d}\n' \
     "$hash" "$(list "$names")" "$restarted" $(($(now_ms) - started))

@@ -1,5 +1,3 @@
-import { parse } from "yaml";
-import { renderKubeconfig } from "../../../lab/control-plane/kubeconfig";
 import { hasSysResource } from "../../../lab/system/machine";
 import { parseMounts } from "../../../lab/system/mounts";
 import { hierarchiesOf } from "../../../lab/worker/cgroups";
@@ -113,18 +111,6 @@ test("an image archive's documents name each other by their digests", () => {
   ]);
   expect(blob(manifest.config.digest)).toEqual(config);
   expect(Object.keys(blobs)).toHaveLength(2);
-});
-
-test("a kubeconfig of the lab holds all it needs", () => {
-  const text = renderKubeconfig({ server: "https://s", ca: "CA", certificate: "CERT", key: "KEY", user: "admin" });
-  expect(parse(text)).toEqual({
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "lab", cluster: { server: "https://s", "certificate-authority-data": "Q0E=" } }],
-    users: [{ name: "admin", user: { "client-certificate-data": "Q0VSVA==", "client-key-data": "S0VZ" } }],
-    contexts: [{ name: "lab", context: { cluster: "lab", user: "admin" } }],
-    "current-context": "lab",
-  });
 });
 
 describe("control groups", () => {

@@ -1,0 +1,3 @@
+module tls-bootstrap/test/requests
+
+go 1.24

@@ -1,0 +1,143 @@
+import * as fc from "fast-check";
+import {
+  BEGIN_AGAIN,
+  COMPARE_FROM,
+  namePatterns,
+  type PrefixPattern,
+  prefixPatterns,
+  REQUEST_BEGIN,
+} from "../../../components/cluster/csrPattern";
+import { nodeName } from "../../../components/rules";
+import { makeRequests } from "../../requests";
+
+/** The policy's comparison, which the e2e tests have the API server make. */
+const framed = (request: string) =>
+  request.startsWith(REQUEST_BEGIN) && !BEGIN_AGAIN.some((text) => request.slice(REQUEST_BEGIN.length).includes(text));
+const asksFor = (request: string, patterns: readonly string[]) =>
+  framed(request) && patterns.some((pattern) => request.slice(COMPARE_FROM, COMPARE_FROM + pattern.length) === pattern);
+const asksForPrefix = (request: string, patterns: readonly PrefixPattern[]) =>
+  framed(request) &&
+  patterns.some(({ head, boundary, boundaryLength, tailFrom, tail }) => {
+    const behind = COMPARE_FROM + head.length;
+    return (
+      request.slice(COMPARE_FROM, behind) === head &&
+      new RegExp(`^${boundary}$`).test(request.slice(behind, behind + boundaryLength)) &&
+      request.slice(tailFrom, tailFrom + tail.length) === tail
+    );
+  });
+
+const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+const anyName = fc
+  .array(label, { minLength: 1, maxLength: 4 })
+  .map((labels) => labels.join("."))
+  .filter((name) => nodeName(name) === undefined);
+
+/** Names of every length from 1 to 63, of letters, digits, dashes and dots. */
+function namesOfAllLengths(): string[] {
+  const pool = fc.sample(anyName, { numRuns: 2000, seed: 7 });
+  return Array.from({ length: 63 }, (_, i) => {
+    const found = pool.find((name) => name.length === i + 1);
+    return (
+      found ??
+      "n1-a.b2c"
+        .repeat(8)
+        .slice(0, i + 1)
+        .replace(/[-.]$/, "z")
+    );
+  });
+}
+
+const NAMES = namesOfAllLengths();
+// So many that signatures of all usual lengths occur, with each length of a name.
+const REQUESTS = makeRequests(NAMES, 24);
+
+describe("the pattern of a name", () => {
+  it("matches every request that Go's x509 makes for it, whatever the name's and the signature's length", () => {
+    expect(NAMES.map((name) => name.length)).toEqual(Array.from({ length: 63 }, (_, i) => i + 1));
+    expect(NAMES.map((name) => nodeName(name)).filter(Boolean)).toEqual([]);
+    const missed = NAMES.filter((name, i) => !REQUESTS[i]!.every((request) => asksFor(request, namePatterns(name))));
+    expect(missed).toEqual([]);
+    // The signature's length varies, and for some names the form of the outer length with it.
+    const der = (request: string) =>
+      Buffer.from(Buffer.from(request, "base64").toString().split("\n").slice(1, -2).join(""), "base64");
+    const oneLength = NAMES.filter((_, i) => new Set(REQUESTS[i]!.map((request) => der(request).length)).size === 1);
+    expect(oneLength).toEqual([]);
+    expect(NAMES.filter((name) => namePatterns(name).length > 1)).not.toEqual([]);
+  });
+
+  it("matches no other name's request", () => {
+    const patterns = NAMES.map(namePatterns);
+    const confused = REQUESTS.flatMap((requests, i) =>
+      patterns.flatMap((own, j) => (i !== j && requests.some((request) => asksFor(request, own)) ? [[i, j]] : [])),
+    );
+    expect(confused).toEqual([]);
+  });
+
+  it("does not match its neighbours: a prefix, a longer name, any one character changed", () => {
+    const flip = (name: string, at: number) => name.slice(0, at) + (name[at] === "q" ? "r" : "q") + name.slice(at + 1);
+    for (const name of ["w7", "worker-1", "worker-12.example.com", NAMES[61]!]) {
+      const neighbours = [
+        name.slice(0, -1),
+        `${name}0`,
+        `${name}.x`,
+        `a${name}`,
+        ...Array.from(name, (_, at) => flip(name, at)),
+      ].filter((other) => other.length <= 63);
+      const own = namePatterns(name);
+      for (const [i, requests] of makeRequests(neighbours, 2).entries())
+        for (const request of requests) expect([neighbours[i], asksFor(request, own)]).toEqual([neighbours[i], false]);
+    }
+  });
+
+  it("are never equal for two names", () => {
+    fc.assert(
+      fc.property(anyName, anyName, (one, other) => {
+        const shared = namePatterns(one).filter((pattern) => namePatterns(other).includes(pattern));
+        return (one === other) === shared.length > 0;
+      }),
+    );
+  });
+});
+
+describe("the patterns of a prefix", () => {
+  // One of each remainder by the length of a base64 group.
+  const PREFIXES = ["b", "bu-", "burst", "burst-", "burst.eu-", "a-long-prefix.of-a-group-"];
+
+  it.each(PREFIXES)("%s: match the requests for names behind it, up to the longest", (prefix) => {
+    const names = ["a", "0", "z9", "x-1", "q.w", "abcdefgh", "9".repeat(63 - prefix.length)].map((s) => prefix + s);
+    const patterns = prefixPatterns(prefix);
+    for (const [i, requests] of makeRequests(names, 12).entries())
+      for (const request of requests) expect([names[i], asksForPrefix(request, patterns)]).toEqual([names[i], true]);
+  });
+
+  it.each(PREFIXES)("%s: match no name in which one character of it is another, nor itself", (prefix) => {
+    const others = Array.from(prefix).flatMap((own, at) =>
+      Array.from("abcdefghijklmnopqrstuvwxyz0123456789-.")
+        .filter((character) => character !== own)
+        .map((character) => `${prefix.slice(0, at)}${character}${prefix.slice(at + 1)}x1`),
+    );
+    const names = [prefix, prefix.slice(0, -1) || "x", `x${prefix}1`, ...others];
+    const patterns = prefixPatterns(prefix);
+    const wrong = makeRequests(names).flatMap(([request], i) => (asksForPrefix(request!, patterns) ? [names[i]] : []));
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe("a request with another one behind it", () => {
+  const [[own], [foreign]] = makeRequests(["worker-1", "worker-2"]) as [[string], [string]];
+  const pem = (request: string) => Buffer.from(request, "base64").toString();
+  const encode = (text: string) => Buffer.from(text).toString("base64");
+  const patterns = namePatterns("worker-1");
+
+  it.each([
+    ["a spoilt first line", pem(own).replace("BEGIN", "BEGXN") + pem(foreign)],
+    ["a character that is no base64 in the outer length", pem(own).replace("\nMII", "\nM!I") + pem(foreign)],
+    ["a PEM header in the first line", pem(own).replace("\nMII", "\nM:I") + pem(foreign)],
+    ["a spoilt tail", pem(own).replace(/.\n-----END/, "!\n-----END") + pem(foreign)],
+    ["no end of its own", pem(own).split("\n").slice(0, 4).join("\n") + "\n" + pem(foreign)],
+    ...["", " ", "  "].map((space) => [`${space.length} more characters`, pem(own) + space + pem(foreign)] as const),
+  ])("is not taken for its own: %s", (_, text) => {
+    expect(asksFor(own, patterns)).toBe(true);
+    expect(asksFor(encode(text), patterns)).toBe(false);
+  });
+});

@@ -25,6 +25,8 @@ export = async () => {
       clusterDomain: settings.clusterDomain,
       clusterDns: settings.clusterDns,
       clusterInfo: settings.clusterInfo,
+      bindings: settings.bindings,
+      joinPolicy: settings.joinPolicy,
       downloadUrl: settings.downloadUrl,
       tokenTtl: settings.tokenTtl,
       ssh: {
@@ -36,6 +38,7 @@ export = async () => {
         },
       },
       pools: pools.map((pool) => ({ ...pool, kubelet: merge(kubelet, pool.kubelet ?? {}) })),
+      scaleGroups: settings.scaleGroups,
     },
     { providers: { kubernetes: cluster } },
   );
@@ -43,13 +46,13 @@ export = async () => {
   return {
     /** URL of the API server that the nodes belong to. */
     apiServer: server,
-    /** Bootstrap tokens by pool: the public id, and when the API server stops accepting it. */
+    /** Bootstrap tokens by pool and scale group: the public id, and when the API server stops accepting it. */
     tokens: nodes.tokens,
     /** By node name: proof of the join. */
     receipts: nodes.receipts,
     /** What kube-public/cluster-info publishes: server and CA. */
     clusterInfo: nodes.clusterInfoKubeconfig,
-    /** By pool, secret: the kubeconfig with the bootstrap token. */
+    /** By pool and scale group, secret: the kubeconfig with the bootstrap token. */
     bootstrapKubeconfigs: nodes.bootstrapKubeconfigs,
   };
 };

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { type ClusterEndpoint, endpointOf, renderKubeconfig } from "./components/kubeconfig";
 import { type Check, refuse } from "./components/refuse";
 import * as rules from "./components/rules";
-import { by, byUnseen, kubeletSettings, pools, problemsOf } from "./components/schema";
+import { by, byUnseen, claimChecks, kubeletSettings, pools, problemsOf, scaleGroups } from "./components/schema";
 
 const login = {
   user: by(rules.userName).default("root"),
@@ -59,7 +59,11 @@ const schema = z.strictObject({
   kubernetesVersion: by(rules.kubernetesVersion),
   clusterDomain: by(rules.dnsDomain).default("cluster.local"),
   clusterDns: z.array(by(rules.ip)).min(1).default(["10.96.0.10"]),
-  clusterInfo: z.enum(["create", "off"]).default("create"),
+  clusterInfo: z.enum(["create", "adopt", "off"]).default("create"),
+  bindings: z
+    .strictObject({ mode: z.enum(["create", "existing"]).default("create"), group: by(rules.bindingGroup).optional() })
+    .default({ mode: "create" }),
+  joinPolicy: z.enum(["enforce", "off"]).default("enforce"),
   downloadUrl: by(rules.downloadUrl).default("https://dl.k8s.io"),
   tokenTtl: by(rules.tokenTtl).default("1h"),
   ssh: z.strictObject({
@@ -76,13 +80,22 @@ const schema = z.strictObject({
   }),
   kubelet: kubeletSettings.default({}),
   pools,
+  scaleGroups: scaleGroups.default([]),
 });
 
 /** Checked settings; secrets in it are plain text and must be wrapped before they go into a resource. */
 export type Settings = z.infer<typeof schema>;
 
 /** The values that are text even when they look like something else (`kubernetesVersion: 1.30` is no number). */
-const TEXTS = new Set(["platform", "kubernetesVersion", "clusterDomain", "clusterInfo", "downloadUrl", "tokenTtl"]);
+const TEXTS = new Set([
+  "platform",
+  "kubernetesVersion",
+  "clusterDomain",
+  "clusterInfo",
+  "joinPolicy",
+  "downloadUrl",
+  "tokenTtl",
+]);
 
 /**
  * Settings from raw config values, as Pulumi stores them: text, and JSON for lists and maps.
@@ -106,8 +119,14 @@ export function parseSettings(namespace: string, raw: Readonly<Record<string, st
   const problems = problemsOf(schema, value, "")
     .map(([at, ...rest]): Check => [`${namespace}:${at.replace(/^\./, "")}`, ...rest])
     .filter(([where]) => !skip.has(where));
-  refuse("The configuration of this stack cannot be used", [...unreadable, either, ...problems]);
-  return schema.parse(value);
+  const what = "The configuration of this stack cannot be used";
+  refuse(what, [...unreadable, either, ...problems]);
+  const settings = schema.parse(value);
+  refuse(
+    what,
+    claimChecks(settings.pools, settings.scaleGroups).map(([at, ...rest]): Check => [`${namespace}:${at}`, ...rest]),
+  );
+  return settings;
 }
 
 /** The settings of the current stack. */

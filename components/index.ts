@@ -1,12 +1,14 @@
 /** The public API of tls-bootstrap, for programs that import it. */
 export { BootstrapToken, type BootstrapTokenArgs, type TokenUsage } from "./cluster/bootstrapToken";
 export { ClusterInfo, type ClusterInfoArgs } from "./cluster/clusterInfo";
+export { type Claim, JoinPolicy, type JoinPolicyArgs } from "./cluster/joinPolicy";
 export { NodeBootstrapRbac, type NodeBootstrapRbacArgs } from "./cluster/nodeBootstrapRbac";
 export type { ClusterEndpoint } from "./kubeconfig";
-export type { NodeSettings, PoolSpec, Taint, WorkerSpec } from "./schema";
-export { TlsBootstrap, type TlsBootstrapArgs } from "./tlsBootstrap";
+export type { NodeSettings, PoolSpec, ScaleGroupSpec, Taint, WorkerSpec } from "./schema";
+export { type BindingsArgs, TlsBootstrap, type TlsBootstrapArgs } from "./tlsBootstrap";
 export type { Bastion, SshArgs, SshLogin } from "./worker/connection";
 export type { KubeletSettings } from "./worker/files/kubeletConfig";
 export type { JoinReceipt } from "./worker/receipt";
+export { ScaleGroup, type ScaleGroupArgs } from "./worker/scaleGroup";
 export { Worker, type WorkerArgs, type WorkerEnvironment } from "./worker/worker";
 export { tokenGroupOf, WorkerPool, type WorkerPoolArgs } from "./worker/workerPool";

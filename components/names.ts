@@ -17,6 +17,9 @@ export const TOKEN_SECRET_TYPE = "bootstrap.kubernetes.io/token";
  */
 export const BOOTSTRAPPERS_GROUP = "system:bootstrappers";
 
+/** User of a bootstrap token; the token id follows. */
+export const TOKEN_USER_PREFIX = "system:bootstrap:";
+
 /** Group of every kubelet that has a certificate. */
 export const NODES_GROUP = "system:nodes";
 
@@ -37,6 +40,18 @@ export const CLUSTER_INFO = {
   /** The key that is ours, and that the bootstrap signer signs into `jws-kubeconfig-<token id>`. */
   key: "kubeconfig",
 } as const;
+
+/** Signer of the certificates by which kubelets are clients of the API server. */
+export const KUBELET_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
+
+/** Group of kubeadm's own tokens, to which its bindings are made (kubeadm constants: NodeBootstrapTokenAuthGroup). */
+export const KUBEADM_GROUP = "system:bootstrappers:kubeadm:default-node-token";
+
+/** Label of each declared Node. Kubelets may not touch labels of this prefix (NodeRestriction). */
+export const WORKER_LABEL = { "node-restriction.kubernetes.io/tls-bootstrap": "true" } as const;
+
+/** Annotation of a declared Node: what a certificate request for its name looks like; see csrPattern.ts. */
+export const REQUEST_ANNOTATION = "tls-bootstrap/certificate-request";
 
 /** Lets the Pulumi Kubernetes provider take over fields that a controller also writes. */
 export const PATCH_FORCE = { "pulumi.com/patchForce": "true" } as const;

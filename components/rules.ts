@@ -36,6 +36,9 @@ export const tokenGroup: Rule = (value) =>
     ? undefined
     : "is not a bootstrap token group: 'system:bootstrappers:' and then a-z, 0-9, ':' and '-', not ending in ':' or '-'";
 
+/** A group to which the bindings of bootstrapping are made. */
+export const bindingGroup: Rule = (value) => (value === "system:bootstrappers" ? undefined : tokenGroup(value));
+
 /** An IP address. */
 export const ip: Rule = (value) => (isIP(value) ? undefined : "is not an IP address");
 
@@ -144,6 +147,17 @@ export const tokenTtl: Rule = (value) => {
   if (minutes === undefined) return "is not a duration such as 30m, 1h or 3d (a token that never expires is refused)";
   return minutes >= TTL_MINUTES.least && minutes <= TTL_MINUTES.most ? undefined : "must be between 5m and 30d";
 };
+
+/** A token's life that is renewed at half of it. Clocks go by hours. */
+export const renewedTokenTtl: Rule = (value) =>
+  tokenTtl(value) ??
+  ((ttlMinutes(value) ?? 0) < 120 ? "must be between 2h and 30d for a token that renews itself" : undefined);
+
+/** What the names of a scale group's nodes begin with. */
+export const namePrefix: Rule = (value) =>
+  value.length < 63 && nodeName(`${value}0`) === undefined
+    ? undefined
+    : "is not the beginning of node names: letters a-z, digits, '-' and '.', at most 62 characters";
 
 /** A cluster's DNS domain. */
 export const dnsDomain: Rule = (value) =>

@@ -52,6 +52,19 @@ export interface PoolSpec extends NodeSettings {
   readonly workers: readonly WorkerSpec[];
 }
 
+/** Machines that come and go by themselves, an autoscaler's, all with one bootstrap token that is always valid. */
+export interface ScaleGroupSpec {
+  /** Names the token's group `system:bootstrappers:<name>`. */
+  readonly name: string;
+  /** What the names of its nodes begin with: the tokens of this group may claim such names and no others. */
+  readonly namePrefix: string;
+  /**
+   * Life of a token; a new one is minted by the first update after half of it. 2h to 30d.
+   * @default "72h"
+   */
+  readonly tokenTtl?: string;
+}
+
 /** A string that keeps to a rule; the message shows the value. */
 export const by = (rule: rules.Rule) =>
   z.string().superRefine((value, context) => report(context, rule(value), `'${shorten(value)}' `));
@@ -138,6 +151,42 @@ export const pools = z
       workers.map(({ worker, path }) => ({ value: worker.hostKey, path: [...path, "hostKey"] })),
     );
   }) satisfies z.ZodType<readonly PoolSpec[]>;
+
+export const scaleGroups = z.array(
+  z.strictObject({
+    name: by(rules.poolName),
+    namePrefix: by(rules.namePrefix),
+    tokenTtl: by(rules.renewedTokenTtl).optional(),
+  }),
+) satisfies z.ZodType<readonly ScaleGroupSpec[]>;
+
+/** What only pools and scale groups together can get wrong: names that two of them may claim. */
+export function claimChecks(pools: readonly PoolSpec[], groups: readonly ScaleGroupSpec[]): Check[] {
+  return groups.flatMap(({ name, namePrefix }, i): Check[] => {
+    const pool = pools.find((other) => other.name === name);
+    const earlier = groups.slice(0, i);
+    const overlapping = earlier.find(
+      (other) => other.namePrefix.startsWith(namePrefix) || namePrefix.startsWith(other.namePrefix),
+    );
+    const worker = pools.flatMap(({ workers }) => workers).find((candidate) => candidate.name.startsWith(namePrefix));
+    return [
+      [
+        `scaleGroups[${i}].name`,
+        pool || earlier.some((other) => other.name === name)
+          ? "is already the name of a pool or scale group"
+          : undefined,
+        name,
+      ],
+      [
+        `scaleGroups[${i}].namePrefix`,
+        overlapping
+          ? `overlaps with '${overlapping.namePrefix}' of scale group ${overlapping.name}: each could claim names of the other`
+          : worker && `is how the name of worker ${worker.name} begins: tokens of this group could claim it`,
+        namePrefix,
+      ],
+    ];
+  });
+}
 
 /** `["pools", 0, "name"]` as `pools[0].name`. */
 export function pathText(path: readonly PropertyKey[]): string {

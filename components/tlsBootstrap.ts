@@ -1,9 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { TokenUsage } from "./cluster/bootstrapToken";
 import { ClusterInfo } from "./cluster/clusterInfo";
+import { JoinPolicy } from "./cluster/joinPolicy";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
+import { BOOTSTRAPPERS_GROUP, KUBEADM_GROUP } from "./names";
 import { type Check, refuse } from "./refuse";
 import * as rules from "./rules";
-import { type PoolSpec, pools, problemsOf } from "./schema";
+import { claimChecks, type PoolSpec, pools, problemsOf, scaleGroups, type ScaleGroupSpec } from "./schema";
+import { ScaleGroup } from "./worker/scaleGroup";
 import type { JoinReceipt } from "./worker/receipt";
 import type { WorkerEnvironment } from "./worker/worker";
 import { tokenGroupOf, WorkerPool } from "./worker/workerPool";
@@ -12,17 +16,41 @@ export interface TlsBootstrapArgs extends Omit<WorkerEnvironment, "cluster"> {
   /** The API server as workers reach it, and the CA it proves itself with. */
   readonly cluster: { readonly server: pulumi.Input<string>; readonly ca: pulumi.Input<string> };
   readonly pools: readonly PoolSpec[];
+  /** @default [] */
+  readonly scaleGroups?: readonly ScaleGroupSpec[];
   /**
-   * `create`: publish kube-public/cluster-info for joiners that know only a token. `off`: leave it alone, where another
-   * installer made it or nobody needs it; the workers of this module do not.
+   * Publishes kube-public/cluster-info for joiners that know only a token; the workers of this module do not need it. `adopt`: kubeadm or
+   * another installer made it, see {@link ClusterInfoArgs.mode}. `off`: it is left alone.
    * @default "create"
    */
-  readonly clusterInfo?: "create" | "off";
+  readonly clusterInfo?: "create" | "adopt" | "off";
+  /** What lets bootstrap tokens ask for certificates and get them. */
+  readonly bindings?: BindingsArgs;
   /**
-   * Life of bootstrap tokens, counted from their minting; 5m to 30d.
+   * `enforce`: a token may claim the names of its own pool only, and never that of a node that is Ready; see {@link JoinPolicy}. `off`: any token may
+   * claim any name, as Kubernetes has it.
+   * @default "enforce"
+   */
+  readonly joinPolicy?: "enforce" | "off";
+  /**
+   * Life of the pools' bootstrap tokens, counted from their minting; 5m to 30d.
    * @default "1h"
    */
   readonly tokenTtl?: string;
+}
+
+/** The bindings of {@link NodeBootstrapRbac}: this module's, or such as there are already. */
+export interface BindingsArgs {
+  /**
+   * `create`: they are declared here. `existing`: the cluster has bindings with that meaning, kubeadm's for example.
+   * @default "create"
+   */
+  readonly mode?: "create" | "existing";
+  /**
+   * The group that they are made to; all tokens carry it besides their own.
+   * @default with `create`, the tokens' own groups; with `existing`, that of kubeadm, `system:bootstrappers:kubeadm:default-node-token`
+   */
+  readonly group?: string;
 }
 
 /**
@@ -32,9 +60,9 @@ export interface TlsBootstrapArgs extends Omit<WorkerEnvironment, "cluster"> {
  * @throws pulumi.RunError with every problem of the arguments, before anything is declared.
  */
 export class TlsBootstrap extends pulumi.ComponentResource {
-  /** Bootstrap tokens by pool: the public id and the expiry (RFC 3339). */
+  /** Bootstrap tokens by pool and scale group: the public id and the expiry (RFC 3339). */
   readonly tokens: pulumi.Output<Record<string, { id: string; expires: string }>>;
-  /** Bootstrap kubeconfigs by pool; secret. */
+  /** Bootstrap kubeconfigs by pool and scale group; secret. */
   readonly bootstrapKubeconfigs: pulumi.Output<Record<string, string>>;
   /** What cluster-info publishes; undefined when that is off. */
   readonly clusterInfoKubeconfig: pulumi.Output<string | undefined>;
@@ -43,10 +71,14 @@ export class TlsBootstrap extends pulumi.ComponentResource {
 
   constructor(name: string, args: TlsBootstrapArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:TlsBootstrap", name, {}, opts);
-    const { cluster, clusterInfo = "create", pools: specs, ...common } = args;
+    const { cluster, clusterInfo = "create", bindings = {}, joinPolicy = "enforce", tokenTtl, ...rest } = args;
+    const { pools: specs, scaleGroups: groups = [], ...environment } = rest;
     refuse(`TlsBootstrap '${name}'`, [
       ...problemsOf(pools, specs, "pools"),
-      ["kubernetesVersion", rules.kubernetesVersion(common.kubernetesVersion), common.kubernetesVersion],
+      ...problemsOf(scaleGroups, groups, "scaleGroups"),
+      ...claimChecks(specs, groups),
+      ["bindings.group", bindings.group && rules.bindingGroup(bindings.group), bindings.group],
+      ["kubernetesVersion", rules.kubernetesVersion(environment.kubernetesVersion), environment.kubernetesVersion],
       ...endpointChecks(cluster),
     ]);
     // These two only: whatever else the caller's object holds may be secret, and would make the files on the workers secret too.
@@ -56,32 +88,71 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     });
     const inside = { parent: this };
 
-    const rbac = new NodeBootstrapRbac(name, { groups: specs.map((pool) => tokenGroupOf(pool.name)) }, inside);
-    const info =
-      clusterInfo === "create"
-        ? new ClusterInfo(`${name}-cluster-info`, { server: endpoint.server, ca: endpoint.ca }, inside)
+    const bound = bindings.group ?? (bindings.mode === "existing" ? KUBEADM_GROUP : undefined);
+    if (bound === BOOTSTRAPPERS_GROUP)
+      void pulumi.log.warn(
+        `bindings.group ${BOOTSTRAPPERS_GROUP} lets every bootstrap token of the cluster ask for node certificates, whoever made it; leave it out to bind the tokens of this stack only`,
+        this,
+      );
+    const ownGroups = [...specs, ...groups].map((spec) => tokenGroupOf(spec.name));
+    const rbac =
+      bindings.mode === "existing"
+        ? []
+        : [new NodeBootstrapRbac(name, { groups: bound ? [bound] : ownGroups }, inside)];
+    const policy =
+      joinPolicy === "enforce"
+        ? new JoinPolicy(
+            name,
+            {
+              claims: [
+                ...specs.map(({ name, workers }) => ({
+                  name,
+                  group: tokenGroupOf(name),
+                  nodes: workers.map((worker) => worker.name),
+                })),
+                ...groups.map(({ name, namePrefix }) => ({ name, group: tokenGroupOf(name), namePrefix })),
+              ],
+            },
+            inside,
+          )
         : undefined;
+    const info =
+      clusterInfo === "off"
+        ? undefined
+        : new ClusterInfo(
+            `${name}-cluster-info`,
+            { server: endpoint.server, ca: endpoint.ca, mode: clusterInfo },
+            inside,
+          );
+
+    const token = {
+      // Every token of this kind has the bare group already.
+      tokenGroups: bound && bound !== BOOTSTRAPPERS_GROUP ? [bound] : [],
+      tokenUsages: (info ? ["authentication", "signing"] : ["authentication"]) satisfies TokenUsage[],
+    };
+    // A token that nothing restrains must not exist, not even for a moment.
+    const guarded = { ...inside, dependsOn: policy?.parts };
     const members = Object.fromEntries(
       specs.map((pool) => [
         pool.name,
         new WorkerPool(
           `${name}-${pool.name}`,
-          {
-            ...common,
-            cluster: endpoint,
-            pool,
-            tokenUsages: info ? ["authentication", "signing"] : ["authentication"],
-            prerequisites: [rbac],
-          },
-          inside,
+          { ...environment, ...token, cluster: endpoint, pool, tokenTtl, prerequisites: rbac },
+          guarded,
         ),
       ]),
     );
+    const scaling = Object.fromEntries(
+      groups.map((group) => [
+        group.name,
+        new ScaleGroup(`${name}-${group.name}`, { ...token, cluster: endpoint, group }, guarded),
+      ]),
+    );
 
-    const perPool = <T>(of: (pool: WorkerPool) => T) =>
-      Object.fromEntries(Object.entries(members).map(([pool, member]) => [pool, of(member)]));
-    this.tokens = pulumi.output(perPool(({ token }) => ({ id: token.id, expires: token.expires })));
-    this.bootstrapKubeconfigs = pulumi.secret(pulumi.output(perPool((pool) => pool.bootstrapKubeconfig)));
+    const each = <T>(of: (holder: WorkerPool | ScaleGroup) => T) =>
+      Object.fromEntries(Object.entries({ ...members, ...scaling }).map(([name, holder]) => [name, of(holder)]));
+    this.tokens = pulumi.output(each(({ token }) => ({ id: token.id, expires: token.expires })));
+    this.bootstrapKubeconfigs = pulumi.secret(pulumi.output(each((holder) => holder.bootstrapKubeconfig)));
     this.clusterInfoKubeconfig = pulumi.output(info?.kubeconfig);
     this.receipts = pulumi
       .output(Object.values(members).map((pool) => pulumi.output(pool.receipts)))

@@ -27,6 +27,12 @@ export interface BootstrapTokenArgs {
    */
   readonly ttl?: string;
   /**
+   * `none`: an expired token stays expired until `mintedFor` changes. `half-life`: when half of its ttl is over, any update mints a new one,
+   * and the old one lives on to its own expiry, for machines that start with it. That needs a ttl of at least 2h.
+   * @default "none"
+   */
+  readonly renewal?: "none" | "half-life";
+  /**
    * `authentication`: the token opens the API server to its groups. `signing`: the bootstrap signer signs cluster-info with it.
    * @default ["authentication"]
    */
@@ -35,14 +41,21 @@ export interface BootstrapTokenArgs {
   readonly description?: string;
 }
 
-/** The clock's certificate must never run out by itself: the token's own expiry counts. 100 years. */
-const CLOCK_HOURS = 100 * 365 * 24;
+/** A clock that never runs out by itself: 100 years. */
+const NO_RENEWAL_HOURS = 100 * 365 * 24;
+
+/** How long the clock's certificate lives, and how long before its end the provider makes a new one. */
+function clockHours(ttl: string, renewal: NonNullable<BootstrapTokenArgs["renewal"]>) {
+  if (renewal === "none") return { validityPeriodHours: NO_RENEWAL_HOURS };
+  const hours = Math.floor((rules.ttlMinutes(ttl) ?? 0) / 60);
+  return { validityPeriodHours: hours, earlyRenewalHours: Math.ceil(hours / 2) };
+}
 
 /**
  * A bootstrap token: the Secret `kube-system/bootstrap-token-<id>` with a random id and secret and an expiry.
  *
  * The time of minting must be remembered, or every preview would differ. A self-signed certificate that nobody uses is the
- * clock: its start of validity stays in the state, and a changed subject (`mintedFor`) makes a new one.
+ * clock: its start of validity stays in the state. A changed subject (`mintedFor`) makes a new one, and so does its early renewal.
  *
  * @throws when a group, the ttl or a usage is malformed. The API server would store such a Secret and then answer 401.
  * @see https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
@@ -55,12 +68,15 @@ export class BootstrapToken extends pulumi.ComponentResource {
   /** The whole token `id.secret`; secret. */
   readonly token: pulumi.Output<string>;
 
+  /** The command that mints a new token at once, whatever the old one's state; whoever has joined is not touched. */
+  readonly mintCommand: string;
+
   constructor(name: string, args: BootstrapTokenArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:BootstrapToken", name, {}, opts);
-    const { groups, mintedFor, ttl = "1h", usages = ["authentication"], description } = args;
+    const { groups, mintedFor, ttl = "1h", renewal = "none", usages = ["authentication"], description } = args;
     refuse(`BootstrapToken '${name}'`, [
       ...groups.map((group, i) => [`groups[${i}]`, rules.tokenGroup(group), group] as const),
-      ["ttl", rules.tokenTtl(ttl), ttl],
+      ["ttl", renewal === "none" ? rules.tokenTtl(ttl) : rules.renewedTokenTtl(ttl), ttl],
       ["usages", usages.length ? undefined : "is empty: the token would be good for nothing"],
     ]);
     const inside = { parent: this };
@@ -71,11 +87,12 @@ export class BootstrapToken extends pulumi.ComponentResource {
         privateKeyPem: new PrivateKey(`${name}-clock-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, inside)
           .privateKeyPem,
         subject: { commonName: `bootstrap token clock, ttl ${ttl}`, organization: mintedFor },
-        validityPeriodHours: CLOCK_HOURS,
+        ...clockHours(ttl, renewal),
         allowedUses: [],
       },
       inside,
     );
+    this.mintCommand = `pulumi up --replace "**::${name}-clock"`;
     const minted = clock.validityStartTime;
     const alphabet = { upper: false, special: false, keepers: { minted } };
     const id = new RandomString(`${name}-id`, { length: 6, ...alphabet }, inside);
@@ -97,7 +114,8 @@ export class BootstrapToken extends pulumi.ComponentResource {
           "auth-extra-groups": groups.join(","),
         },
       },
-      inside,
+      // What guards the token comes before it.
+      { ...inside, dependsOn: opts?.dependsOn, retainOnDelete: renewal === "half-life" },
     );
     // Behind the Secret, so that whoever uses the token comes after it.
     this.id = pulumi.all([id.result, stored.id]).apply(([result]) => result);

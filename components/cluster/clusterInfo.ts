@@ -1,14 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ConfigMap } from "@pulumi/kubernetes/core/v1";
+import { ConfigMap, ConfigMapPatch } from "@pulumi/kubernetes/core/v1";
 import { Role, RoleBinding } from "@pulumi/kubernetes/rbac/v1";
 import { renderKubeconfig } from "../kubeconfig";
-import { CLUSTER_INFO } from "../names";
+import { CLUSTER_INFO, PATCH_FORCE } from "../names";
 
 export interface ClusterInfoArgs {
   /** URL of the API server as joiners reach it. */
   readonly server: pulumi.Input<string>;
   /** PEM certificate(s) of the CA that signed the API server's certificate. */
   readonly ca: pulumi.Input<string>;
+  /**
+   * `create`: the ConfigMap is this module's. `adopt`: kubeadm or another installer made it; its kubeconfig is written anew, and everything
+   * else about it, its Role and what a removal leaves, stays theirs.
+   * @default "create"
+   */
+  readonly mode?: "create" | "adopt";
 }
 
 /**
@@ -26,6 +32,16 @@ export class ClusterInfo extends pulumi.ComponentResource {
     const { namespace, name: configMap, key } = CLUSTER_INFO;
     this.kubeconfig = pulumi.output({ server: args.server, ca: args.ca }).apply((cluster) => renderKubeconfig(cluster));
 
+    if (args.mode === "adopt") {
+      new ConfigMapPatch(
+        name,
+        { metadata: { namespace, name: configMap, annotations: PATCH_FORCE }, data: { [key]: this.kubeconfig } },
+        // Removed, the patch would take the kubeconfig with it, and the installer's joiners would find none.
+        { parent: this, retainOnDelete: true },
+      );
+      this.registerOutputs({ kubeconfig: this.kubeconfig });
+      return;
+    }
     const document = new ConfigMap(
       name,
       { metadata: { namespace, name: configMap }, data: { [key]: this.kubeconfig } },

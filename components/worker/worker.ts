@@ -2,7 +2,8 @@ import { remote } from "@pulumi/command";
 import { Node } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterEndpoint } from "../kubeconfig";
-import { binariesOf, PATCH_FORCE, PATHS } from "../names";
+import { renderNamePatterns } from "../cluster/joinPolicy";
+import { binariesOf, PATCH_FORCE, PATHS, REQUEST_ANNOTATION, WORKER_LABEL } from "../names";
 import type { Taint, WorkerSpec } from "../schema";
 import { connectionTo, type SshArgs } from "./connection";
 import { type HostFile, renderBundle, renderHostScript, renderVariables } from "./files/bundle";
@@ -34,6 +35,8 @@ export interface WorkerEnvironment {
 export interface WorkerArgs extends WorkerEnvironment, WorkerSpec {
   /** The kubeconfig with the bootstrap token. Only a first join, or one after a raised generation, uses it. */
   readonly bootstrapKubeconfig: pulumi.Input<string>;
+  /** How a new token is minted, for the error of a join whose token is no longer accepted. */
+  readonly mintCommand: string;
   /** What must be there before the worker asks for its certificate: the token, and the bindings that let it be approved. */
   readonly prerequisites?: pulumi.Input<pulumi.Resource>[];
 }
@@ -68,7 +71,11 @@ export class Worker extends pulumi.ComponentResource {
     const node = new Node(
       `${name}-node`,
       {
-        metadata: { name: args.name, labels: { ...args.labels }, annotations: PATCH_FORCE },
+        metadata: {
+          name: args.name,
+          labels: { ...args.labels, ...WORKER_LABEL },
+          annotations: { ...PATCH_FORCE, [REQUEST_ANNOTATION]: renderNamePatterns(args.name) },
+        },
         spec: args.taints?.length ? { taints: args.taints.map((taint: Taint) => ({ ...taint })) } : {},
       },
       {
@@ -105,6 +112,7 @@ export class Worker extends pulumi.ComponentResource {
           NODE_NAME: args.name,
           API_SERVER: server,
           KUBECTL: `${binariesOf(kubernetesVersion)}/kubectl`,
+          MINT_COMMAND: args.mintCommand,
         }),
       },
       {

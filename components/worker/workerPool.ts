@@ -15,6 +15,11 @@ export interface WorkerPoolArgs extends WorkerEnvironment {
    * @default "1h"
    */
   readonly tokenTtl?: string;
+  /**
+   * Groups of the token besides its own `system:bootstrappers:<pool>`.
+   * @default []
+   */
+  readonly tokenGroups?: string[];
   /** @default ["authentication"] */
   readonly tokenUsages?: TokenUsage[];
   /** What must be there before a worker asks for its certificate, besides the token. */
@@ -34,19 +39,19 @@ export class WorkerPool extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:WorkerPool", name, {}, opts);
-    const { pool, tokenTtl, tokenUsages, prerequisites = [], ...environment } = args;
+    const { pool, tokenTtl, tokenGroups = [], tokenUsages, prerequisites = [], ...environment } = args;
     refuse(`WorkerPool '${name}'`, problemsOf(pools, [pool], "pools"));
 
     this.token = new BootstrapToken(
       `${name}-token`,
       {
-        groups: [tokenGroupOf(pool.name)],
+        groups: [tokenGroupOf(pool.name), ...tokenGroups],
         mintedFor: joinersOf(pool),
         ttl: tokenTtl,
         usages: tokenUsages,
         description: `tls-bootstrap: joins workers of pool ${pool.name}`,
       },
-      { parent: this },
+      { parent: this, dependsOn: opts?.dependsOn },
     );
     this.bootstrapKubeconfig = this.token.bootstrapKubeconfig(environment.cluster);
 
@@ -61,6 +66,7 @@ export class WorkerPool extends pulumi.ComponentResource {
             taints: [...(pool.taints ?? []), ...(spec.taints ?? [])],
             kubelet: merge(pool.kubelet ?? {}, spec.kubelet ?? {}),
             bootstrapKubeconfig: this.bootstrapKubeconfig,
+            mintCommand: this.token.mintCommand,
             prerequisites,
           },
           { parent: this },
@@ -72,8 +78,8 @@ export class WorkerPool extends pulumi.ComponentResource {
   }
 }
 
-/** The group of a pool's tokens, which the bindings name. */
-export const tokenGroupOf = (poolName: string): string => `${BOOTSTRAPPERS_GROUP}:${poolName}`;
+/** The group of the tokens of a pool or scale group. */
+export const tokenGroupOf = (name: string): string => `${BOOTSTRAPPERS_GROUP}:${name}`;
 
 /** A digest of who may have to join: another machine, another generation or another member makes another one. */
 function joinersOf({ workers }: PoolSpec): string {

@@ -50,6 +50,9 @@ it("fills in what is safe to assume", () =>
     downloadUrl: "https://dl.k8s.io",
     tokenTtl: "1h",
     kubelet: {},
+    bindings: { mode: "create" },
+    joinPolicy: "enforce",
+    scaleGroups: [],
   }));
 
 it("assumes what Pulumi.yaml says it does", () => {
@@ -60,7 +63,7 @@ it("assumes what Pulumi.yaml says it does", () => {
     Object.entries(project.config).flatMap(([key, value]) => ("default" in value ? [[key, value.default]] : [])),
   );
   expect(settings()).toMatchObject(defaults);
-  expect(Object.keys(defaults)).toHaveLength(6);
+  expect(Object.keys(defaults)).toHaveLength(9);
 });
 
 describe("where the cluster is", () => {
@@ -173,7 +176,43 @@ describe.each<[string, Record<string, unknown>, string[]]>([
   ],
   ["a token for ever", { tokenTtl: "never" }, ["tls-bootstrap:tokenTtl: 'never' is not a duration"]],
   ["a bad DNS address", { clusterDns: ["10.96.0"] }, ["tls-bootstrap:clusterDns[0]: '10.96.0' is not an IP address"]],
-  ["an unknown mode", { clusterInfo: "adopt" }, ["tls-bootstrap:clusterInfo"]],
+  ["an unknown mode", { clusterInfo: "publish" }, ["tls-bootstrap:clusterInfo"]],
+  ["a policy that only warns", { joinPolicy: "warn" }, ["tls-bootstrap:joinPolicy"]],
+  [
+    "a group that no token can have",
+    { bindings: { group: "system:masters" } },
+    ["tls-bootstrap:bindings.group: 'system:masters' is not a bootstrap token group"],
+  ],
+  [
+    "a scale group whose token could not be renewed in time",
+    { scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "90m" }] },
+    ["tls-bootstrap:scaleGroups[0].tokenTtl: '90m' must be between 2h and 30d"],
+  ],
+  [
+    "a scale group without end",
+    { scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "31d" }] },
+    ["tls-bootstrap:scaleGroups[0].tokenTtl: '31d' must be between 5m and 30d"],
+  ],
+  [
+    "a prefix that no name has",
+    { scaleGroups: [{ name: "burst", namePrefix: "Burst-" }] },
+    ["tls-bootstrap:scaleGroups[0].namePrefix: 'Burst-' is not the beginning of node names"],
+  ],
+  [
+    "scale groups that could claim names of others",
+    {
+      scaleGroups: [
+        { name: "worker", namePrefix: "work" },
+        { name: "a", namePrefix: "a-" },
+        { name: "b", namePrefix: "a-b-" },
+      ],
+    },
+    [
+      "tls-bootstrap:scaleGroups[0].name: 'worker' is already the name of a pool or scale group",
+      "tls-bootstrap:scaleGroups[0].namePrefix: 'work' is how the name of worker worker-1 begins",
+      "tls-bootstrap:scaleGroups[2].namePrefix: 'a-b-' overlaps with 'a-' of scale group a",
+    ],
+  ],
   [
     "a mirror with a password",
     { downloadUrl: "https://u:p@mirror" },

@@ -31,21 +31,41 @@ refuse_foreign_identity() {
       "if the API server can be reached from this host, raise this worker's 'generation' to wipe its identity and join anew"
 }
 
+# may CLIENT SUBRESOURCE: what the API server's authorizer says to the creation of certificate requests, or of a subresource of theirs,
+# by which the approving controller decides. Prints its answer.
+may() {
+  printf '{"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectAccessReview","spec":{"resourceAttributes":{"group":"certificates.k8s.io","resource":"certificatesigningrequests","subresource":"%s","verb":"create"}}}' "$2" |
+    "$1" create --raw /apis/authorization.k8s.io/v1/selfsubjectaccessreviews -f - 2>&1
+}
+
+refused_token() { case "$1" in *Unauthorized* | *"must be logged in"*) return 0 ;; *) return 1 ;; esac; }
+
+# The two lines by which a refused token is reported.
+token_problem() { echo "the API server refuses bootstrap token $(token_id) (401): it has expired or was revoked, or the API server does not take bootstrap tokens (--enable-bootstrap-token-auth)"; }
+token_hint() { echo "mint a new one and go on with: $MINT_COMMAND"; }
+
+# missing_binding ANSWER: not when allowed, nor when there was no answer: only a plain no counts.
+missing_binding() { case "$1" in *'"allowed":true'*) return 1 ;; *'"allowed":false'*) return 0 ;; *) return 1 ;; esac; }
+
+# binding_problem WHAT CLUSTER-ROLE GROUP
+binding_problem() { echo "$1: no ClusterRoleBinding in force binds ClusterRole $2 to $3"; }
+BINDING_HINT="mend the bindings (kubectl get clusterrolebindings -o wide) and run the update again"
+TOKEN_GROUPS="a group of this token (auth-extra-groups of its Secret)"
+
 check_token() {
   attempts=0
-  until error=$(printf '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}' |
-    with_token create --raw /apis/authentication.k8s.io/v1/selfsubjectreviews -f - 2>&1 >/dev/null); do
-    case "$error" in
+  until answer=$(may with_token ''); do
+    case "$answer" in
       *x509* | *certificate*)
-        fail "the API server at $API_SERVER does not prove itself with the given CA; the token was not sent: $error" "check cluster.ca" ;;
-      *Unauthorized* | *"must be logged in"*)
-        fail "the API server refuses bootstrap token $(token_id) (401): it has expired, was revoked, or bootstrap tokens are disabled there" \
-          "raise this worker's 'generation' and run the update again: that mints a new token" ;;
+        fail "the API server at $API_SERVER does not prove itself with the given CA; the token was not sent: $answer" "check cluster.ca" ;;
     esac
+    ! refused_token "$answer" || fail "$(token_problem)" "$(token_hint)"
     attempts=$((attempts + 1))
-    [ "$attempts" -lt 20 ] || fail "the API server at $API_SERVER cannot be reached from $NODE_NAME: $error" "check the network between them"
+    [ "$attempts" -lt 20 ] || fail "the API server at $API_SERVER cannot be reached from $NODE_NAME: $answer" "check the network between them"
     sleep 2
   done
+  ! missing_binding "$answer" ||
+    fail "$(binding_problem "bootstrap token $(token_id) may not ask for certificates" system:node-bootstrapper "$TOKEN_GROUPS")" "$BINDING_HINT"
 }
 
 # request_state: where the certificate request of this node stands, in the cluster's words.
@@ -72,7 +92,16 @@ give_up() {
 
 wait_for_certificate() {
   deadline=$(($(date +%s) + CERTIFICATE_SECONDS))
+  look=0 # when the token is tried again
   until [ -s "$CLIENT_CERTIFICATE" ]; do
+    if [ "$(date +%s)" -ge "$look" ]; then
+      answer=$(may with_token nodeclient) || true
+      ! refused_token "$answer" || give_up "$(token_problem)" "$(token_hint)"
+      ! missing_binding "$answer" ||
+        give_up "$(binding_problem "requests by bootstrap token $(token_id) would not be approved" \
+          system:certificates.k8s.io:certificatesigningrequests:nodeclient "$TOKEN_GROUPS")" "$BINDING_HINT"
+      look=$(($(date +%s) + 5))
+    fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
       kubelet_journal
       state=$(request_state)
@@ -80,6 +109,14 @@ wait_for_certificate() {
     fi
     sleep 0.05
   done
+}
+
+# The kubelet has what it needs for today; without this one it drops out when its certificate ends.
+check_renewal() {
+  answer=$(may as_node selfnodeclient) || true
+  ! missing_binding "$answer" ||
+    fail "$(binding_problem "$NODE_NAME has joined, but its certificate would not be renewed" \
+      system:certificates.k8s.io:certificatesigningrequests:selfnodeclient "group system:nodes")" "$BINDING_HINT"
 }
 
 wait_for_ready() {
@@ -123,6 +160,7 @@ else
   systemctl enable --quiet --now kubelet
 fi
 certified=$(now_ms)
+check_renewal
 wait_for_ready "$since"
 joined=$(now_ms)
 uncordon

@@ -71,7 +71,17 @@ wipe() {
   find "$KUBELET_DIR" -mindepth 1 -maxdepth 1 ! -name config.yaml -exec rm -rf {} +
 }
 
+# The cluster would take the node for Ready until its heartbeats are missed, send it pods, and let nobody claim its name.
+# A node may write its status but not read that subresource, so 'kubectl patch --subresource' is not for it.
+report_gone() {
+  as_node get node "$NODE_NAME" -o json |
+    "$KUBECTL" patch --local -f - -o json --patch \
+      '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"KubeletStopped","message":"taken out of the cluster by tls-bootstrap"}]}}' |
+    as_node replace --raw "/api/v1/nodes/$NODE_NAME/status" -f - >/dev/null
+}
+
 if [ -e "$CLIENT_CERTIFICATE" ]; then drain; fi
 systemctl disable --quiet --now kubelet 2>/dev/null || true
+if [ -e "$CLIENT_CERTIFICATE" ]; then report_gone 2>/dev/null || true; fi
 stop_containers
 wipe

@@ -129,13 +129,16 @@ describe("a request with another one behind it", () => {
   const encode = (text: string) => Buffer.from(text).toString("base64");
   const patterns = namePatterns("worker-1");
 
-  it.each([
+  it.each<[string, string]>([
     ["a spoilt first line", pem(own).replace("BEGIN", "BEGXN") + pem(foreign)],
     ["a character that is no base64 in the outer length", pem(own).replace("\nMII", "\nM!I") + pem(foreign)],
     ["a PEM header in the first line", pem(own).replace("\nMII", "\nM:I") + pem(foreign)],
     ["a spoilt tail", pem(own).replace(/.\n-----END/, "!\n-----END") + pem(foreign)],
     ["no end of its own", pem(own).split("\n").slice(0, 4).join("\n") + "\n" + pem(foreign)],
-    ...["", " ", "  "].map((space) => [`${space.length} more characters`, pem(own) + space + pem(foreign)] as const),
+    ...["", " ", "  "].map((space): [string, string] => [
+      `${space.length} more characters`,
+      pem(own) + space + pem(foreign),
+    ]),
   ])("is not taken for its own: %s", (_, text) => {
     expect(asksFor(own, patterns)).toBe(true);
     expect(asksFor(encode(text), patterns)).toBe(false);

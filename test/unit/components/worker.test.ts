@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
+import { namePatterns } from "../../../components/cluster/csrPattern";
 import { CA, ED25519, ED25519_OTHER } from "../fixtures";
 import { Program, type Registered, unboxed, valueOf } from "./program";
 
@@ -32,7 +33,14 @@ describe("TlsBootstrap with one worker", () => {
       "command:remote:Command t-worker-worker-1-host",
       "command:remote:Command t-worker-worker-1-join",
       "command:remote:Command t-worker-worker-1-kubelet",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-claimed-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-not-ready",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-worker-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-claimed-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-not-ready",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-names",
       "kubernetes:core/v1:ConfigMap t-cluster-info",
+      "kubernetes:core/v1:ConfigMap t-worker-names",
       "kubernetes:core/v1:Node t-worker-worker-1-node",
       "kubernetes:core/v1:Secret t-worker-token",
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-approve-first-certificates",
@@ -44,6 +52,7 @@ describe("TlsBootstrap with one worker", () => {
       "random:index/randomString:RandomString t-worker-token-id",
       "tls-bootstrap:index:BootstrapToken t-worker-token",
       "tls-bootstrap:index:ClusterInfo t-cluster-info",
+      "tls-bootstrap:index:JoinPolicy t",
       "tls-bootstrap:index:NodeBootstrapRbac t",
       "tls-bootstrap:index:TlsBootstrap t",
       "tls-bootstrap:index:Worker t-worker-worker-1",
@@ -160,8 +169,17 @@ describe("TlsBootstrap with one worker", () => {
     const { metadata, spec } = program.find(NODE, "t-worker-worker-1-node").inputs;
     expect(metadata).toEqual({
       name: "worker-1",
-      labels: { "node-role.kubernetes.io/worker": "", rack: "r2", zone: "a", disk: "ssd" },
-      annotations: { "pulumi.com/patchForce": "true" },
+      labels: {
+        "node-role.kubernetes.io/worker": "",
+        "node-restriction.kubernetes.io/tls-bootstrap": "true",
+        rack: "r2",
+        zone: "a",
+        disk: "ssd",
+      },
+      annotations: {
+        "pulumi.com/patchForce": "true",
+        "tls-bootstrap/certificate-request": namePatterns("worker-1").join(","),
+      },
     });
     expect(spec.taints).toEqual([
       { key: "dedicated", value: "batch", effect: "NoSchedule" },
@@ -189,10 +207,131 @@ describe("TlsBootstrap with one worker", () => {
 
   it("leaves cluster-info alone when told so, and its tokens sign nothing", async () => {
     const { program, result } = await declare({ clusterInfo: "off" });
-    expect(program.listing().filter((line) => /ConfigMap|RoleBinding t-cluster|ClusterInfo/.test(line))).toEqual([]);
+    expect(program.listing().filter((line) => /cluster-info|ClusterInfo/.test(line))).toEqual([]);
     expect(await valueOf(result.clusterInfoKubeconfig)).toBeUndefined();
     const secret = unboxed(program.find("kubernetes:core/v1:Secret", "t-worker-token").inputs.stringData);
     expect(secret["usage-bootstrap-signing"]).toBeUndefined();
+  });
+
+  it("adopts the cluster-info of another installer: its kubeconfig only, which a removal leaves", async () => {
+    const { program } = await declare({ clusterInfo: "adopt" });
+    expect(program.listing().filter((line) => /cluster-info|ClusterInfo/.test(line))).toEqual([
+      "kubernetes:core/v1:ConfigMapPatch t-cluster-info",
+      "tls-bootstrap:index:ClusterInfo t-cluster-info",
+    ]);
+    const { metadata, data } = program.find("kubernetes:core/v1:ConfigMapPatch", "t-cluster-info").inputs;
+    expect(metadata).toEqual({
+      namespace: "kube-public",
+      name: "cluster-info",
+      annotations: { "pulumi.com/patchForce": "true" },
+    });
+    expect(Object.keys(data)).toEqual(["kubeconfig"]);
+    expect(program.options["kubernetes:core/v1:ConfigMapPatch t-cluster-info"].retainOnDelete).toBe(true);
+  });
+
+  it("names the command that mints a token, for an error on the host", async () => {
+    const { program } = await declare();
+    const files = program.find(COMMAND, "t-worker-worker-1-kubelet").inputs.stdin as string;
+    expect(files).toContain(`MINT_COMMAND='pulumi up --replace "**::t-worker-token-clock"'\n`);
+    expect(clockOf(program).name).toBe("t-worker-token-clock");
+  });
+});
+
+describe("bindings", () => {
+  const BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding";
+  const declared = async (bindings: TlsBootstrapArgs["bindings"]) => {
+    const { program } = await declare({ bindings, scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });
+    const subjects = program.resources
+      .filter(({ type, name }) => type === BINDING && name === "t-create-csrs")
+      .flatMap(({ inputs }) => inputs.subjects.map((subject: { name: string }) => subject.name) as string[]);
+    const secret = unboxed(program.find("kubernetes:core/v1:Secret", "t-worker-token").inputs.stringData);
+    return { subjects, groups: secret["auth-extra-groups"] };
+  };
+
+  it("are made to the tokens' own groups", async () =>
+    expect(await declared(undefined)).toEqual({
+      subjects: ["system:bootstrappers:worker", "system:bootstrappers:burst"],
+      groups: "system:bootstrappers:worker",
+    }));
+
+  it("can be kubeadm's: none are declared, and the tokens carry its group besides their own", async () =>
+    expect(await declared({ mode: "existing" })).toEqual({
+      subjects: [],
+      groups: "system:bootstrappers:worker,system:bootstrappers:kubeadm:default-node-token",
+    }));
+
+  it("can be made to another group", async () =>
+    expect(await declared({ group: "system:bootstrappers:all" })).toEqual({
+      subjects: ["system:bootstrappers:all"],
+      groups: "system:bootstrappers:worker,system:bootstrappers:all",
+    }));
+
+  it("can be made to all tokens of the cluster, with a warning", async () => {
+    const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
+    expect(await declared({ group: "system:bootstrappers" })).toEqual({
+      subjects: ["system:bootstrappers"],
+      groups: "system:bootstrappers:worker",
+    });
+    expect(warn.mock.calls.map(([text]) => text)).toEqual([
+      expect.stringContaining("bindings.group system:bootstrappers lets every bootstrap token of the cluster ask"),
+    ]);
+    warn.mockRestore();
+  });
+});
+
+describe("a scale group", () => {
+  it("has a token that is renewed at half of its life, and whose retired ones live on", async () => {
+    const { program, result } = await declare({
+      scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "72h" }],
+    });
+    const clock = program.find("tls:index/selfSignedCert:SelfSignedCert", "t-burst-token-clock").inputs;
+    expect([clock.validityPeriodHours, clock.earlyRenewalHours]).toEqual([72, 36]);
+    expect(program.options["kubernetes:core/v1:Secret t-burst-token"].retainOnDelete).toBe(true);
+    expect(program.options["kubernetes:core/v1:Secret t-worker-token"].retainOnDelete).toBeFalsy();
+    expect(await valueOf(result.tokens)).toMatchObject({ burst: { expires: "2026-01-05T03:04:05Z" } });
+    expect(program.find("kubernetes:core/v1:Secret", "t-burst-token").inputs.metadata.namespace).toBe("kube-system");
+  });
+});
+
+describe("the join policy", () => {
+  const ADMISSION = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy";
+
+  it("lets the tokens of each pool and scale group claim their own names only", async () => {
+    const { program } = await declare({ scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });
+    expect(program.find("kubernetes:core/v1:ConfigMap", "t-worker-names").inputs.data).toEqual({
+      "worker-1": namePatterns("worker-1").join(","),
+    });
+    expect(Object.keys(program.find("kubernetes:core/v1:ConfigMap", "t-burst-names").inputs.data)).toEqual(["burst-"]);
+    for (const [claim, group] of [
+      ["worker", "system:bootstrappers:worker"],
+      ["burst", "system:bootstrappers:burst"],
+    ]) {
+      const policy = program.find(ADMISSION, `t-${claim}-names`).inputs;
+      expect(policy.spec.failurePolicy).toBe("Fail");
+      expect(policy.spec.matchConditions[0].expression).toBe(`"${group}" in request.userInfo.groups`);
+      expect(program.find(`${ADMISSION}Binding`, `t-${claim}-names`).inputs.spec).toEqual({
+        policyName: `t-${claim}-names`,
+        validationActions: ["Deny"],
+        paramRef: { namespace: "kube-system", name: `t-${claim}-names`, parameterNotFoundAction: "Deny" },
+      });
+    }
+  });
+
+  it("is in force before the token that it restrains exists", async () => {
+    const { program } = await declare();
+    const parts = program.options["kubernetes:core/v1:Secret t-worker-token"].dependsOn as pulumi.Resource[];
+    const urns = await Promise.all(parts.map(({ urn }) => valueOf(urn)));
+    expect(urns.map((urn) => urn.split("::").at(-1)).sort()).toEqual([
+      "t-claimed-names",
+      "t-not-ready",
+      "t-worker-names",
+      "t-worker-names",
+    ]);
+  });
+
+  it("can be left out", async () => {
+    const { program } = await declare({ joinPolicy: "off" });
+    expect(program.listing().filter((line) => /Admission|names/.test(line))).toEqual([]);
   });
 });
 
@@ -241,7 +380,7 @@ describe("arguments", () => {
   it("do not carry secrets into the state of a component", async () => {
     const { program } = await declare();
     const components = program.resources.filter(({ type }) => type.startsWith("tls-bootstrap:"));
-    expect(components).toHaveLength(6);
+    expect(components).toHaveLength(7);
     expect(JSON.stringify(components)).not.toMatch(/THE SSH KEY|s3cr3t/);
   });
 });

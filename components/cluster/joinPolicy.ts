@@ -1,0 +1,193 @@
+import {
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+} from "@pulumi/kubernetes/admissionregistration/v1";
+import { ConfigMap } from "@pulumi/kubernetes/core/v1";
+import * as pulumi from "@pulumi/pulumi";
+import {
+  KUBELET_SIGNER,
+  NODES_GROUP,
+  REQUEST_ANNOTATION,
+  TOKEN_NAMESPACE,
+  TOKEN_USER_PREFIX,
+  WORKER_LABEL,
+} from "../names";
+import { BEGIN_AGAIN, COMPARE_FROM, namePatterns, prefixPatterns, REQUEST_BEGIN } from "./csrPattern";
+
+/** The node names that the bootstrap tokens of one group may claim: listed ones, or all that begin with a prefix. */
+export type Claim = {
+  /** For the names of objects: a pool or scale group. */
+  readonly name: string;
+  /** The group that the tokens carry. */
+  readonly group: string;
+} & ({ readonly nodes: readonly string[] } | { readonly namePrefix: string });
+
+export interface JoinPolicyArgs {
+  readonly claims: readonly Claim[];
+}
+
+/**
+ * Who may claim which node name. Kubernetes itself gives the holder of any bootstrap token a certificate for any node, also one that is
+ * Ready; ValidatingAdmissionPolicies (Kubernetes 1.30 and later) close that:
+ *
+ * - the tokens of a pool may ask for kubelet client certificates only, and only for the names of that pool's workers;
+ * - no bootstrap token may ask for the name of a declared Node that is Ready;
+ * - a node cannot change the annotation of its Node by which that is told.
+ *
+ * The number of objects depends on the number of pools, not of workers.
+ */
+export class JoinPolicy extends pulumi.ComponentResource {
+  /** What must be there before a token is. */
+  readonly parts: pulumi.Resource[] = [];
+
+  constructor(name: string, args: JoinPolicyArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("tls-bootstrap:index:JoinPolicy", name, {}, opts);
+    for (const claim of args.claims) this.#claim(`${name}-${claim.name}-names`, claim);
+
+    this.#policy(
+      `${name}-not-ready`,
+      {
+        ...onRequests,
+        paramKind: { apiVersion: "v1", kind: "Node" },
+        matchConditions: [
+          { name: "bootstrap-token", expression: `request.userInfo.username.startsWith("${TOKEN_USER_PREFIX}")` },
+        ],
+        variables: [REQUEST],
+        validations: [
+          {
+            expression: notReady,
+            messageExpression:
+              '"node " + params.metadata.name + " is Ready, and no bootstrap token may claim its name; to join it anew raise its generation"',
+          },
+        ],
+      },
+      // Nodes that are not declared by this module are not selected, and no Node is no reason to refuse.
+      { selector: { matchLabels: WORKER_LABEL }, parameterNotFoundAction: "Allow" },
+    );
+
+    this.#policy(`${name}-claimed-names`, {
+      failurePolicy: "Fail",
+      matchConstraints: {
+        objectSelector: { matchLabels: WORKER_LABEL },
+        resourceRules: [
+          { apiGroups: [""], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["nodes", "nodes/status"] },
+        ],
+      },
+      matchConditions: [{ name: "node", expression: `"${NODES_GROUP}" in request.userInfo.groups` }],
+      validations: [
+        {
+          expression: `${annotationOf("object")} == ${annotationOf("oldObject")}`,
+          message: `a node may not change its annotation ${REQUEST_ANNOTATION}`,
+        },
+      ],
+    });
+    this.registerOutputs({});
+  }
+
+  #claim(name: string, claim: Claim): void {
+    const names = new ConfigMap(
+      name,
+      { metadata: { namespace: TOKEN_NAMESPACE, name }, data: claimData(claim) },
+      { parent: this },
+    );
+    this.parts.push(names);
+    const what = "nodes" in claim ? `the workers of ${claim.name}` : `names that begin with '${claim.namePrefix}'`;
+    this.#policy(
+      name,
+      {
+        ...onRequests,
+        paramKind: { apiVersion: "v1", kind: "ConfigMap" },
+        matchConditions: [{ name: "token", expression: `"${claim.group}" in request.userInfo.groups` }],
+        variables: [REQUEST],
+        validations: [
+          {
+            expression: `object.spec.signerName == "${KUBELET_SIGNER}"`,
+            message: `a token of ${claim.group} is for certificates of kubelets (${KUBELET_SIGNER}) only`,
+          },
+          {
+            expression: `${wellFormed} && ${"nodes" in claim ? nameIsListed : nameHasPrefix}`,
+            message: `a token of ${claim.group} is for ${what} only`,
+          },
+        ],
+      },
+      { namespace: TOKEN_NAMESPACE, name, parameterNotFoundAction: "Deny" },
+    );
+  }
+
+  #policy(
+    name: string,
+    spec: NonNullable<ConstructorParameters<typeof ValidatingAdmissionPolicy>[1]>["spec"],
+    paramRef?: object,
+  ): void {
+    const policy = new ValidatingAdmissionPolicy(name, { metadata: { name }, spec }, { parent: this });
+    const binding = new ValidatingAdmissionPolicyBinding(
+      name,
+      {
+        metadata: { name },
+        spec: { policyName: policy.metadata.name, validationActions: ["Deny"], ...(paramRef && { paramRef }) },
+      },
+      { parent: this },
+    );
+    this.parts.push(binding);
+  }
+}
+
+/** The names that a claim stands for, as the policy compares them: by node name, or by prefix. */
+function claimData(claim: Claim): Record<string, string> {
+  if ("nodes" in claim) return Object.fromEntries(claim.nodes.map((node) => [node, renderNamePatterns(node)]));
+  const patterns = prefixPatterns(claim.namePrefix).map(({ head, boundary, boundaryLength, tailFrom, tail }) =>
+    [head, boundary, boundaryLength, tailFrom, tail].join(" "),
+  );
+  return { [claim.namePrefix]: patterns.join(",") };
+}
+
+/** What requests for a name look like, for the annotation of its Node. */
+export const renderNamePatterns = (node: string): string => namePatterns(node).join(",");
+
+/** Fails closed, on the creation of certificate requests. */
+const onRequests = {
+  failurePolicy: "Fail",
+  matchConstraints: {
+    resourceRules: [
+      {
+        apiGroups: ["certificates.k8s.io"],
+        apiVersions: ["v1"],
+        operations: ["CREATE"],
+        resources: ["certificatesigningrequests"],
+      },
+    ],
+  },
+};
+
+/** The type checker takes the field for bytes; at run time it is text. */
+const REQUEST = { name: "request", expression: "string(object.spec.request)" };
+
+const celList = (texts: readonly string[]): string => `[${texts.map((text) => `"${text}"`).join(", ")}]`;
+
+const at = (from: string | number, length: string): string =>
+  `variables.request.substring(${from}, ${from} + ${length})`;
+
+/** One PEM block from the first character on. */
+const wellFormed =
+  `variables.request.startsWith("${REQUEST_BEGIN}") && ` +
+  `!${celList(BEGIN_AGAIN)}.exists(text, variables.request.substring(${REQUEST_BEGIN.length}).contains(text))`;
+
+const asksForOneOf = (patterns: string): string =>
+  `${patterns}.split(",").exists(text, size(variables.request) > ${COMPARE_FROM} + size(text) && ` +
+  `${at(COMPARE_FROM, "size(text)")} == text)`;
+
+const nameIsListed = `params.data.exists(node, ${asksForOneOf("params.data[node]")})`;
+
+const nameHasPrefix =
+  'params.data.exists(prefix, params.data[prefix].split(",").map(text, text.split(" ")).exists(part, ' +
+  "size(variables.request) > int(part[3]) + size(part[4]) && " +
+  `${at(COMPARE_FROM, "size(part[0])")} == part[0] && ` +
+  `${at(`${COMPARE_FROM} + size(part[0])`, "int(part[2])")}.matches("^" + part[1] + "$") && ` +
+  `${at("int(part[3])", "size(part[4])")} == part[4]))`;
+
+const annotationOf = (object: string): string =>
+  `${object}.metadata.?annotations[?"${REQUEST_ANNOTATION}"].orValue("")`;
+
+const notReady =
+  `!(${annotationOf("params")} != "" && ${asksForOneOf(annotationOf("params"))}) || ` +
+  '!params.status.?conditions.orValue([]).exists(c, c.type == "Ready" && c.status == "True")';

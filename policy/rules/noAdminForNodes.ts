@@ -1,0 +1,32 @@
+import { type Binding, isKind, rolesOf, type Subject } from "../kubernetes";
+import { BOOTSTRAPPERS_GROUP, NODES_GROUP } from "../names";
+import { type Declared, each, type Problems } from "../resource";
+
+/** Users and groups of nodes and of machines that have yet to become one. */
+const NODE_SUBJECT = new RegExp(
+  `^(Group ${NODES_GROUP}|Group ${BOOTSTRAPPERS_GROUP}(:.*)?|User system:node:.*|User system:bootstrap:.*)$`,
+);
+
+/** Nodes and bootstrappers get named rights: one stolen node must not be the whole cluster. */
+export function noAdminForNodes(resource: Declared, resources: readonly Declared[]): Problems {
+  if (!isKind(resource, "RoleBinding", "ClusterRoleBinding")) return [];
+  const binding: Binding = resource.props;
+  return each(binding.subjects, function* ({ kind, name }: Subject, i) {
+    const subject = `${kind} ${name}`;
+    if (!NODE_SUBJECT.test(subject)) return;
+    const role = `${binding.roleRef?.kind} ${binding.roleRef?.name}`;
+    const excess =
+      role === "ClusterRole cluster-admin"
+        ? "allows everything"
+        : hasWildcard(binding, resources)
+          ? "has a '*' in its rules"
+          : undefined;
+    if (excess)
+      yield `subjects[${i}]: gives ${subject} the ${role}, which ${excess}, so whoever takes one machine has that too; bind a role that names the verbs and resources needed`;
+  });
+}
+
+const hasWildcard = (binding: Binding, resources: readonly Declared[]): boolean =>
+  rolesOf(binding, resources).some((role) =>
+    role.rules?.some(({ verbs, resources }) => [...(verbs ?? []), ...(resources ?? [])].includes("*")),
+  );

@@ -1,0 +1,159 @@
+import * as pulumi from "@pulumi/pulumi";
+import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
+import { CA, ED25519, ED25519_OTHER } from "../fixtures";
+import { Program, type Registered } from "../components/program";
+import { Pack } from "./pack";
+import { SECRET, UNKNOWN } from "./values";
+
+const COMMAND = "command:remote:Command";
+const RBAC = "kubernetes:rbac.authorization.k8s.io/v1";
+
+let pack: Pack;
+beforeAll(async () => {
+  pack = await Pack.start();
+}, 60_000);
+beforeEach(() => pack.configure());
+afterAll(() => pack?.stop());
+
+/** The resources of a program with everything that the components can declare. */
+const declare = async (args: Partial<TlsBootstrapArgs> = {}): Promise<Registered[]> => {
+  const program = new Program();
+  const key = pulumi.secret("-----BEGIN OPENSSH PRIVATE KEY-----\nSSH\n-----END OPENSSH PRIVATE KEY-----\n");
+  await program.run(
+    (opts) =>
+      new TlsBootstrap(
+        "t",
+        {
+          cluster: { server: "https://10.0.0.1:6443", ca: CA },
+          kubernetesVersion: "1.34.4",
+          ssh: {
+            user: "debian",
+            privateKey: key,
+            bastion: { host: "jump", hostKey: ED25519_OTHER, privateKey: key },
+          },
+          pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
+          ...args,
+        },
+        opts,
+      ),
+  );
+  return program.resources;
+};
+
+const found = async (resources: Registered[]) => [
+  ...(await Promise.all(resources.map((resource) => pack.analyze(resource)))).flat(),
+  ...(await pack.analyzeStack(resources)),
+];
+
+it("has six policies, all mandatory", async () =>
+  expect(await pack.policies()).toEqual([
+    { name: "ssh-host-key-pinned", mandatory: true, defaults: {} },
+    { name: "bootstrap-token-ttl", mandatory: true, defaults: { maximumTtl: "72h" } },
+    { name: "no-bare-bootstrappers", mandatory: true, defaults: {} },
+    { name: "no-admin-for-nodes", mandatory: true, defaults: {} },
+    { name: "anonymous-access", mandatory: true, defaults: {} },
+    { name: "no-secrets-in-the-open", mandatory: true, defaults: {} },
+  ]));
+
+describe("what the components declare", () => {
+  it.each<[string, Partial<TlsBootstrapArgs>]>([
+    ["with cluster-info", {}],
+    ["without cluster-info", { clusterInfo: "off" }],
+  ])("passes, %s", async (_, args) => expect(await found(await declare(args))).toEqual([]));
+
+  it.each<[string, string, string, (inputs: any) => void]>([
+    ["ssh-host-key-pinned", COMMAND, "t-worker-worker-1-join", ({ connection }) => delete plain(connection).hostKey],
+    ["ssh-host-key-pinned", COMMAND, "t-worker-worker-1-host", (i) => delete plain(i.connection).proxy.hostKey],
+    [
+      "bootstrap-token-ttl",
+      "kubernetes:core/v1:Secret",
+      "t-worker-token",
+      (i) => delete plain(i.stringData).expiration,
+    ],
+    [
+      "no-bare-bootstrappers",
+      "kubernetes:core/v1:Secret",
+      "t-worker-token",
+      (i) => delete plain(i.stringData)["auth-extra-groups"],
+    ],
+    [
+      "no-bare-bootstrappers",
+      `${RBAC}:ClusterRoleBinding`,
+      "t-create-csrs",
+      (i) => (i.subjects[0].name = "system:bootstrappers"),
+    ],
+    [
+      "no-admin-for-nodes",
+      `${RBAC}:ClusterRoleBinding`,
+      "t-approve-renewals",
+      (i) => (i.roleRef.name = "cluster-admin"),
+    ],
+    ["anonymous-access", `${RBAC}:Role`, "t-cluster-info-read", (i) => i.rules[0].verbs.push("list")],
+    [
+      "no-secrets-in-the-open",
+      "kubernetes:core/v1:ConfigMap",
+      "t-cluster-info",
+      (i) => (i.data.kubeconfig += "# abc123.0123456789abcdef\n"),
+    ],
+  ])("would not pass %s with %s %s changed", async (policy, type, name, change) => {
+    const resources = await declare();
+    const target = resources.find((resource) => resource.type === type && resource.name === name)!;
+    change(target.inputs);
+    expect(await found(resources)).toEqual([expect.objectContaining({ policy, mandatory: true })]);
+  });
+
+  it("is refused for a ttl over the limit at preview, when the token's expiry is yet unknown", async () => {
+    const resources = await declare({ tokenTtl: "30d" });
+    resources.find(({ type }) => type === "kubernetes:core/v1:Secret")!.inputs.stringData = UNKNOWN;
+    expect(await found(resources)).toEqual([
+      {
+        policy: "bootstrap-token-ttl",
+        mandatory: true,
+        message: [
+          "A bootstrap token expires, and soon.",
+          "subject.commonName: is the clock of a token that lives for 30d, and at most 72h are allowed; lower its tokenTtl",
+        ].join("\n"),
+      },
+      expect.objectContaining({ policy: "bootstrap-token-ttl", mandatory: false }),
+      expect.objectContaining({ policy: "no-bare-bootstrappers", mandatory: false }),
+    ]);
+  });
+});
+
+it("takes the longest ttl from its config", async () => {
+  const resources = await declare({ tokenTtl: "1d" });
+  expect(await found(resources)).toEqual([]);
+  await pack.configure({ "bootstrap-token-ttl": { maximumTtl: "12h" } });
+  expect(await found(resources)).toEqual([expect.objectContaining({ policy: "bootstrap-token-ttl" })]);
+});
+
+it("sees a secret's value, and not that it is secret", async () => {
+  const command = (create: unknown) => pack.analyze({ type: "command:local:Command", name: "c", inputs: { create } });
+  const text = "kubeadm join --token abc123.0123456789abcdef";
+  const plainly = await command(text);
+  expect(plainly).toHaveLength(1);
+  expect(await command({ ...SECRET, value: text })).toEqual(plainly);
+});
+
+it("says which resource of the stack it means", async () => {
+  const roleRef = { kind: "ClusterRole", name: "view" };
+  const subjects = [{ kind: "User", name: "system:anonymous" }];
+  expect(
+    await pack.analyzeStack([
+      { type: `${RBAC}:ClusterRoleBinding`, name: "unknown", inputs: { roleRef, subjects: UNKNOWN } },
+      { type: `${RBAC}:ClusterRoleBinding`, name: "open", inputs: { roleRef, subjects } },
+    ]),
+  ).toEqual([
+    expect.objectContaining({ policy: "no-admin-for-nodes", mandatory: false }),
+    {
+      policy: "anonymous-access",
+      mandatory: true,
+      resource: "open",
+      message: expect.stringContaining("subjects[0]: lets in User system:anonymous in every namespace"),
+    },
+    expect.objectContaining({ policy: "anonymous-access", mandatory: false }),
+  ]);
+});
+
+/** What is within a secret, to be changed in place. */
+const plain = (boxed: any) => boxed.value;

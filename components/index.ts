@@ -3,6 +3,7 @@ export { BootstrapToken, type BootstrapTokenArgs, type TokenUsage } from "./clus
 export { ClusterInfo, type ClusterInfoArgs } from "./cluster/clusterInfo";
 export { type Claim, JoinPolicy, type JoinPolicyArgs } from "./cluster/joinPolicy";
 export { NodeBootstrapRbac, type NodeBootstrapRbacArgs } from "./cluster/nodeBootstrapRbac";
+export { caPins } from "./caPins";
 export type { ClusterEndpoint } from "./kubeconfig";
 export type { NodeSettings, PoolSpec, ScaleGroupSpec, Taint, WorkerSpec } from "./schema";
 export { type BindingsArgs, TlsBootstrap, type TlsBootstrapArgs } from "./tlsBootstrap";

@@ -115,6 +115,7 @@ function program(): Command {
       .option("--diff", "show every property that changes")
       .option("--refresh", "look at what is really there first")
       .option("--expect-no-changes", "fail when there is something to change")
+      .option("--replace <urn>", "replace this resource whatever its diff says; * and ** stand for any text", collect)
       .action(async (_: unknown, self: Command) =>
         endWith(await stackOperation(operation, optionsOf<Omit<StackOptions, keyof GlobalOptions>>(self))),
       );

@@ -18,6 +18,8 @@ export interface StackOptions {
   readonly configFile?: string;
   readonly expectNoChanges?: boolean;
   readonly refresh?: boolean;
+  /** URNs, or patterns of such. */
+  readonly replace?: string[];
 }
 
 export type StackOperation = "preview" | "up" | "refresh" | "destroy";
@@ -43,9 +45,9 @@ export async function stackOperation(operation: StackOperation, options: StackOp
   const stack = stackOf(lab, options);
   const { availableEngine, operate } = await import("../engine/index.js");
   const engine = await availableEngine(options.engine);
-  const { diff, json, expectNoChanges, refresh } = options;
+  const { diff, json, expectNoChanges, refresh, replace } = options;
   leaveInterruptsToChildren();
-  const result = await operate(engine, operation, stack, { diff, json, expectNoChanges, refresh });
+  const result = await operate(engine, operation, stack, { diff, json, expectNoChanges, refresh, replace });
   if (json) {
     console.log(JSON.stringify(result, null, 2));
   }

@@ -30,9 +30,9 @@ export interface OperationOptions {
   expectNoChanges?: boolean;
   /** Read every resource first. */
   refresh?: boolean;
-  /** URNs: change nothing else. */
+  /** URNs, or patterns of such: change nothing else. */
   targets?: string[];
-  /** URNs: replace these. */
+  /** URNs, or patterns of such: replace these. */
   replace?: string[];
 }
 

@@ -9,6 +9,7 @@ import { isProviderType, makeUrn, packageOf, stackType, type Goal, type Resource
 import { Semaphore } from "./semaphore";
 import { Snapshot } from "./snapshot";
 import { makeStep, type Step } from "./step";
+import { matches } from "./targets";
 
 export type Severity = "info" | "warning" | "error";
 
@@ -179,7 +180,7 @@ export class Deployment {
   /** Brings every state up to date with the real thing. */
   async refresh(): Promise<void> {
     const { targets } = this.options;
-    const states = this.snapshot.resources.filter((state) => !targets?.length || targets.includes(state.urn));
+    const states = this.snapshot.resources.filter((state) => !targets?.length || matches(targets, state.urn));
     await Promise.all(
       states.map((old) =>
         this.workers.run(() =>

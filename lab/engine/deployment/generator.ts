@@ -8,14 +8,15 @@ import { aliasUrns } from "./aliases";
 import { Graph } from "./graph";
 import { isProviderType, makeUrn, splitReference, type Goal, type ResourceState } from "./resource";
 import { makeStep, type Step } from "./step";
+import { matches } from "./targets";
 
 export interface GeneratorOptions {
   stack: string;
   project: string;
   preview: boolean;
-  /** URNs to replace whatever their diff says. */
+  /** URNs, or patterns of such, to replace whatever their diff says. */
   replace?: string[];
-  /** Only these URNs are changed; empty or absent: all. */
+  /** Only these URNs, or patterns of such, are changed; empty or absent: all. */
   targets?: string[];
   warn(urn: string, severity: "info" | "warning" | "error", message: string): void;
 }
@@ -62,7 +63,7 @@ export class StepGenerator {
     this.refuseSkippedDependencies(state);
 
     const recreating = this.deletedEarly.has(urn);
-    const forced = old !== undefined && (this.options.replace?.includes(old.urn) ?? false);
+    const forced = old !== undefined && matches(this.options.replace, old.urn);
     const keepsInputs = old !== undefined && !recreating && !old.external && !forced;
     state.inputs = keepsInputs ? this.ignoreChanges(urn, goal, old.inputs) : goal.inputs;
     if (provider) {
@@ -343,21 +344,21 @@ export class StepGenerator {
 
   private isTarget(urn: string, type: string): boolean {
     const { targets } = this.options;
-    return !targets?.length || isProviderType(type) || type === "pulumi:pulumi:Stack" || targets.includes(urn);
+    return !targets?.length || isProviderType(type) || type === "pulumi:pulumi:Stack" || matches(targets, urn);
   }
 
   private mayDelete(state: ResourceState): boolean {
     const { targets } = this.options;
-    if (!targets?.length || targets.includes(state.urn)) return true;
+    if (!targets?.length || matches(targets, state.urn)) return true;
     return this.base.some(
-      (root) => targets.includes(root.urn) && this.graph.dependents(root, { children: true }).includes(state),
+      (root) => matches(targets, root.urn) && this.graph.dependents(root, { children: true }).includes(state),
     );
   }
 
   private refuseUntargeted(steps: Step[]): void {
     const { targets } = this.options;
     if (!targets?.length) return;
-    const others = steps.filter((step) => !targets.includes(step.urn));
+    const others = steps.filter((step) => !matches(targets, step.urn));
     for (const { urn } of others) {
       this.options.warn(urn, "error", `Resource '${urn}' will be destroyed but was not specified in --target list.`);
     }

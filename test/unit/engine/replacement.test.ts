@@ -157,6 +157,19 @@ describe("replacement", () => {
     expect(up.calls).toEqual(["create a", "delete a#1"]);
   });
 
+  test("replace targets may be patterns: * stops at a colon, ** does not", async () => {
+    const stack = new FakeStack();
+    const program = (register: Register) => Promise.all([register("a-clock"), register("b-clock"), register("clock")]);
+    await stack.up(program);
+    expect((await stack.up(program, { replace: ["**::*-clock"] })).calls).toEqual([
+      "create a-clock",
+      "create b-clock",
+      "delete a-clock#1",
+      "delete b-clock#2",
+    ]);
+    expect((await stack.up(program, { replace: ["*::clock", "**clock.", "clock"] })).calls).toEqual([]);
+  });
+
   test("replace targets are replaced whatever their diff says", async () => {
     const stack = new FakeStack();
     await stack.up((register) => register("a"));

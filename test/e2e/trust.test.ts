@@ -1,0 +1,351 @@
+import { changes, eventually, TestLab } from "./testLab";
+import { makeRequests } from "../requests";
+import { Api } from "./api";
+
+/** The life of a token, and what its holder can do and cannot: told in order on one lab. */
+const lab = new TestLab();
+const CLOCK = "**::tls-bootstrap-worker-token-clock";
+
+interface Outputs {
+  tokens: Record<string, { id: string; expires: string }>;
+  bootstrapKubeconfigs: Record<string, string>;
+  clusterInfo: string;
+}
+
+const outputs = () => lab.json<Outputs>("output", "--show-secrets");
+const holderOf = async (name = "worker") => new Api((await outputs()).bootstrapKubeconfigs[name]);
+const requestsFor = (...names: string[]): string[] => makeRequests(names).map(([request]) => request);
+const pem = (request: string): string => Buffer.from(request, "base64").toString();
+const isReady = async (name: string) => (await lab.status()).nodes?.find((node) => node.name === name)?.ready;
+
+let workers: any[];
+/** Settings with these workers, each with changes of its own. */
+const configure = (members: Record<string, object>, more: Record<string, unknown> = {}) =>
+  lab.configure((settings) => {
+    settings["tls-bootstrap:pools"][0].workers = Object.entries(members).map(([name, change]) => ({
+      ...workers.find((worker) => worker.name === name),
+      ...change,
+    }));
+    for (const [key, value] of Object.entries(more)) settings[`tls-bootstrap:${key}`] = value;
+  });
+
+/** What runs and what is there on a worker that must not have been touched by a failed join. */
+const traces = (worker: string) =>
+  lab.shell(
+    worker,
+    "ls -l --time-style=full-iso /etc/kubernetes /var/lib/kubelet; systemctl is-active kubelet; systemctl is-enabled kubelet || true",
+  );
+
+beforeAll(async () => {
+  await lab.configure((settings) => {
+    workers = settings["tls-bootstrap:pools"][0].workers;
+  });
+  await configure({ "worker-1": {}, "worker-2": {} });
+  await lab.operate("deploy");
+});
+
+afterAll(async () => {
+  await lab.out("up"); // whatever a test has stopped
+  await lab.run("destroy");
+  await lab.configure((settings) => {
+    settings["tls-bootstrap:pools"][0].workers = workers;
+    delete settings["tls-bootstrap:scaleGroups"];
+  });
+});
+
+describe("anonymous access", () => {
+  it("is to cluster-info, and to nothing else", async () => {
+    await lab.kubectl("create", "configmap", "other", "-n", "kube-public");
+    const api = await holderOf();
+    const status = async (path: string) => (await api.anonymously(path)).status;
+    const seen = await api.anonymously("/api/v1/namespaces/kube-public/configmaps/cluster-info");
+    expect([seen.status, seen.body.data.kubeconfig]).toEqual([200, (await outputs()).clusterInfo]);
+    for (const path of [
+      "/api/v1/namespaces/kube-public/configmaps",
+      "/api/v1/namespaces/kube-public/configmaps/other",
+      "/api/v1/namespaces/kube-public/secrets",
+      "/api/v1/namespaces/kube-system/secrets",
+      "/api/v1/namespaces/kube-system/configmaps/tls-bootstrap-worker-names",
+      "/api/v1/nodes",
+      "/apis/certificates.k8s.io/v1/certificatesigningrequests",
+    ])
+      expect([path, await status(path)]).toEqual([path, 403]);
+    await lab.kubectl("delete", "configmap", "other", "-n", "kube-public");
+  });
+});
+
+describe("a stolen token", () => {
+  it("claims neither the name of a Ready node, nor one that is not in the inventory, nor another signer", async () => {
+    const api = await holderOf();
+    const [ready, foreign, shorter, longer] = requestsFor("worker-1", "master-1", "worker-", "worker-11");
+    const refused = async (request: string, signer?: string) => {
+      const { status, body } = await api.askFor(request, signer);
+      return [status, body.message];
+    };
+    expect(await refused(ready)).toEqual([422, expect.stringContaining("node worker-1 is Ready")]);
+    const notOurs = "a token of system:bootstrappers:worker is for the workers of worker only";
+    for (const request of [foreign, shorter, longer])
+      expect(await refused(request)).toEqual([422, expect.stringContaining(notOurs)]);
+    const signers = ["kubernetes.io/kube-apiserver-client", "kubernetes.io/kubelet-serving", "example.com/any"];
+    for (const signer of signers)
+      expect(await refused(foreign, signer)).toEqual([
+        422,
+        expect.stringContaining("is for certificates of kubelets (kubernetes.io/kube-apiserver-client-kubelet) only"),
+      ]);
+  });
+
+  it("reads no Secrets, Nodes or ConfigMaps", async () => {
+    const api = await holderOf();
+    for (const path of [
+      "/api/v1/namespaces/kube-system/secrets",
+      "/api/v1/secrets",
+      "/api/v1/nodes",
+      "/api/v1/nodes/worker-1",
+      "/api/v1/namespaces/kube-system/configmaps/tls-bootstrap-worker-names",
+      "/api/v1/pods",
+    ])
+      expect([path, (await api.call("GET", path)).status]).toEqual([path, 403]);
+  });
+
+  it("claims the name of a declared node that is not Ready, but hides no second request behind that", async () => {
+    await lab.exec("worker-2", "systemctl", "stop", "kubelet");
+    await eventually(async () => expect(await isReady("worker-2")).toBe(false), 120);
+    const api = await holderOf();
+    const [own, foreign] = requestsFor("worker-2", "master-1");
+    for (const text of [
+      pem(own).replace("\nMII", "\nM!I") + pem(foreign),
+      pem(own).replace(/.\n-----END/, "!\n-----END") + pem(foreign),
+      pem(own).replace("BEGIN", "BEGXN") + pem(foreign),
+      `${pem(own)}\n${pem(foreign)}`,
+    ])
+      expect((await api.askFor(Buffer.from(text).toString("base64"))).status).toBe(422);
+    const { status, body } = await api.askFor(own);
+    expect(status).toBe(201);
+    await lab.kubectl("delete", "csr", body.metadata.name);
+    await lab.exec("worker-2", "systemctl", "start", "kubelet");
+    await eventually(async () => expect(await isReady("worker-2")).toBe(true));
+  });
+
+  it("floods in vain: 500 requests for foreign names are denied, and an honest join beside them becomes Ready", async () => {
+    const api = await holderOf();
+    const requests = requestsFor(...Array.from({ length: 500 }, (_, i) => `flood-${i}`));
+    const answers: number[] = [];
+    const flood = Promise.all(
+      Array.from({ length: 10 }, async () => {
+        for (let request = requests.pop(); request; request = requests.pop())
+          answers.push((await api.askFor(request)).status);
+      }),
+    );
+    await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {} });
+    const [result] = await Promise.all([lab.operate("deploy"), flood]);
+    expect(changes(result).filter((line) => /worker-[12]-/.test(line))).toEqual([]);
+    expect(await isReady("worker-3")).toBe(true);
+    expect(answers).toHaveLength(500);
+    // 401 once the new member's token has taken the place of this one.
+    expect([...new Set(answers)].filter((status) => ![422, 401].includes(status))).toEqual([]);
+    expect(answers.filter((status) => status === 422).length).toBeGreaterThan(100);
+    const { items } = await lab.get<{ items: any[] }>("csr");
+    expect(items.filter(({ status }) => !status.certificate)).toEqual([]);
+  });
+});
+
+it("a node cannot change by which name it is known to the policy", async () => {
+  const annotate = (value: string) =>
+    lab.shell(
+      "worker-1",
+      `. /etc/tls-bootstrap/node.conf; $KUBECTL --kubeconfig /etc/kubernetes/kubelet.conf annotate --overwrite node worker-1 ${value} 2>&1 || true`,
+    );
+  expect(await annotate("tls-bootstrap/certificate-request=x")).toContain(
+    "a node may not change its annotation tls-bootstrap/certificate-request",
+  );
+  expect(await annotate("tls-bootstrap/certificate-request-")).toContain("a node may not change its annotation");
+  expect(await annotate("example.com/other=x")).toContain("node/worker-1 annotated");
+  await lab.kubectl("annotate", "node", "worker-1", "example.com/other-");
+});
+
+describe("a revoked token", () => {
+  it("is refused within the ten seconds for which the API server remembers it, and nothing else changes", async () => {
+    const api = await holderOf();
+    const { tokens } = await outputs();
+    expect(await api.isAccepted()).toBe(true);
+    await lab.kubectl("delete", "secret", "-n", "kube-system", `bootstrap-token-${tokens.worker.id}`);
+    const begin = Date.now();
+    await eventually(async () => expect(await api.isAccepted()).toBe(false), 30);
+    expect(Date.now() - begin).toBeLessThan(15_000);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("after which a look at what is really there shows that one Secret, and never a worker", async () => {
+    expect(changes(await lab.operate("preview", "--refresh"))).toEqual(["create tls-bootstrap-worker-token"]);
+  });
+});
+
+describe("a worker whose token has gone before it could join", () => {
+  const members = { "worker-1": {}, "worker-2": {}, "worker-3": {}, "worker-4": {} };
+
+  it("stops at once and says so, the token's id only, and how to mint a new one; the host is untouched", async () => {
+    // An address that it does not have: it gets no further than its preflight, with a fresh token.
+    await configure({ ...members, "worker-4": { nodeAddress: "192.0.2.1" } });
+    await lab.fails("deploy");
+    const secrets = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");
+    const token = secrets.items.find(({ type }) => type === "bootstrap.kubernetes.io/token");
+    const id = Buffer.from(token.data["token-id"], "base64").toString();
+    const secret = Buffer.from(token.data["token-secret"], "base64").toString();
+    // It expires: the cleaner removes it.
+    await expire(id);
+    await eventually(
+      () => expect(lab.kubectl("get", "secret", "-n", "kube-system", `bootstrap-token-${id}`)).rejects.toThrow(),
+      30,
+    );
+
+    await configure(members);
+    const errors = await lab.fails("deploy");
+    expect(errors).toContain(`refuses bootstrap token ${id} (401): it has expired or was revoked`);
+    expect(errors).toContain(`pulumi up --replace "${CLOCK}"`);
+    expect(errors).not.toContain(secret);
+    const before = await traces("worker-4");
+    expect(before).not.toMatch(/bootstrap-kubelet.conf|kubelet.conf|pki\/kubelet|^active$/m);
+    const begin = Date.now();
+    await lab.fails("deploy");
+    expect(Date.now() - begin).toBeLessThan(10_000 + 10_000); // ten for the join, the rest for starting and ending the program
+    expect(await traces("worker-4")).toBe(before);
+  });
+
+  it("joins with that command, and no other worker notices", async () => {
+    const others = ["worker-1", "worker-2", "worker-3"];
+    const sessions = await lab.allSessions(others);
+    const pids = await Promise.all(others.map((name) => lab.kubeletPid(name)));
+    const result = await lab.operate("deploy", "--replace", CLOCK);
+    expect(changes(result).filter((line) => /worker-[123]-/.test(line))).toEqual([]);
+    expect(await isReady("worker-4")).toBe(true);
+    expect(await lab.allSessions(others)).toEqual(sessions);
+    expect(await Promise.all(others.map((name) => lab.kubeletPid(name)))).toEqual(pids);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("and one whose token expires while it waits for its certificate, too", async () => {
+    await lab.out("stop", "kube-controller-manager");
+    await configure({ ...members, "worker-4": { generation: 2 } });
+    const deploying = lab.fails("deploy");
+    await eventually(async () => {
+      const { items } = await lab.get<{ items: any[] }>("csr");
+      expect(items.some(({ status }) => !status.conditions)).toBe(true);
+    }, 60);
+    const { body } = await (async () => {
+      const secrets = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");
+      return { body: secrets.items.filter(({ type }) => type === "bootstrap.kubernetes.io/token") };
+    })();
+    const newest = body.sort((a, b) => a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp)).at(-1);
+    const id = Buffer.from(newest.data["token-id"], "base64").toString();
+    await expire(id);
+    const errors = await deploying;
+    expect(errors).toContain(`refuses bootstrap token ${id} (401)`);
+    expect(errors).toContain(`pulumi up --replace "${CLOCK}"`);
+    await lab.out("start", "kube-controller-manager");
+    await lab.operate("deploy", "--replace", CLOCK);
+    expect(await isReady("worker-4")).toBe(true);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+});
+
+describe("a ClusterRoleBinding that is missing or wrong is named", () => {
+  let generation = 2;
+  const members = { "worker-1": {}, "worker-2": {}, "worker-3": {} };
+  const join = () => configure({ ...members, "worker-4": { generation: ++generation } });
+  const put = (change: object, name: string) =>
+    lab.kubectl(
+      "patch",
+      "clusterrolebinding",
+      `tls-bootstrap:${name}`,
+      "--type",
+      "merge",
+      "-p",
+      JSON.stringify(change),
+    );
+  const group = (name: string) => ({ subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name }] });
+
+  it.each([
+    ["create-csrs", "system:bootstrappers:worker", "may not ask for certificates", "system:node-bootstrapper"],
+    [
+      "approve-first-certificates",
+      "system:bootstrappers:worker",
+      "would not be approved",
+      "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
+    ],
+    [
+      "approve-renewals",
+      "system:nodes",
+      "worker-4 has joined, but its certificate would not be renewed",
+      "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+    ],
+  ])("%s", async (name, subject, problem, role) => {
+    await put(group("system:somebody-else"), name);
+    await join();
+    const errors = await lab.fails("deploy");
+    expect(errors).toContain(problem);
+    expect(errors).toContain(`no ClusterRoleBinding in force binds ClusterRole ${role} to`);
+    await put(group(subject), name);
+    await lab.operate("deploy");
+    expect(await isReady("worker-4")).toBe(true);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+});
+
+describe("a scale group", () => {
+  beforeAll(async () => {
+    await configure({ "worker-1": {} }, { scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });
+    await lab.operate("deploy");
+  });
+
+  it("has a token for names with its prefix only, which are approved", async () => {
+    const api = await holderOf("burst");
+    const [mine, longest, worker, near, bare] = requestsFor(
+      "burst-1",
+      `burst-${"a".repeat(57)}`,
+      "worker-9",
+      "bursu-1",
+      "burst-".slice(0, -1),
+    );
+    for (const request of [worker, near, bare])
+      expect((await api.askFor(request)).body.message).toContain(
+        "a token of system:bootstrappers:burst is for names that begin with 'burst-' only",
+      );
+    for (const request of [mine, longest]) {
+      const { status, body } = await api.askFor(request);
+      expect([status, body.message]).toEqual([201, undefined]);
+      const name = body.metadata.name as string;
+      await eventually(async () => expect((await lab.get<any>("csr", name)).status.certificate).toBeTruthy(), 20);
+      await lab.kubectl("delete", "csr", name);
+    }
+    expect((await (await holderOf("worker")).askFor(mine)).status).toBe(422);
+  });
+
+  it("keeps the retired token until its own expiry, and no binding is left for it after a destroy", async () => {
+    const retired = await holderOf("burst");
+    await lab.operate("deploy", "--replace", "**::tls-bootstrap-burst-token-clock");
+    const current = await holderOf("burst");
+    expect(current.token).not.toBe(retired.token);
+    expect([await retired.isAccepted(), await current.isAccepted()]).toEqual([true, true]);
+    await lab.operate("destroy");
+    expect(await retired.isAccepted()).toBe(true);
+    expect((await retired.askFor(requestsFor("burst-1")[0])).status).toBe(403);
+    const secrets = await lab.kubectl("get", "secrets", "-n", "kube-system", "-o", "name");
+    const left = secrets.split("\n").filter((line) => line.includes("bootstrap-token-"));
+    expect(left).toHaveLength(2);
+    await lab.kubectl("delete", "-n", "kube-system", ...left);
+  });
+});
+
+/** Lets a token run out, as its time would. */
+const expire = (id: string) =>
+  lab.kubectl(
+    "patch",
+    "secret",
+    "-n",
+    "kube-system",
+    `bootstrap-token-${id}`,
+    "--type",
+    "merge",
+    "-p",
+    JSON.stringify({ stringData: { expiration: "2020-01-01T00:00:00Z" } }),
+  );

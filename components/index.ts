@@ -2,6 +2,7 @@
 export { BootstrapToken, type BootstrapTokenArgs, type TokenUsage } from "./cluster/bootstrapToken";
 export { ClusterInfo, type ClusterInfoArgs } from "./cluster/clusterInfo";
 export { type Claim, JoinPolicy, type JoinPolicyArgs } from "./cluster/joinPolicy";
+export { KubeProxyIdentity, type KubeProxyIdentityArgs } from "./cluster/kubeProxyIdentity";
 export { NodeBootstrapRbac, type NodeBootstrapRbacArgs } from "./cluster/nodeBootstrapRbac";
 export { caPins } from "./caPins";
 export type { ClusterEndpoint } from "./kubeconfig";

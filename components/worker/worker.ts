@@ -152,7 +152,7 @@ export class Worker extends pulumi.ComponentResource {
         ...common,
         create: run.phase("join"),
         delete: run.phase("leave", true),
-        stdin: args.bootstrapKubeconfig,
+        stdin: pulumi.secret(args.bootstrapKubeconfig),
         triggers: [kubelet.id],
       },
       {

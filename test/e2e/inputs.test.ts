@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { utils } from "ssh2";
+import { createAuthority } from "../../lab/control-plane/certificates";
 import { changes, TestLab } from "./testLab";
 
 /** Where the program gets its inputs from, and what it says when they are wrong. One worker is enough. */
@@ -91,6 +92,23 @@ it("an API server that cannot be reached is named, and no worker is touched", as
     "No such file",
   );
   expect(await lab.sessions("worker-1")).toBeGreaterThanOrEqual(logins);
+});
+
+it("an API server that does not prove itself with the given CA gets no token", async () => {
+  const { certificate } = await createAuthority("another-ca", new Date());
+  const file = await settingsFile("ca", (settings) => {
+    settings["tls-bootstrap:cluster"].ca = certificate;
+  });
+  try {
+    const errors = await lab.fails("deploy", ...at(file));
+    expect(errors).toContain("does not prove itself with the given CA; the token was not sent");
+    expect(errors).toContain("check cluster.ca");
+    expect(await lab.shell("worker-1", "ls /etc/kubernetes; systemctl is-active kubelet || true")).toBe(
+      "pki\ninactive\n",
+    );
+  } finally {
+    await lab.out("destroy", ...at(file));
+  }
 });
 
 describe("a worker that cannot be prepared", () => {

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { changes, eventually, TestLab } from "./testLab";
 import { makeRequests } from "../requests";
 import { Api } from "./api";
@@ -320,9 +323,16 @@ describe("a scale group", () => {
     expect((await (await holderOf("worker")).askFor(mine)).status).toBe(422);
   });
 
-  it("keeps the retired token until its own expiry, and no binding is left for it after a destroy", async () => {
+  it("renews its token at half of its life, keeps the retired one, and leaves no binding for it after a destroy", async () => {
     const retired = await holderOf("burst");
-    await lab.operate("deploy", "--replace", "**::tls-bootstrap-burst-token-clock");
+    await backdate("tls-bootstrap-burst-token-clock", 35);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+    await backdate("tls-bootstrap-burst-token-clock", 2);
+    const preview = changes(await lab.operate("preview"));
+    expect(preview).not.toEqual([]);
+    expect(preview.filter((line) => !line.includes("tls-bootstrap-burst-token"))).toEqual([]);
+    await lab.operate("deploy");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
     const current = await holderOf("burst");
     expect(current.token).not.toBe(retired.token);
     expect([await retired.isAccepted(), await current.isAccepted()]).toEqual([true, true]);
@@ -335,6 +345,21 @@ describe("a scale group", () => {
     await lab.kubectl("delete", "-n", "kube-system", ...left);
   });
 });
+
+/** Makes the stack believe that a clock was started earlier, in whichever engine's state it is. */
+async function backdate(clock: string, hours: number): Promise<void> {
+  const { stateDir } = await lab.facts();
+  const file = [
+    join(stateDir, "state", "tls-bootstrap", "lab.json"),
+    join(stateDir, "pulumi", "backend", ".pulumi", "stacks", "tls-bootstrap", "lab.json"),
+  ].find(existsSync)!;
+  const state = JSON.parse(await readFile(file, "utf8"));
+  const { resources } = state.deployment ?? state.checkpoint.latest;
+  const { outputs } = resources.find(({ urn }: { urn: string }) => urn.endsWith(`::${clock}`));
+  for (const key of ["validityStartTime", "validityEndTime"])
+    outputs[key] = new Date(Date.parse(outputs[key]) - hours * 3_600_000).toISOString();
+  await writeFile(file, JSON.stringify(state));
+}
 
 /** Lets a token run out, as its time would. */
 const expire = (id: string) =>

@@ -29,6 +29,11 @@ export function notReady(object: KubeObject): string | undefined {
     }
     case "v1 Pod":
       return status.phase === "Running" || status.phase === "Succeeded" ? undefined : `it is ${String(status.phase)}`;
+    case "v1 Secret":
+      // Filled in by the token controller.
+      return object.type === "kubernetes.io/service-account-token" && Object.keys(object.data ?? {}).length === 0
+        ? "it has no data yet"
+        : undefined;
     default:
       return undefined;
   }

@@ -1,0 +1,16 @@
+import { Provider } from "@pulumi/kubernetes/provider";
+import * as pulumi from "@pulumi/pulumi";
+import { KubeProxyIdentity } from "../../components";
+
+const config = new pulumi.Config();
+const server = config.require("server");
+const ca = config.require("ca");
+const provider = new Provider("cluster", { kubeconfig: config.requireSecret("kubeconfig"), clusterIdentifier: server });
+
+const pods = new KubeProxyIdentity("kube-proxy", { form: "daemonset" }, { providers: [provider] });
+const units = new KubeProxyIdentity("kube-proxy-unit", { form: "unit" }, { providers: [provider] });
+
+/** For the `serviceAccountName` of a DaemonSet in kube-system. */
+export const serviceAccountName = pods.serviceAccountName;
+/** Secret: for `/etc/kubernetes/kube-proxy.conf` on a worker. */
+export const kubeconfig = units.kubeconfig({ server, ca });

@@ -9,6 +9,7 @@ export type { ClusterEndpoint } from "./kubeconfig";
 export type { NodeSettings, PoolSpec, ScaleGroupSpec, Taint, WorkerSpec } from "./schema";
 export { type BindingsArgs, TlsBootstrap, type TlsBootstrapArgs } from "./tlsBootstrap";
 export type { Bastion, SshArgs, SshLogin } from "./worker/connection";
+export { discoverScript } from "./worker/files/bundle";
 export type { KubeletSettings } from "./worker/files/kubeletConfig";
 export type { JoinReceipt } from "./worker/receipt";
 export { ScaleGroup, type ScaleGroupArgs } from "./worker/scaleGroup";

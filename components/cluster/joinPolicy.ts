@@ -2,16 +2,8 @@ import {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from "@pulumi/kubernetes/admissionregistration/v1";
-import { ConfigMap } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import {
-  KUBELET_SIGNER,
-  NODES_GROUP,
-  REQUEST_ANNOTATION,
-  TOKEN_NAMESPACE,
-  TOKEN_USER_PREFIX,
-  WORKER_LABEL,
-} from "../names";
+import { KUBELET_SIGNER, NODES_GROUP, REQUEST_ANNOTATION, TOKEN_USER_PREFIX, WORKER_LABEL } from "../names";
 import { BEGIN_AGAIN, COMPARE_FROM, namePatterns, prefixPatterns, REQUEST_BEGIN } from "./csrPattern";
 
 /** The node names that the bootstrap tokens of one group may claim: listed ones, or all that begin with a prefix. */
@@ -34,7 +26,9 @@ export interface JoinPolicyArgs {
  * - no bootstrap token may ask for the name of a declared Node that is Ready;
  * - a node cannot change the annotation of its Node by which that is told.
  *
- * The number of objects depends on the number of pools, not of workers.
+ * The number of objects depends on the number of pools, not of workers. The names stand in the policy itself: with ConfigMaps as parameters an API server goes
+ * on with what it knew of them when a policy is removed and made anew, until it restarts (kubernetes/kubernetes#130887; Nodes are not affected, since the API
+ * server watches them for other reasons).
  */
 export class JoinPolicy extends pulumi.ComponentResource {
   /** What must be there before a token is. */
@@ -85,33 +79,23 @@ export class JoinPolicy extends pulumi.ComponentResource {
   }
 
   #claim(name: string, claim: Claim): void {
-    const names = new ConfigMap(
-      name,
-      { metadata: { namespace: TOKEN_NAMESPACE, name }, data: claimData(claim) },
-      { parent: this },
-    );
-    this.parts.push(names);
+    const names = claimedNames(claim);
     const what = "nodes" in claim ? `the workers of ${claim.name}` : `names that begin with '${claim.namePrefix}'`;
-    this.#policy(
-      name,
-      {
-        ...onRequests,
-        paramKind: { apiVersion: "v1", kind: "ConfigMap" },
-        matchConditions: [{ name: "token", expression: `"${claim.group}" in request.userInfo.groups` }],
-        variables: [REQUEST],
-        validations: [
-          {
-            expression: `object.spec.signerName == "${KUBELET_SIGNER}"`,
-            message: `a token of ${claim.group} is for certificates of kubelets (${KUBELET_SIGNER}) only`,
-          },
-          {
-            expression: `${wellFormed} && ${"nodes" in claim ? nameIsListed : nameHasPrefix}`,
-            message: `a token of ${claim.group} is for ${what} only`,
-          },
-        ],
-      },
-      { namespace: TOKEN_NAMESPACE, name, parameterNotFoundAction: "Deny" },
-    );
+    this.#policy(name, {
+      ...onRequests,
+      matchConditions: [{ name: "token", expression: `"${claim.group}" in request.userInfo.groups` }],
+      variables: [REQUEST, ...names],
+      validations: [
+        {
+          expression: `object.spec.signerName == "${KUBELET_SIGNER}"`,
+          message: `a token of ${claim.group} is for certificates of kubelets (${KUBELET_SIGNER}) only`,
+        },
+        {
+          expression: `${wellFormed} && (${names.map(({ name }) => ("nodes" in claim ? asksForOneOf : asksForPrefixOf)(`variables.${name}`)).join(" || ")})`,
+          message: `a token of ${claim.group} is for ${what} only`,
+        },
+      ],
+    });
   }
 
   #policy(
@@ -132,13 +116,29 @@ export class JoinPolicy extends pulumi.ComponentResource {
   }
 }
 
-/** The names that a claim stands for, as the policy compares them: by node name, or by prefix. */
-function claimData(claim: Claim): Record<string, string> {
-  if ("nodes" in claim) return Object.fromEntries(claim.nodes.map((node) => [node, renderNamePatterns(node)]));
-  const patterns = prefixPatterns(claim.namePrefix).map(({ head, boundary, boundaryLength, tailFrom, tail }) =>
-    [head, boundary, boundaryLength, tailFrom, tail].join(" "),
-  );
-  return { [claim.namePrefix]: patterns.join(",") };
+/** CEL is not parsed beyond 100,000 characters of one expression (apiserver/pkg/cel: limits). */
+const LONGEST_EXPRESSION = 90_000;
+
+/** What requests for the claimed names look like, as lists with a line for each: a preview shows whose line comes or goes. */
+function claimedNames(claim: Claim): { name: string; expression: string }[] {
+  const lines =
+    "nodes" in claim
+      ? [...claim.nodes].sort().flatMap((node) => namePatterns(node).map((text) => `  "${text}", // ${node}`))
+      : prefixPatterns(claim.namePrefix).map(
+          ({ head, boundary, boundaryLength, tailFrom, tail }) =>
+            `  "${[head, boundary, boundaryLength, tailFrom, tail].join(" ")}",`,
+        );
+  const lists: string[][] = [[]];
+  let length = 0;
+  for (const line of lines) {
+    length += line.length + 1;
+    if (length > LONGEST_EXPRESSION) {
+      lists.push([]);
+      length = line.length;
+    }
+    lists.at(-1)!.push(line);
+  }
+  return lists.map((list, i) => ({ name: `names${i}`, expression: ["[", ...list, "]"].join("\n") }));
 }
 
 /** What requests for a name look like, for the annotation of its Node. */
@@ -173,21 +173,19 @@ const wellFormed =
   `!${celList(BEGIN_AGAIN)}.exists(text, variables.request.substring(${REQUEST_BEGIN.length}).contains(text))`;
 
 const asksForOneOf = (patterns: string): string =>
-  `${patterns}.split(",").exists(text, size(variables.request) > ${COMPARE_FROM} + size(text) && ` +
+  `${patterns}.exists(text, size(variables.request) > ${COMPARE_FROM} + size(text) && ` +
   `${at(COMPARE_FROM, "size(text)")} == text)`;
 
-const nameIsListed = `params.data.exists(node, ${asksForOneOf("params.data[node]")})`;
-
-const nameHasPrefix =
-  'params.data.exists(prefix, params.data[prefix].split(",").map(text, text.split(" ")).exists(part, ' +
+const asksForPrefixOf = (patterns: string): string =>
+  `${patterns}.map(text, text.split(" ")).exists(part, ` +
   "size(variables.request) > int(part[3]) + size(part[4]) && " +
   `${at(COMPARE_FROM, "size(part[0])")} == part[0] && ` +
   `${at(`${COMPARE_FROM} + size(part[0])`, "int(part[2])")}.matches("^" + part[1] + "$") && ` +
-  `${at("int(part[3])", "size(part[4])")} == part[4]))`;
+  `${at("int(part[3])", "size(part[4])")} == part[4])`;
 
 const annotationOf = (object: string): string =>
   `${object}.metadata.?annotations[?"${REQUEST_ANNOTATION}"].orValue("")`;
 
 const notReady =
-  `!(${annotationOf("params")} != "" && ${asksForOneOf(annotationOf("params"))}) || ` +
+  `!(${annotationOf("params")} != "" && ${asksForOneOf(`${annotationOf("params")}.split(",")`)}) || ` +
   '!params.status.?conditions.orValue([]).exists(c, c.type == "Ready" && c.status == "True")';

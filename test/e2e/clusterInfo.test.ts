@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { caPins } from "../../components";
+import { caPins, discoverScript } from "../../components";
 import { createAuthority } from "../../lab/control-plane/certificates";
 import { findBinary } from "../../lab/kubernetes/binaries";
 import { changes, eventually, TestLab } from "./testLab";
@@ -93,6 +93,41 @@ describe("kubeadm's discovery", () => {
       await write({ [key]: signature });
       expect(await discover(caPins(ca)[0])).toContain(FOUND);
     } finally {
+      await lab.out("start", "kube-controller-manager");
+    }
+  });
+});
+
+describe("our own discovery, of a machine that knows the pin of the CA only", () => {
+  const discoverOn = async (worker: string, ...args: string[]) =>
+    lab.run("exec", worker, "--", "sh", "-c", discoverScript(), "discover.sh", (await lab.facts()).apiServer, ...args);
+  const wrong = `sha256:${"0".repeat(64)}`;
+
+  it("prints the CA that has the pin", async () => {
+    const { stdout } = await discoverOn("worker-2", wrong, caPins(ca)[0]);
+    expect(stdout.trim()).toBe(ca.trim());
+  });
+
+  it("refuses a CA that has another", async () => {
+    const { status, stdout, stderr } = await discoverOn("worker-2", wrong);
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("no CA certificate in cluster-info of https://");
+  });
+
+  it("drops what is beside the pinned one in a bundle, and wants the server to prove itself with it", async () => {
+    await lab.out("stop", "kube-controller-manager");
+    const { kubeconfig } = await read();
+    const other = (await createAuthority("other-ca", new Date())).certificate;
+    const bundle = (text: string) =>
+      kubeconfig.replace(/(certificate-authority-data: ).*/, `$1${Buffer.from(text).toString("base64")}`);
+    try {
+      await write({ kubeconfig: bundle(`${other.trim()}\n${ca}`) });
+      expect((await discoverOn("worker-2", ...caPins(ca))).stdout.trim()).toBe(ca.trim());
+      const { status, stdout, stderr } = await discoverOn("worker-2", ...caPins(other));
+      expect([status, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain("does not prove itself with the pinned CA");
+    } finally {
+      await write({ kubeconfig });
       await lab.out("start", "kube-controller-manager");
     }
   });

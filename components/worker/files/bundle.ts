@@ -39,6 +39,12 @@ const SCRIPTS = ["common.sh", "run.sh", "host.sh", "kubelet.sh", "join.sh", "lea
 const scriptText = (name: string): string => readFileSync(join(__dirname, "..", "scripts", name), "utf8");
 
 /**
+ * A shell script for machines that get no CA over SSH nor in their user data: `sh discover.sh <server> <pin>…` prints the CA certificates that have
+ * the given pins (see {@link caPins}), from cluster-info, after the server has proved itself with them. It never trusts what it has no pin of.
+ */
+export const discoverScript = (): string => scriptText("discover.sh");
+
+/**
  * What a bare host is sent first: a script that installs the other scripts and `host.conf`, and then runs `host.sh apply`.
  * All of it is one function that the last line calls, so a transfer that breaks off runs nothing.
  */

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
+import { JoinPolicy, TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
 import { namePatterns } from "../../../components/cluster/csrPattern";
 import { CA, ED25519, ED25519_OTHER } from "../fixtures";
 import { Program, type Registered, unboxed, valueOf } from "./program";
@@ -40,7 +40,6 @@ describe("TlsBootstrap with one worker", () => {
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-not-ready",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-names",
       "kubernetes:core/v1:ConfigMap t-cluster-info",
-      "kubernetes:core/v1:ConfigMap t-worker-names",
       "kubernetes:core/v1:Node t-worker-worker-1-node",
       "kubernetes:core/v1:Secret t-worker-token",
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-approve-first-certificates",
@@ -298,10 +297,12 @@ describe("the join policy", () => {
 
   it("lets the tokens of each pool and scale group claim their own names only", async () => {
     const { program } = await declare({ scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });
-    expect(program.find("kubernetes:core/v1:ConfigMap", "t-worker-names").inputs.data).toEqual({
-      "worker-1": namePatterns("worker-1").join(","),
-    });
-    expect(Object.keys(program.find("kubernetes:core/v1:ConfigMap", "t-burst-names").inputs.data)).toEqual(["burst-"]);
+    const names = (claim: string) =>
+      program.find(ADMISSION, `t-${claim}-names`).inputs.spec.variables.slice(1) as { expression: string }[];
+    expect(names("worker")).toEqual([
+      { name: "names0", expression: `[\n  "${namePatterns("worker-1").join("")}", // worker-1\n]` },
+    ]);
+    expect(names("burst")[0].expression.split("\n").length).toBeGreaterThan(57);
     for (const [claim, group] of [
       ["worker", "system:bootstrappers:worker"],
       ["burst", "system:bootstrappers:burst"],
@@ -312,7 +313,6 @@ describe("the join policy", () => {
       expect(program.find(`${ADMISSION}Binding`, `t-${claim}-names`).inputs.spec).toEqual({
         policyName: `t-${claim}-names`,
         validationActions: ["Deny"],
-        paramRef: { namespace: "kube-system", name: `t-${claim}-names`, parameterNotFoundAction: "Deny" },
       });
     }
   });
@@ -325,8 +325,25 @@ describe("the join policy", () => {
       "t-claimed-names",
       "t-not-ready",
       "t-worker-names",
-      "t-worker-names",
     ]);
+  });
+
+  it("divides the names of a large pool, and adding one changes one line", async () => {
+    const lists = async (count: number) => {
+      const nodes = Array.from({ length: count }, (_, i) => `rack-${1000 + i}.example.com`);
+      const program = new Program();
+      await program.run((opts) => new JoinPolicy("p", { claims: [{ name: "a", group: "g", nodes }] }, opts));
+      return program
+        .find(ADMISSION, "p-a-names")
+        .inputs.spec.variables.slice(1)
+        .map((v: any) => v.expression) as string[];
+    };
+    const [before, after] = [await lists(1200), await lists(1201)];
+    expect(before.length).toBeGreaterThan(2);
+    expect(before.every((text) => text.length < 100_000)).toBe(true);
+    const linesOf = (texts: string[]) => texts.flatMap((text) => text.split("\n"));
+    const added = linesOf(after).filter((line) => !linesOf(before).includes(line));
+    expect(added).toEqual(namePatterns("rack-2200.example.com").map((text) => `  "${text}", // rack-2200.example.com`));
   });
 
   it("can be left out", async () => {

@@ -59,6 +59,9 @@ describe("what the components declare", () => {
   it.each<[string, Partial<TlsBootstrapArgs>]>([
     ["with cluster-info", {}],
     ["without cluster-info", { clusterInfo: "off" }],
+    ["with the cluster-info and the bindings of kubeadm", { clusterInfo: "adopt", bindings: { mode: "existing" } }],
+    ["with a scale group", { scaleGroups: [{ name: "burst", namePrefix: "burst-" }] }],
+    ["without a join policy", { joinPolicy: "off" }],
   ])("passes, %s", async (_, args) => expect(await found(await declare(args))).toEqual([]));
 
   it.each<[string, string, string, (inputs: any) => void]>([

@@ -302,6 +302,27 @@ describe("a ClusterRoleBinding that is missing or wrong is named", () => {
   });
 });
 
+it("a join that the policy refuses says so, in the API server's words", async () => {
+  const policy = ["validatingadmissionpolicy", "tls-bootstrap-worker-names"];
+  const { variables } = (await lab.get<any>(...policy)).spec;
+  const names = (expression: string) =>
+    lab.kubectl(
+      "patch",
+      ...policy,
+      "--type=json",
+      "-p",
+      JSON.stringify([{ op: "replace", path: "/spec/variables/1/expression", value: expression }]),
+    );
+  await names("[]");
+  await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {}, "worker-4": { generation: 9 } });
+  const errors = await lab.fails("deploy");
+  expect(errors).toContain("the API server does not let worker-4 ask for a certificate: ");
+  expect(errors).toContain("a token of system:bootstrappers:worker is for the workers of worker only");
+  await names(variables[1].expression);
+  await lab.operate("deploy");
+  expect(await isReady("worker-4")).toBe(true);
+});
+
 describe("a scale group", () => {
   beforeAll(async () => {
     await configure({ "worker-1": {} }, { scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });

@@ -10,6 +10,7 @@ set -eu
 . "$CONF/node.conf"
 
 CERTIFICATE_SECONDS=180 # approval and signing; the controllers take (2N - 30) / 20 s for N nodes at once
+REFUSED_SECONDS=75 # a policy refuses a name that was Ready a moment ago for as long as heartbeats may be missed
 READY_SECONDS=180
 
 started=$(now_ms)
@@ -81,6 +82,12 @@ request_state() {
   done
 }
 
+# refusal: why the kubelet cannot even make its certificate request, in the API server's words; it tries every 32 s at the latest.
+refusal() {
+  journalctl -u kubelet --no-pager -o cat --since "40 seconds ago" 2>/dev/null |
+    sed -n 's/.*cannot create certificate signing request: \(.*\)" logger=.*/\1/p' | sed 's/\\"/"/g' | tail -n 1
+}
+
 # A join that failed leaves no kubelet behind that would go on trying with a token.
 give_up() {
   systemctl disable --quiet --now kubelet 2>/dev/null || true
@@ -100,6 +107,9 @@ wait_for_certificate() {
       ! missing_binding "$answer" ||
         give_up "$(binding_problem "requests by bootstrap token $(token_id) would not be approved" \
           system:certificates.k8s.io:certificatesigningrequests:nodeclient "$TOKEN_GROUPS")" "$BINDING_HINT"
+      [ "$(date +%s)" -lt $((deadline - CERTIFICATE_SECONDS + REFUSED_SECONDS)) ] || [ -z "$(refusal)" ] ||
+        give_up "the API server does not let $NODE_NAME ask for a certificate: $(refusal)" \
+          "if the name is right, wait until no node of that name is Ready, and run the update again"
       look=$(($(date +%s) + 5))
     fi
     if [ "$(date +%s)" -ge "$deadline" ]; then

@@ -23,7 +23,7 @@ export const TOKEN_USER_PREFIX = "system:bootstrap:";
 /** Group of every kubelet that has a certificate. */
 export const NODES_GROUP = "system:nodes";
 
-/** ClusterRoles that Kubernetes defines and this module binds. */
+/** ClusterRoles that Kubernetes defines and the bindings of {@link NodeBootstrapRbac} grant. */
 export const CLUSTER_ROLES = {
   /** Create, and read, certificate signing requests. */
   nodeBootstrapper: "system:node-bootstrapper",
@@ -31,9 +31,10 @@ export const CLUSTER_ROLES = {
   approveNodeClient: "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
   /** The approving controller approves a renewal of the holder's own client certificate. */
   approveSelfNodeClient: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
-  /** Read Services, EndpointSlices and Nodes, and write events: what kube-proxy does. */
-  nodeProxier: "system:node-proxier",
 } as const;
+
+/** ClusterRole that Kubernetes defines for kube-proxy: read Services, EndpointSlices and Nodes, write events. */
+export const NODE_PROXIER_ROLE = "system:node-proxier";
 
 /** The ConfigMap by which a joiner that knows only a token finds the cluster (kubeadm's discovery). */
 export const CLUSTER_INFO = {

@@ -105,15 +105,15 @@ const base64Length = (bytes: number): number => Math.floor((bytes * 8) / 6);
 /** DER as the bytes of its PEM text, as far as the DER decides them. */
 function toPem(der: readonly Possible[]): Possible[] {
   const body = toBase64(der).map((possible): Possible => {
-    if (typeof possible === "number") return BASE64_CODES[possible]!;
-    return new Set(possible ? valuesOf(possible).map((value) => BASE64_CODES[value]!) : BASE64_CODES);
+    if (typeof possible === "number") return BASE64_CODES[possible];
+    return new Set(possible ? valuesOf(possible).map((value) => BASE64_CODES[value]) : BASE64_CODES);
   });
   return [...text(BEGIN), ...body.flatMap((code, i) => (i > 0 && i % LINE === 0 ? [0x0a, code] : [code]))];
 }
 
 const isKnown = (possible: Possible): possible is number => typeof possible === "number";
 
-const characters = (values: readonly Possible[]): string => values.map((value) => BASE64[value as number]!).join("");
+const characters = (values: readonly Possible[]): string => values.map((value) => BASE64[value as number]).join("");
 
 /**
  * The start of a request up to the key, for each size of its outer length: how long the signature is decides that. The length itself is not
@@ -183,8 +183,8 @@ function prefixPattern(der: readonly Possible[]): PrefixPattern {
 
 /** A regular expression for one character of base64. */
 function characterClass(possible: number | ReadonlySet<number>): string {
-  const characters = valuesOf(possible).map((value) => BASE64[value]!);
-  return characters.length === 1 ? (characters[0] === "+" ? "[+]" : characters[0]!) : `[${characters.sort().join("")}]`;
+  const characters = valuesOf(possible).map((value) => BASE64[value]);
+  return characters.length === 1 ? (characters[0] === "+" ? "[+]" : characters[0]) : `[${characters.sort().join("")}]`;
 }
 
 /**

@@ -2,7 +2,7 @@ import { Secret, ServiceAccount } from "@pulumi/kubernetes/core/v1";
 import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterEndpoint, renderKubeconfig } from "../kubeconfig";
-import { CLUSTER_ROLES } from "../names";
+import { NODE_PROXIER_ROLE } from "../names";
 
 export interface KubeProxyIdentityArgs {
   /**
@@ -36,7 +36,7 @@ export class KubeProxyIdentity extends pulumi.ComponentResource {
       name,
       {
         metadata: { name: `${name}:node-proxier` },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: CLUSTER_ROLES.nodeProxier },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: NODE_PROXIER_ROLE },
         subjects: [{ kind: "ServiceAccount", namespace, name: account.metadata.name }],
       },
       { parent: this },

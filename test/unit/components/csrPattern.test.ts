@@ -55,12 +55,12 @@ describe("the pattern of a name", () => {
   it("matches every request that Go's x509 makes for it, whatever the name's and the signature's length", () => {
     expect(NAMES.map((name) => name.length)).toEqual(Array.from({ length: 63 }, (_, i) => i + 1));
     expect(NAMES.map((name) => nodeName(name)).filter(Boolean)).toEqual([]);
-    const missed = NAMES.filter((name, i) => !REQUESTS[i]!.every((request) => asksFor(request, namePatterns(name))));
+    const missed = NAMES.filter((name, i) => !REQUESTS[i].every((request) => asksFor(request, namePatterns(name))));
     expect(missed).toEqual([]);
     // The signature's length varies, and for some names the form of the outer length with it.
     const der = (request: string) =>
       Buffer.from(Buffer.from(request, "base64").toString().split("\n").slice(1, -2).join(""), "base64");
-    const oneLength = NAMES.filter((_, i) => new Set(REQUESTS[i]!.map((request) => der(request).length)).size === 1);
+    const oneLength = NAMES.filter((_, i) => new Set(REQUESTS[i].map((request) => der(request).length)).size === 1);
     expect(oneLength).toEqual([]);
     expect(NAMES.filter((name) => namePatterns(name).length > 1)).not.toEqual([]);
   });
@@ -75,7 +75,7 @@ describe("the pattern of a name", () => {
 
   it("does not match its neighbours: a prefix, a longer name, any one character changed", () => {
     const flip = (name: string, at: number) => name.slice(0, at) + (name[at] === "q" ? "r" : "q") + name.slice(at + 1);
-    for (const name of ["w7", "worker-1", "worker-12.example.com", NAMES[61]!]) {
+    for (const name of ["w7", "worker-1", "worker-12.example.com", NAMES[61]]) {
       const neighbours = [
         name.slice(0, -1),
         `${name}0`,
@@ -118,7 +118,7 @@ describe("the patterns of a prefix", () => {
     );
     const names = [prefix, prefix.slice(0, -1) || "x", `x${prefix}1`, ...others];
     const patterns = prefixPatterns(prefix);
-    const wrong = makeRequests(names).flatMap(([request], i) => (asksForPrefix(request!, patterns) ? [names[i]] : []));
+    const wrong = makeRequests(names).flatMap(([request], i) => (asksForPrefix(request, patterns) ? [names[i]] : []));
     expect(wrong).toEqual([]);
   });
 });

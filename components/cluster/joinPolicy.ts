@@ -59,7 +59,7 @@ export class JoinPolicy extends pulumi.ComponentResource {
       { selector: { matchLabels: WORKER_LABEL }, parameterNotFoundAction: "Allow" },
     );
 
-    this.#policy(`${name}-claimed-names`, {
+    this.#policy(`${name}-fixed-annotation`, {
       failurePolicy: "Fail",
       matchConstraints: {
         objectSelector: { matchLabels: WORKER_LABEL },

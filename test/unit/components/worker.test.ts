@@ -33,10 +33,10 @@ describe("TlsBootstrap with one worker", () => {
       "command:remote:Command t-worker-worker-1-host",
       "command:remote:Command t-worker-worker-1-join",
       "command:remote:Command t-worker-worker-1-kubelet",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-claimed-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-fixed-annotation",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-not-ready",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-worker-names",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-claimed-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-fixed-annotation",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-not-ready",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-names",
       "kubernetes:core/v1:ConfigMap t-cluster-info",
@@ -322,7 +322,7 @@ describe("the join policy", () => {
     const parts = program.options["kubernetes:core/v1:Secret t-worker-token"].dependsOn as pulumi.Resource[];
     const urns = await Promise.all(parts.map(({ urn }) => valueOf(urn)));
     expect(urns.map((urn) => urn.split("::").at(-1)).sort()).toEqual([
-      "t-claimed-names",
+      "t-fixed-annotation",
       "t-not-ready",
       "t-worker-names",
     ]);

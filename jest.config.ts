@@ -19,7 +19,7 @@ const config: Config = {
       testMatch: ["<rootDir>/test/e2e/**/*.test.ts"],
       globalSetup: "<rootDir>/test/e2e/setup.ts",
       globalTeardown: "<rootDir>/test/e2e/teardown.ts",
-      setupFilesAfterEnv: ["<rootDir>/test/e2e/timeout.ts"],
+      setupFilesAfterEnv: ["<rootDir>/test/e2e/eachFile.ts"],
       transform,
     },
   ],

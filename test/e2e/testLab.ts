@@ -11,6 +11,9 @@ const LOADER = `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader
 /** Name of the lab that all e2e tests share; set up before the first and taken down after the last. */
 export const E2E = "e2e";
 
+/** Where the settings of the fresh lab are kept. */
+export const pristineConfig = (configFile: string): string => `${configFile}.pristine`;
+
 export interface Run {
   readonly status: number;
   readonly stdout: string;

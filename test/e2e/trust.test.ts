@@ -50,10 +50,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await lab.out("up"); // whatever a test has stopped
   await lab.run("destroy");
-  await lab.configure((settings) => {
-    settings["tls-bootstrap:pools"][0].workers = workers;
-    delete settings["tls-bootstrap:scaleGroups"];
-  });
 });
 
 it("a policy that is removed and made anew knows the names of today", async () => {

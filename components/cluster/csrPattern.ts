@@ -198,3 +198,19 @@ export const BEGIN_AGAIN: readonly string[] = [0, 1, 2].map((at) => {
     .toString("base64")
     .slice(Math.ceil((at * 8) / 6), base64Length(bytes.length));
 });
+
+/**
+ * What can stand between {@link REQUEST_BEGIN} and {@link COMPARE_FROM}: the outer length of any request for any name. Anything else there, a colon above
+ * all, could make a reader of PEM take the first lines for headers, and what follows them for the request.
+ */
+export function requestLengths(): string[] {
+  const all = range(1, LONGEST_NAME).flatMap((length) => {
+    const info = requestInfo(text("x".repeat(length)));
+    return SIGNATURE_LENGTHS.map((signature) => {
+      // Five bytes of DER decide these characters.
+      const der = [0x30, ...derLength(contentLength(info.length, signature)), ...info.start].slice(0, 5);
+      return characters(toBase64(toPem(der)).slice(REQUEST_BEGIN.length));
+    });
+  });
+  return [...new Set(all)];
+}

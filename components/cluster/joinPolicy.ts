@@ -4,7 +4,7 @@ import {
 } from "@pulumi/kubernetes/admissionregistration/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { KUBELET_SIGNER, NODES_GROUP, REQUEST_ANNOTATION, TOKEN_USER_PREFIX, WORKER_LABEL } from "../names";
-import { BEGIN_AGAIN, COMPARE_FROM, namePatterns, prefixPatterns, REQUEST_BEGIN } from "./csrPattern";
+import { BEGIN_AGAIN, COMPARE_FROM, namePatterns, prefixPatterns, REQUEST_BEGIN, requestLengths } from "./csrPattern";
 
 /** The node names that the bootstrap tokens of one group may claim: listed ones, or all that begin with a prefix. */
 export type Claim = {
@@ -167,9 +167,10 @@ const celList = (texts: readonly string[]): string => `[${texts.map((text) => `"
 const at = (from: string | number, length: string): string =>
   `variables.request.substring(${from}, ${from} + ${length})`;
 
-/** One PEM block from the first character on. */
+/** One PEM block from the first character on, without headers. */
 const wellFormed =
-  `variables.request.startsWith("${REQUEST_BEGIN}") && ` +
+  `variables.request.startsWith("${REQUEST_BEGIN}") && size(variables.request) > ${COMPARE_FROM} && ` +
+  `variables.request.substring(${REQUEST_BEGIN.length}, ${COMPARE_FROM}) in ${celList(requestLengths())} && ` +
   `!${celList(BEGIN_AGAIN)}.exists(text, variables.request.substring(${REQUEST_BEGIN.length}).contains(text))`;
 
 const asksForOneOf = (patterns: string): string =>

@@ -6,13 +6,17 @@ import {
   type PrefixPattern,
   prefixPatterns,
   REQUEST_BEGIN,
+  requestLengths,
 } from "../../../components/cluster/csrPattern";
 import { nodeName } from "../../../components/rules";
 import { makeRequests } from "../../requests";
 
 /** The policy's comparison, which the e2e tests have the API server make. */
+const LENGTHS = requestLengths();
 const framed = (request: string) =>
-  request.startsWith(REQUEST_BEGIN) && !BEGIN_AGAIN.some((text) => request.slice(REQUEST_BEGIN.length).includes(text));
+  request.startsWith(REQUEST_BEGIN) &&
+  LENGTHS.includes(request.slice(REQUEST_BEGIN.length, COMPARE_FROM)) &&
+  !BEGIN_AGAIN.some((text) => request.slice(REQUEST_BEGIN.length).includes(text));
 const asksFor = (request: string, patterns: readonly string[]) =>
   framed(request) && patterns.some((pattern) => request.slice(COMPARE_FROM, COMPARE_FROM + pattern.length) === pattern);
 const asksForPrefix = (request: string, patterns: readonly PrefixPattern[]) =>
@@ -133,6 +137,12 @@ describe("a request with another one behind it", () => {
     ["a spoilt first line", pem(own).replace("BEGIN", "BEGXN") + pem(foreign)],
     ["a character that is no base64 in the outer length", pem(own).replace("\nMII", "\nM!I") + pem(foreign)],
     ["a PEM header in the first line", pem(own).replace("\nMII", "\nM:I") + pem(foreign)],
+    [
+      "headers, and the other's text behind them in one block",
+      pem(own)
+        .replace("\nMII", "\nM:I")
+        .replace("\n-----END", `:x\n${pem(foreign).split("\n").slice(1, -2).join("\n")}\n-----END`),
+    ],
     ["a spoilt tail", pem(own).replace(/.\n-----END/, "!\n-----END") + pem(foreign)],
     ["no end of its own", pem(own).split("\n").slice(0, 4).join("\n") + "\n" + pem(foreign)],
     ...["", " ", "  "].map((space): [string, string] => [

@@ -135,12 +135,12 @@ describe("a request with another one behind it", () => {
 
   it.each<[string, string]>([
     ["a spoilt first line", pem(own).replace("BEGIN", "BEGXN") + pem(foreign)],
-    ["a character that is no base64 in the outer length", pem(own).replace("\nMII", "\nM!I") + pem(foreign)],
-    ["a PEM header in the first line", pem(own).replace("\nMII", "\nM:I") + pem(foreign)],
+    ["a character that is no base64 in the outer length", pem(own).replace(/\nMI/, "\nM!") + pem(foreign)],
+    ["a PEM header in the first line", pem(own).replace(/\nMI/, "\nM:") + pem(foreign)],
     [
       "headers, and the other's text behind them in one block",
       pem(own)
-        .replace("\nMII", "\nM:I")
+        .replace(/\nMI/, "\nM:")
         .replace("\n-----END", `:x\n${pem(foreign).split("\n").slice(1, -2).join("\n")}\n-----END`),
     ],
     ["a spoilt tail", pem(own).replace(/.\n-----END/, "!\n-----END") + pem(foreign)],

@@ -31,7 +31,8 @@ awk -v folder="$work" '/BEGIN CERTIFICATE/ { n++ } n { print >(folder "/certific
 for certificate in "$work"/certificate-*; do
   key=$(openssl x509 -in "$certificate" -noout -pubkey 2>/dev/null | openssl pkey -pubin -outform der 2>/dev/null | sha256sum | cut -d ' ' -f 1)
   for pin in "$@"; do
-    if [ "$pin" = "sha256:$key" ]; then cat "$certificate" >>"$work/ca"; fi
+    # Written anew by openssl: this one certificate, not what else stands around it in the text.
+    if [ "$pin" = "sha256:$key" ]; then openssl x509 -in "$certificate" >>"$work/ca" || true; fi
   done
 done
 [ -s "$work/ca" ] || fail "no CA certificate in cluster-info of $server has one of the given pins; nothing was sent to it"

@@ -12,10 +12,11 @@ set -eu
 DRAIN_SECONDS=300
 
 # evictable: "namespace name" of each pod to move. DaemonSet pods would come straight back and mirror pods are files: both go with the node.
+# Listed before it is sifted: a listing that failed must not look like an empty one.
 evictable() {
-  as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME,status.phase!=Succeeded,status.phase!=Failed" -o \
-    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.ownerReferences[0].kind}{"\n"}{end}' |
-    awk '$3 != "DaemonSet" && $3 != "Node" { print $1, $2 }'
+  listed=$(as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME,status.phase!=Succeeded,status.phase!=Failed" -o \
+    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.ownerReferences[0].kind}{"\n"}{end}') || return 1
+  printf '%s\n' "$listed" | awk 'NF && $3 != "DaemonSet" && $3 != "Node" { print $1, $2 }'
 }
 
 evict() { # NAMESPACE NAME

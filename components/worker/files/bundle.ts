@@ -34,7 +34,7 @@ export function renderVariables(variables: Readonly<Record<string, string>>): st
     .join("");
 }
 
-const SCRIPTS = ["common.sh", "run.sh", "host.sh", "kubelet.sh", "join.sh", "leave.sh"];
+const SCRIPTS = ["common.sh", "run.sh", "preflight.sh", "host.sh", "kubelet.sh", "join.sh", "leave.sh"];
 
 const scriptText = (name: string): string => readFileSync(join(__dirname, "..", "scripts", name), "utf8");
 

@@ -23,6 +23,14 @@ fail() {
   exit 1
 }
 
+architecture() {
+  case "$(uname -m)" in
+    x86_64) echo amd64 ;;
+    aarch64) echo arm64 ;;
+    *) echo unsupported ;;
+  esac
+}
+
 now_ms() { date +%s%3N; }
 
 # install_file MODE PATH < CONTENT: never a half-written file, also after a power cut.

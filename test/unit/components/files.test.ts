@@ -171,7 +171,7 @@ describe("renderHostScript", () => {
 
   it("is a whole shell script that carries the others and their parameters", () => {
     expect(spawnSync("sh", ["-n"], { input: script }).status).toBe(0);
-    for (const name of ["common.sh", "run.sh", "host.sh", "kubelet.sh", "join.sh", "leave.sh"])
+    for (const name of ["common.sh", "run.sh", "preflight.sh", "host.sh", "kubelet.sh", "join.sh", "leave.sh"])
       expect(script).toContain(`/usr/local/lib/tls-bootstrap/${name} <<'END-OF-FILE'\n`);
     expect(script).toContain(
       "file 0644 /etc/tls-bootstrap/host.conf <<'END-OF-FILE'\nKUBERNETES_VERSION='1.34.4'\nEND-OF-FILE\n",

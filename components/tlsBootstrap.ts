@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { TokenUsage } from "./cluster/bootstrapToken";
 import { ClusterInfo } from "./cluster/clusterInfo";
-import { JoinPolicy } from "./cluster/joinPolicy";
+import { JoinPolicy, sizeProblem } from "./cluster/joinPolicy";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
 import { BOOTSTRAPPERS_GROUP, KUBEADM_GROUP } from "./names";
 import { type Check, refuse } from "./refuse";
@@ -73,6 +73,11 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     super("tls-bootstrap:index:TlsBootstrap", name, {}, opts);
     const { cluster, clusterInfo = "create", bindings = {}, joinPolicy = "enforce", tokenTtl, ...rest } = args;
     const { pools: specs, scaleGroups: groups = [], ...environment } = rest;
+    const poolClaims = specs.map(({ name, workers }) => ({
+      name,
+      group: tokenGroupOf(name),
+      nodes: workers.map((worker) => worker.name),
+    }));
     refuse(`TlsBootstrap '${name}'`, [
       ...problemsOf(pools, specs, "pools"),
       ...problemsOf(scaleGroups, groups, "scaleGroups"),
@@ -80,6 +85,10 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       ["bindings.group", bindings.group && rules.bindingGroup(bindings.group), bindings.group],
       ["kubernetesVersion", rules.kubernetesVersion(environment.kubernetesVersion), environment.kubernetesVersion],
       ...endpointChecks(cluster),
+      ...(joinPolicy === "enforce" ? poolClaims : []).map((claim, i): Check => [
+        `pools[${i}].workers`,
+        sizeProblem(claim),
+      ]),
     ]);
     // These two only: whatever else the caller's object holds may be secret, and would make the files on the workers secret too.
     const endpoint = pulumi.output({ server: cluster.server, ca: cluster.ca }).apply((known) => {
@@ -105,11 +114,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
             name,
             {
               claims: [
-                ...specs.map(({ name, workers }) => ({
-                  name,
-                  group: tokenGroupOf(name),
-                  nodes: workers.map((worker) => worker.name),
-                })),
+                ...poolClaims,
                 ...groups.map(({ name, namePrefix }) => ({ name, group: tokenGroupOf(name), namePrefix })),
               ],
             },

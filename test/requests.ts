@@ -5,14 +5,24 @@ import { join } from "node:path";
  * Certificate requests made by Go's x509, which kubelets use too, as they stand in `spec.request`: `count` for each node name, in order.
  */
 export function makeRequests(names: readonly string[], count = 1): string[][] {
-  const { status, stdout, stderr } = spawnSync("go", ["run", ".", String(count)], {
+  const requests = requestsProgram(["make", String(count)], names);
+  return names.map((_, i) => requests.slice(i * count, (i + 1) * count));
+}
+
+/** The common name that each request asks for, as the API server and its controllers read it; undefined when they cannot. */
+export function readRequests(requests: readonly string[]): (string | undefined)[] {
+  return requestsProgram(["read"], requests).map((line) => (line ? (JSON.parse(line) as string) : undefined));
+}
+
+/** The lines that the Go program beside this file prints for the given ones. */
+function requestsProgram(args: readonly string[], lines: readonly string[]): string[] {
+  const { status, stdout, stderr } = spawnSync("go", ["run", ".", ...args], {
     cwd: join(__dirname, "requests"),
-    input: names.map((name) => `${name}\n`).join(""),
+    input: lines.map((line) => `${line}\n`).join(""),
     encoding: "utf8",
     maxBuffer: 1 << 28,
     env: { ...process.env, GOFLAGS: "", GOTOOLCHAIN: "local", CGO_ENABLED: "0" },
   });
-  if (status !== 0) throw new Error(`making certificate requests with Go failed:\n${stderr}`);
-  const requests = stdout.trimEnd().split("\n");
-  return names.map((_, i) => requests.slice(i * count, (i + 1) * count));
+  if (status !== 0) throw new Error(`the Go program for certificate requests failed:\n${stderr}`);
+  return stdout.replace(/\n$/, "").split("\n");
 }

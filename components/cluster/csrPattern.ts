@@ -133,9 +133,17 @@ function forms(name: readonly Possible[]): Possible[][] {
  * What `spec.request` holds from {@link COMPARE_FROM} on when, and only when, it asks for exactly this node's name. Names of some
  * lengths have two such texts, since the signature's length decides how the outer length is written.
  */
-export function namePatterns(name: string): string[] {
-  return forms(text(name)).map((der) => characters(toBase64(toPem(der)).slice(COMPARE_FROM)));
+export function namePatterns(name: string): readonly string[] {
+  let patterns = computed.get(name);
+  if (!patterns) {
+    patterns = forms(text(name)).map((der) => characters(toBase64(toPem(der)).slice(COMPARE_FROM)));
+    computed.set(name, patterns);
+  }
+  return patterns;
 }
+
+/** By name: each is needed for the pool's policy and for its Node, and thousands of them take seconds. */
+const computed = new Map<string, readonly string[]>();
 
 /** What `spec.request` holds when it asks for a name that begins with a prefix and is of one length. */
 export interface PrefixPattern {

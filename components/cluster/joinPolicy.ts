@@ -4,6 +4,7 @@ import {
 } from "@pulumi/kubernetes/admissionregistration/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { KUBELET_SIGNER, NODES_GROUP, REQUEST_ANNOTATION, TOKEN_USER_PREFIX, WORKER_LABEL } from "../names";
+import { refuse } from "../refuse";
 import { BEGIN_AGAIN, COMPARE_FROM, namePatterns, prefixPatterns, REQUEST_BEGIN, requestLengths } from "./csrPattern";
 
 /** The node names that the bootstrap tokens of one group may claim: listed ones, or all that begin with a prefix. */
@@ -36,6 +37,10 @@ export class JoinPolicy extends pulumi.ComponentResource {
 
   constructor(name: string, args: JoinPolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:JoinPolicy", name, {}, opts);
+    refuse(
+      `JoinPolicy '${name}'`,
+      args.claims.map((claim, i) => [`claims[${i}]`, sizeProblem(claim)]),
+    );
     for (const claim of args.claims) this.#claim(`${name}-${claim.name}-names`, claim);
 
     this.#policy(
@@ -114,6 +119,18 @@ export class JoinPolicy extends pulumi.ComponentResource {
     );
     this.parts.push(binding);
   }
+}
+
+/** An object of more than 1.5 MiB does not fit into etcd (its --max-request-bytes); some of it is not ours to fill. */
+const LARGEST_POLICY = 1_400_000;
+
+/** What is wrong with a claim to so many names that its policy could not be stored. */
+export function sizeProblem(claim: Claim): string | undefined {
+  if (!("nodes" in claim)) return undefined;
+  const size = claimedNames(claim).reduce((sum, { expression }) => sum + expression.length, 0);
+  if (size <= LARGEST_POLICY) return undefined;
+  const fitting = Math.floor((claim.nodes.length * LARGEST_POLICY) / size / 100) * 100;
+  return `are ${claim.nodes.length}, and the join policy of so many names is too large for the cluster's etcd: divide them into pools of at most ${fitting}`;
 }
 
 /** CEL is not parsed beyond 100,000 characters of one expression (apiserver/pkg/cel: limits). */

@@ -1,8 +1,10 @@
-// Command requests makes certificate requests as kubelets do.
+// Command requests makes certificate requests as kubelets do, and reads them as the API server does.
 //
-//	requests COUNT < NAMES > REQUESTS
+//	requests make COUNT < NAMES > REQUESTS
+//	requests read < REQUESTS > NAMES
 //
-// For each node name it prints COUNT lines, each the base64 of a request's PEM text.
+// `make` prints COUNT lines for each node name, each the base64 of a request's PEM text. `read` prints for each such line the common
+// name that it asks for, as JSON, or an empty line when it cannot be read.
 package main
 
 import (
@@ -13,6 +15,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"log"
@@ -36,21 +39,51 @@ func request(name string) (string, error) {
 	return base64.StdEncoding.EncodeToString(text), nil
 }
 
-func main() {
-	count, err := strconv.Atoi(os.Args[1])
+// commonName reads as k8s.io/kubernetes/pkg/apis/certificates/v1 ParseCSR does, with which validation, approval and signing begin.
+func commonName(request string) (string, error) {
+	text, err := base64.StdEncoding.DecodeString(request)
 	if err != nil {
-		log.Fatal(err)
+		return "", err
 	}
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "CERTIFICATE REQUEST" {
+		return "", fmt.Errorf("no PEM block of type CERTIFICATE REQUEST")
+	}
+	parsed, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		return "", err
+	}
+	return parsed.Subject.CommonName, nil
+}
+
+func main() {
 	out := bufio.NewWriter(os.Stdout)
 	defer out.Flush()
 	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		for range count {
-			text, err := request(lines.Text())
-			if err != nil {
-				log.Fatal(err)
+	switch os.Args[1] {
+	case "make":
+		count, err := strconv.Atoi(os.Args[2])
+		if err != nil {
+			log.Fatal(err)
+		}
+		for lines.Scan() {
+			for range count {
+				text, err := request(lines.Text())
+				if err != nil {
+					log.Fatal(err)
+				}
+				fmt.Fprintln(out, text)
 			}
-			fmt.Fprintln(out, text)
+		}
+	case "read":
+		for lines.Scan() {
+			line := []byte{}
+			if name, err := commonName(lines.Text()); err == nil {
+				if line, err = json.Marshal(name); err != nil {
+					log.Fatal(err)
+				}
+			}
+			fmt.Fprintf(out, "%s\n", line)
 		}
 	}
 }

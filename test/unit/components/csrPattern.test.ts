@@ -9,7 +9,7 @@ import {
   requestLengths,
 } from "../../../components/cluster/csrPattern";
 import { nodeName } from "../../../components/rules";
-import { makeRequests } from "../../requests";
+import { makeRequests, readRequests } from "../../requests";
 
 /** The policy's comparison, which the e2e tests have the API server make. */
 const LENGTHS = requestLengths();
@@ -127,11 +127,14 @@ describe("the patterns of a prefix", () => {
   });
 });
 
+const pem = (request: string) => Buffer.from(request, "base64").toString("latin1");
+const encode = (text: string) => Buffer.from(text, "latin1").toString("base64");
+
 describe("a request with another one behind it", () => {
   const [[own], [foreign]] = makeRequests(["worker-1", "worker-2"]) as [[string], [string]];
-  const pem = (request: string) => Buffer.from(request, "base64").toString();
-  const encode = (text: string) => Buffer.from(text).toString("base64");
   const patterns = namePatterns("worker-1");
+  const [[ofGroup]] = makeRequests(["burst-0123456789012345678901234567890"]) as [[string]];
+  const groupPatterns = prefixPatterns("burst-");
 
   it.each<[string, string]>([
     ["a spoilt first line", pem(own).replace("BEGIN", "BEGXN") + pem(foreign)],
@@ -152,5 +155,71 @@ describe("a request with another one behind it", () => {
   ])("is not taken for its own: %s", (_, text) => {
     expect(asksFor(own, patterns)).toBe(true);
     expect(asksFor(encode(text), patterns)).toBe(false);
+  });
+
+  // The same attacks on the prefix of a scale group, where more of the text is open.
+  it.each<[string, (text: string) => string]>([
+    ["a spoilt first line", (text) => text.replace("BEGIN", "BEGXN") + pem(foreign)],
+    ["a PEM header in the first line", (text) => text.replace(/\nMI/, "\nM:") + pem(foreign)],
+    ["a spoilt tail", (text) => text.replace(/.\n-----END/, "!\n-----END") + pem(foreign)],
+    ["an end within the name", (text) => overwrite(text, OPEN, "\n-----END CERTIFICATE REQUEST-----\n") + pem(foreign)],
+  ])("is not taken for a name of the group: %s", (_, change) => {
+    expect(asksForPrefix(ofGroup, groupPatterns)).toBe(true);
+    expect(asksForPrefix(encode(change(pem(ofGroup))), groupPatterns)).toBe(false);
+  });
+});
+
+/** Where the characters of a long name behind the prefix `burst-` stand in the PEM text. */
+const OPEN = 128;
+const overwrite = (text: string, at: number, by: string) => text.slice(0, at) + by + text.slice(at + by.length);
+
+/** What a forger might write over a request, or put into it. */
+const forgery = fc.oneof(
+  fc.string({ unit: "binary-ascii", maxLength: 12 }),
+  fc.stringMatching(/^[A-Za-z0-9+/]{1,40}$/),
+  fc.constantFrom(
+    "\n",
+    ": ",
+    ":x\n",
+    "\n\n",
+    "=",
+    "\n-----END CERTIFICATE REQUEST-----\n",
+    "-----BEGIN CERTIFICATE REQUEST-----\n",
+  ),
+);
+const edits = fc.array(fc.record({ at: fc.nat(420), by: forgery, how: fc.constantFrom("over", "in") }), {
+  minLength: 1,
+  maxLength: 3,
+});
+type Edits = typeof edits extends fc.Arbitrary<infer T> ? T : never;
+
+describe("a forged request that the policy takes for a name", () => {
+  const FORGERIES = 20_000;
+  const forge = (request: string, changes: Edits, from: number) =>
+    changes.reduce((text, { at, by, how }) => {
+      const place = Math.min(from + at, text.length);
+      return how === "over" ? overwrite(text, place, by) : text.slice(0, place) + by + text.slice(place);
+    }, pem(request));
+  const forgeries = (request: string, from: number) =>
+    fc.sample(edits, { numRuns: FORGERIES, seed: 11 }).map((changes) => encode(forge(request, changes, from)));
+
+  it("asks for that name, or cannot be read by the API server", () => {
+    const [[own]] = makeRequests(["worker-1"]) as [[string]];
+    const patterns = namePatterns("worker-1");
+    const taken = forgeries(own, 0).filter((request) => asksFor(request, patterns));
+    expect(taken.length).toBeGreaterThan(FORGERIES / 20);
+    const names = new Set(readRequests(taken));
+    expect([...names].sort()).toEqual(["system:node:worker-1", undefined]);
+  });
+
+  it("of a scale group asks for a name with its prefix, or cannot be read by the API server", () => {
+    const [[own]] = makeRequests([`burst-${"0123456789".repeat(5)}`]) as [[string]];
+    const patterns = prefixPatterns("burst-");
+    const taken = forgeries(own, OPEN - 10).filter((request) => asksForPrefix(request, patterns));
+    expect(taken.length).toBeGreaterThan(FORGERIES / 20);
+    const names = readRequests(taken);
+    expect(names.filter((name) => name !== undefined && !name.startsWith("system:node:burst-"))).toEqual([]);
+    // The open part was really changed, in ways that the API server reads.
+    expect(new Set(names).size).toBeGreaterThan(10);
   });
 });

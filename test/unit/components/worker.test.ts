@@ -394,6 +394,18 @@ describe("arguments", () => {
     expect(program.listing()).toEqual([]);
   });
 
+  it("are refused when a pool has more names than a join policy can hold", async () => {
+    const workers = Array.from({ length: 4000 }, (_, i) => ({
+      name: `worker-${i + 1000}.eu.example.com`,
+      address: `10.1.${i >> 8}.${i & 255}`,
+      hostKey: ED25519, // the same, which is another problem of the same report
+    }));
+    const pools = [{ name: "worker", workers }];
+    await expect(new Program().run((opts) => new TlsBootstrap("t", { ...base, pools }, opts))).rejects.toThrow(
+      /\n {2}pools\[0\]\.workers: are 4000, and the join policy of so many names .* divide them into pools of at most \d{4}$/,
+    );
+  });
+
   it("do not carry secrets into the state of a component", async () => {
     const { program } = await declare();
     const components = program.resources.filter(({ type }) => type.startsWith("tls-bootstrap:"));

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime";
 import { z } from "zod";
+import { kubeletChecks } from "./components/kubelet/levels";
 import { type ClusterEndpoint, endpointOf, renderKubeconfig } from "./components/kubeconfig";
 import { type Check, refuse } from "./components/refuse";
 import * as rules from "./components/rules";
@@ -116,7 +117,7 @@ export function parseSettings(namespace: string, raw: Readonly<Record<string, st
     (value.cluster === undefined) === (value.platform === undefined)
       ? [`${namespace}:cluster`, value.cluster ? "and 'platform' cannot both be given" : "or 'platform' is required"]
       : [`${namespace}:cluster`, undefined];
-  const problems = problemsOf(schema, value, "")
+  const problems = [...problemsOf(schema, value, ""), ...kubeletChecks(value.kubernetesVersion, value)]
     .map(([at, ...rest]): Check => [`${namespace}:${at.replace(/^\./, "")}`, ...rest])
     .filter(([where]) => !skip.has(where));
   const what = "The configuration of this stack cannot be used";

@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import type { Check } from "./refuse";
 import * as rules from "./rules";
-import { checkKubeletSettings, type KubeletSettings } from "./worker/files/kubeletConfig";
+import { isMap, type KubeletSettings } from "./worker/files/kubeletConfig";
 
 /** Keeps pods without the matching toleration away from a node. */
 export interface Taint {
@@ -79,9 +79,9 @@ function report(context: z.RefinementCtx<string>, problem: string | undefined, p
   if (problem) context.addIssue({ code: "custom", message: `${prefix}${problem}` });
 }
 
-export const kubeletSettings = z.record(z.string(), z.unknown()).superRefine((settings, context) => {
-  for (const [path, problem] of checkKubeletSettings("", settings))
-    if (problem) context.addIssue({ code: "custom", message: problem, path: path.split(".").slice(1) });
+/** Only that it is a map: what is in it depends on the version of the kubelets, see {@link kubeletChecks}. */
+export const kubeletSettings = z.custom<KubeletSettings>(isMap, {
+  error: "must be a map of KubeletConfiguration fields",
 });
 
 const nodeSettings = {

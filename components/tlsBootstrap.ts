@@ -3,6 +3,7 @@ import type { TokenUsage } from "./cluster/bootstrapToken";
 import { ClusterInfo } from "./cluster/clusterInfo";
 import { JoinPolicy, sizeProblem } from "./cluster/joinPolicy";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
+import { kubeletChecks } from "./kubelet/levels";
 import { BOOTSTRAPPERS_GROUP, KUBEADM_GROUP } from "./names";
 import { type Check, refuse } from "./refuse";
 import * as rules from "./rules";
@@ -81,6 +82,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     refuse(`TlsBootstrap '${name}'`, [
       ...problemsOf(pools, specs, "pools"),
       ...problemsOf(scaleGroups, groups, "scaleGroups"),
+      ...kubeletChecks(environment.kubernetesVersion, { pools: specs }),
       ...claimChecks(specs, groups),
       ["bindings.group", bindings.group && rules.bindingGroup(bindings.group), bindings.group],
       ["kubernetesVersion", rules.kubernetesVersion(environment.kubernetesVersion), environment.kubernetesVersion],

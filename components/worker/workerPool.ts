@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { BootstrapToken, type TokenUsage } from "../cluster/bootstrapToken";
+import { kubeletChecks } from "../kubelet/levels";
 import { BOOTSTRAPPERS_GROUP } from "../names";
 import { refuse } from "../refuse";
 import { type PoolSpec, pools, problemsOf } from "../schema";
@@ -40,7 +41,10 @@ export class WorkerPool extends pulumi.ComponentResource {
   constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:WorkerPool", name, {}, opts);
     const { pool, tokenTtl, tokenGroups = [], tokenUsages, prerequisites = [], ...environment } = args;
-    refuse(`WorkerPool '${name}'`, problemsOf(pools, [pool], "pools"));
+    refuse(`WorkerPool '${name}'`, [
+      ...problemsOf(pools, [pool], "pools"),
+      ...kubeletChecks(environment.kubernetesVersion, { pools: [pool] }),
+    ]);
 
     this.token = new BootstrapToken(
       `${name}-token`,

@@ -174,6 +174,20 @@ describe.each<[string, Record<string, unknown>, string[]]>([
     { kubelet: { readOnlyPort: 10255 } },
     ["tls-bootstrap:kubelet.readOnlyPort: cannot be 10255"],
   ],
+  [
+    "a misspelt kubelet field for all, once",
+    { kubelet: { maxPod: 50 } },
+    ["tls-bootstrap:kubelet.maxPod: is not a field of KubeletConfiguration; did you mean maxPods?"],
+  ],
+  [
+    "kubelet fields that this version does not have, and other problems beside them",
+    { ...worker({ kubelet: { userNamespaces: {} }, generation: 0 }), kubernetesVersion: "1.32.1" },
+    [
+      "tls-bootstrap:pools[0].workers[0].generation",
+      "tls-bootstrap:pools[0].workers[0].kubelet.userNamespaces: needs Kubernetes 1.33 or newer; these kubelets are 1.32",
+    ],
+  ],
+  ["kubelet settings that are no map", { kubelet: [1] }, ["tls-bootstrap:kubelet: must be a map of Kubelet"]],
   ["a token for ever", { tokenTtl: "never" }, ["tls-bootstrap:tokenTtl: 'never' is not a duration"]],
   ["a bad DNS address", { clusterDns: ["10.96.0"] }, ["tls-bootstrap:clusterDns[0]: '10.96.0' is not an IP address"]],
   ["an unknown mode", { clusterInfo: "publish" }, ["tls-bootstrap:clusterInfo"]],

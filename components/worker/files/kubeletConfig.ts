@@ -1,9 +1,10 @@
 import { stringify } from "yaml";
+import type { KubeletConfiguration } from "../../kubelet/KubeletConfiguration";
 import { PATHS } from "../../names";
 import type { Check } from "../../refuse";
 
 /** Fields of KubeletConfiguration (kubelet.config.k8s.io/v1beta1) that a pool or worker sets over the defaults of this module. */
-export type KubeletSettings = Readonly<Record<string, unknown>>;
+export type KubeletSettings = KubeletConfiguration;
 
 export interface KubeletConfigArgs {
   /** DNS domain of the cluster. */
@@ -76,20 +77,20 @@ export function renderKubeletConfig(args: KubeletConfigArgs): string {
 }
 
 /** Maps are merged key by key; anything else, lists too, is taken whole from `over`. */
-export function merge(under: Readonly<Record<string, unknown>>, over: KubeletSettings): Record<string, unknown> {
-  const merged: Record<string, unknown> = { ...under };
+export function merge<T extends object>(under: T, over: object): T {
+  const merged = { ...under } as Record<string, unknown>;
   for (const [key, value] of Object.entries(over)) {
     const below = merged[key];
     merged[key] = isMap(below) && isMap(value) ? merge(below, value) : value;
   }
-  return merged;
+  return merged as T;
 }
 
-const isMap = (value: unknown): value is Record<string, unknown> =>
+export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Settings that would break a promise of this module, as problems below `where`. */
-export function checkKubeletSettings(where: string, settings: KubeletSettings): Check[] {
+export function checkKubeletSettings(where: string, settings: object): Check[] {
   return FIXED.map(([path, value, why]): Check => {
     const given = path.split(".").reduce<unknown>((at, key) => (isMap(at) ? at[key] : undefined), settings);
     const wrong = given !== undefined && given !== value;

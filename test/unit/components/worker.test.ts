@@ -379,15 +379,16 @@ describe("arguments", () => {
   it("are refused together before anything is declared", async () => {
     const program = new Program();
     const bad = {
-      pools: [{ name: "Pool", workers: [{ name: "W", address: "10.0.0.1", hostKey: "" }] }],
+      pools: [{ name: "Pool", workers: [{ name: "W", address: "10.0.0.1", hostKey: "" }], kubelet: { port: 0 } }],
       kubernetesVersion: "1.34",
     };
     await expect(program.run((opts) => new TlsBootstrap("t", { ...base, ...bad }, opts))).rejects.toThrow(
       [
-        "TlsBootstrap 't': 4 problems",
+        "TlsBootstrap 't': 5 problems",
         "  pools[0].name: 'Pool' is not a pool name: a-z, 0-9 and '-', at most 63 characters, no '-' at either end",
         "  pools[0].workers[0].name: 'W' has upper-case letters; a node name is lower case",
         "  pools[0].workers[0].hostKey: '' is not a host key: 'ssh-ed25519 AAAA…' or 'ecdsa-sha2-nistp256 AAAA…', as in /etc/ssh/ssh_host_ed25519_key.pub",
+        "  pools[0].kubelet.port: '0' must be between 1 and 65535",
         "  kubernetesVersion: '1.34' is not a version such as 1.34.4 (no leading 'v')",
       ].join("\n"),
     );

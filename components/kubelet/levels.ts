@@ -1,0 +1,58 @@
+import type { Check } from "../refuse";
+import { checkKubeletSettings, isMap, merge } from "../worker/files/kubeletConfig";
+import { fieldChecks } from "./fields";
+import type { KubeletConfiguration } from "./KubeletConfiguration";
+import { RELATIONS } from "./relations";
+import { minorOf } from "./schema";
+
+/** Kubelet settings of one level: of all pools, of a pool or of a worker. */
+interface Level {
+  readonly at: string;
+  readonly settings: KubeletConfiguration;
+  /** Nothing is wrong with its fields by themselves. */
+  readonly sound: boolean;
+}
+
+/**
+ * Everything that is wrong with the kubelet settings of all levels, each problem once, where it was made: a pair of fields that do not fit is
+ * reported at the level that brought them together. The shape of pools and workers is checked elsewhere, and may be wrong here.
+ *
+ * @param kubernetesVersion of the kubelets; a wrong one is reported elsewhere too.
+ */
+export function kubeletChecks(kubernetesVersion: unknown, given: { kubelet?: unknown; pools?: unknown }): Check[] {
+  const minor = minorOf(kubernetesVersion);
+  const checks: Check[] = [];
+  const level = (at: string, holder: unknown): Level => {
+    const settings = isMap(holder) && isMap(holder.kubelet) ? (holder.kubelet as KubeletConfiguration) : {};
+    const own = [...fieldChecks(at, settings, minor), ...checkKubeletSettings(at, settings)];
+    checks.push(...own);
+    return { at, settings, sound: own.every(([, problem]) => problem === undefined) };
+  };
+
+  const all = level("kubelet", given);
+  const chains = list(given.pools).flatMap((pool, p): Level[][] => {
+    const ofPool = level(`pools[${p}].kubelet`, pool);
+    const workers = list(isMap(pool) ? pool.workers : undefined);
+    return workers.map((worker, w) => [all, ofPool, level(`pools[${p}].workers[${w}].kubelet`, worker)]);
+  });
+  if (minor === undefined) return checks;
+  const broken = new Map<string, Check>();
+  for (const chain of chains.filter((levels) => levels.every(({ sound }) => sound)))
+    for (const check of relationChecks(chain, minor)) broken.set(check[0], check);
+  return [...checks, ...broken.values()];
+}
+
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** What is wrong with the settings that a worker ends up with, at the level where it went wrong. */
+function relationChecks(chain: readonly Level[], minor: number): Check[] {
+  const sums = chain.map((_, i) =>
+    chain.slice(0, i + 1).reduce<KubeletConfiguration>((sum, { settings }) => merge(sum, settings), {}),
+  );
+  return RELATIONS.flatMap(({ fields, problem }): Check[] => {
+    const words = problem(sums.at(-1)!, minor);
+    if (!words) return [];
+    const { at, settings } = chain[sums.findIndex((sum) => problem(sum, minor))];
+    return [[`${at}.${fields.find((field) => field in settings)}`, words]];
+  });
+}

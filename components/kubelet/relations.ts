@@ -1,0 +1,127 @@
+/** What fields must be to each other. Defaults of Kubernetes stand in for what is not set. */
+import type { KubeletConfiguration } from "./KubeletConfiguration";
+import { seconds } from "./text";
+
+export interface Relation {
+  /** Top-level fields that it is about, the one to be shown first. */
+  readonly fields: readonly (keyof KubeletConfiguration)[];
+  readonly problem: (config: KubeletConfiguration, minor: number) => string | undefined;
+}
+
+const ENFORCED = ["system-reserved", "kube-reserved"] as const;
+
+/**
+ * Of a config whose fields are right by themselves.
+ * @see https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/apis/config/validation/validation.go
+ */
+export const RELATIONS: readonly Relation[] = [
+  {
+    fields: ["imageGCHighThresholdPercent", "imageGCLowThresholdPercent"],
+    problem: ({ imageGCHighThresholdPercent: high = 85, imageGCLowThresholdPercent: low = 80 }) =>
+      low < high
+        ? undefined
+        : `imageGCHighThresholdPercent (${high}) must be above imageGCLowThresholdPercent (${low}), where the defaults are 85 and 80`,
+  },
+  {
+    fields: ["imageMaximumGCAge", "imageMinimumGCAge"],
+    problem: ({ imageMaximumGCAge: most = "0s", imageMinimumGCAge: least = "2m" }) =>
+      seconds(most) === 0 || seconds(most)! > seconds(least)!
+        ? undefined
+        : `imageMaximumGCAge (${most}) must be longer than imageMinimumGCAge (${least}, where the default is 2m)`,
+  },
+  {
+    fields: ["evictionSoft", "evictionSoftGracePeriod"],
+    problem: ({ evictionSoft = {}, evictionSoftGracePeriod = {} }) => {
+      const without = Object.keys(evictionSoft).filter((signal) => !(signal in evictionSoftGracePeriod));
+      return without.length ? `evictionSoftGracePeriod is needed for ${without.join(", ")}` : undefined;
+    },
+  },
+  {
+    fields: ["shutdownGracePeriodCriticalPods", "shutdownGracePeriod"],
+    problem: ({ shutdownGracePeriodCriticalPods: critical = "0s", shutdownGracePeriod: all = "0s" }) =>
+      seconds(critical)! <= seconds(all)!
+        ? undefined
+        : `shutdownGracePeriodCriticalPods (${critical}) is a part of shutdownGracePeriod (${all}) and cannot be longer`,
+  },
+  {
+    fields: ["shutdownGracePeriodByPodPriority", "shutdownGracePeriod", "shutdownGracePeriodCriticalPods"],
+    problem: ({ shutdownGracePeriodByPodPriority: byPriority = [], ...config }) =>
+      byPriority.length &&
+      [config.shutdownGracePeriod, config.shutdownGracePeriodCriticalPods].some((t) => seconds(t ?? "0"))
+        ? "shutdownGracePeriodByPodPriority cannot be set together with shutdownGracePeriod"
+        : undefined,
+  },
+  {
+    fields: ["maxParallelImagePulls", "serializeImagePulls"],
+    problem: ({ maxParallelImagePulls: most = 1, serializeImagePulls = true }) =>
+      most > 1 && serializeImagePulls ? "maxParallelImagePulls above 1 needs serializeImagePulls: false" : undefined,
+  },
+  {
+    fields: ["systemCgroups", "cgroupRoot"],
+    problem: ({ systemCgroups, cgroupRoot }) =>
+      systemCgroups && !cgroupRoot ? "systemCgroups needs cgroupRoot" : undefined,
+  },
+  {
+    fields: ["enforceNodeAllocatable", "systemReservedCgroup", "kubeReservedCgroup", "cgroupsPerQOS"],
+    problem: ({ enforceNodeAllocatable: enforced = ["pods"], cgroupsPerQOS = true, ...config }) => {
+      const cgroups = { "system-reserved": config.systemReservedCgroup, "kube-reserved": config.kubeReservedCgroup };
+      if (new Set(enforced).size < enforced.length) return "enforceNodeAllocatable names something twice";
+      if (enforced.includes("none")) return enforced.length > 1 ? "enforceNodeAllocatable is none and more" : undefined;
+      for (const what of ENFORCED) {
+        const [plain, compressible] = [enforced.includes(what), enforced.includes(`${what}-compressible`)];
+        if (plain && compressible) return `enforceNodeAllocatable has both ${what} and ${what}-compressible`;
+        if ((plain || compressible) && !cgroups[what])
+          return `enforceNodeAllocatable with ${what} needs ${what === "system-reserved" ? "systemReservedCgroup" : "kubeReservedCgroup"}`;
+      }
+      return enforced.length && !cgroupsPerQOS
+        ? 'enforceNodeAllocatable needs cgroupsPerQOS: true, and without that must be ["none"]'
+        : undefined;
+    },
+  },
+  {
+    fields: ["reservedSystemCPUs", "systemReservedCgroup", "kubeReservedCgroup"],
+    problem: ({ reservedSystemCPUs, systemReservedCgroup, kubeReservedCgroup }) =>
+      reservedSystemCPUs && (systemReservedCgroup || kubeReservedCgroup)
+        ? "reservedSystemCPUs cannot be set together with systemReservedCgroup or kubeReservedCgroup"
+        : undefined,
+  },
+  {
+    fields: ["enableSystemLogQuery", "enableSystemLogHandler", "featureGates"],
+    problem: ({ enableSystemLogQuery, enableSystemLogHandler = true, featureGates }) =>
+      enableSystemLogQuery && !(enableSystemLogHandler && featureGates?.NodeLogQuery)
+        ? "enableSystemLogQuery needs enableSystemLogHandler: true and featureGates.NodeLogQuery: true"
+        : undefined,
+  },
+  {
+    fields: ["cpuCFSQuotaPeriod", "featureGates"],
+    problem: ({ cpuCFSQuotaPeriod: period = "100ms", featureGates }) =>
+      seconds(period) !== 0.1 && !featureGates?.CustomCPUCFSQuotaPeriod
+        ? "cpuCFSQuotaPeriod other than 100ms needs featureGates.CustomCPUCFSQuotaPeriod: true"
+        : undefined,
+  },
+  {
+    fields: ["crashLoopBackOff", "featureGates"],
+    problem: ({ crashLoopBackOff, featureGates }, minor) =>
+      crashLoopBackOff?.maxContainerRestartPeriod && !(featureGates?.KubeletCrashLoopBackOffMax ?? minor >= 35)
+        ? "crashLoopBackOff.maxContainerRestartPeriod needs featureGates.KubeletCrashLoopBackOffMax: true"
+        : undefined,
+  },
+  {
+    fields: ["imagePullCredentialsVerificationPolicy", "preloadedImagesVerificationAllowlist", "featureGates"],
+    problem: (config, minor) => {
+      const { imagePullCredentialsVerificationPolicy: policy, preloadedImagesVerificationAllowlist: allowed = [] } =
+        config;
+      const isOn = config.featureGates?.KubeletEnsureSecretPulledImages ?? minor >= 35;
+      if ((policy || allowed.length) && !isOn)
+        return "imagePullCredentialsVerificationPolicy needs featureGates.KubeletEnsureSecretPulledImages: true";
+      return allowed.length && policy !== "NeverVerifyAllowlistedImages"
+        ? "preloadedImagesVerificationAllowlist needs imagePullCredentialsVerificationPolicy: NeverVerifyAllowlistedImages"
+        : undefined;
+    },
+  },
+  {
+    fields: ["logging"],
+    problem: ({ logging }) =>
+      logging?.vmodule?.length && logging.format === "json" ? "logging.vmodule needs logging.format: text" : undefined,
+  },
+];

@@ -1,0 +1,4 @@
+// Writes components/kubelet/schema.json and KubeletConfiguration.ts. Run by: npm run generate:kubelet
+module tls-bootstrap/tools/kubelet-schema
+
+go 1.24.0

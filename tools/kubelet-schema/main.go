@@ -1,0 +1,58 @@
+// Command kubelet-schema writes what this project knows of kubelets, read from the Go sources of Kubernetes: the fields of
+// KubeletConfiguration with their types, the feature gates and the command line flags, each with the minors that have it.
+//
+// The sources are those of the Go modules, fetched and verified by the go command; nothing of them is compiled or run.
+//
+//	go run . [-minor 34] -out FOLDER
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+)
+
+// versions are the newest patch releases of the supported minors that the Go module proxy has, oldest minor first.
+// Types do not change within a minor.
+var versions = []string{"1.30.14", "1.31.14", "1.32.13", "1.33.13", "1.34.4", "1.35.4"}
+
+func main() {
+	log.SetFlags(0)
+	out := flag.String("out", "", "folder of the files to write")
+	only := flag.String("minor", "", "read one minor only, 34 for example, and print its part of schema.json")
+	flag.Parse()
+
+	var releases []*Release
+	for _, version := range versions {
+		if minor := minorOf(version); *only == "" || *only == fmt.Sprint(minor) {
+			release, err := Read(version)
+			if err != nil {
+				log.Fatalf("Kubernetes %s: %v", version, err)
+			}
+			releases = append(releases, release)
+		}
+	}
+	if len(releases) == 0 {
+		log.Fatalf("there is no minor %s among %v", *only, versions)
+	}
+	schema, err := Merge(releases)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var data bytes.Buffer
+	schema.WriteJSON(&data)
+	if *only != "" {
+		os.Stdout.Write(data.Bytes())
+		return
+	}
+	var types bytes.Buffer
+	schema.WriteTypeScript(&types)
+	for name, text := range map[string][]byte{"schema.json": data.Bytes(), "KubeletConfiguration.ts": types.Bytes()} {
+		if err := os.WriteFile(filepath.Join(*out, name), text, 0o644); err != nil {
+			log.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Sources finds Go packages of one Kubernetes release.
+type Sources struct {
+	version  string // 1.34.4
+	modules  map[string]string
+	packages map[string]*Package
+}
+
+// Package is a Go package as its files say it, without type checking.
+type Package struct {
+	path  string
+	files []*ast.File
+	src   *Sources
+}
+
+func newSources(version string) *Sources {
+	return &Sources{version: version, modules: map[string]string{}, packages: map[string]*Package{}}
+}
+
+func minorOf(version string) int {
+	minor, _ := strconv.Atoi(strings.Split(version, ".")[1])
+	return minor
+}
+
+// module returns the folder of a module. k8s.io/kubernetes has its staging modules' sources, published as v0 of the same release.
+func (s *Sources) module(path string) (string, error) {
+	if folder, ok := s.modules[path]; ok {
+		return folder, nil
+	}
+	version := "v" + s.version
+	if path != "k8s.io/kubernetes" {
+		version = "v0." + strings.TrimPrefix(s.version, "1.")
+	}
+	command := exec.Command("go", "mod", "download", "-json", path+"@"+version)
+	command.Dir = os.TempDir() // no go.mod of ours has a say
+	output, err := command.Output()
+	var answer struct{ Dir, Error string }
+	if json.Unmarshal(output, &answer) != nil || answer.Error != "" {
+		return "", fmt.Errorf("%s %s: %s", path, version, answer.Error)
+	}
+	if err != nil {
+		return "", err
+	}
+	s.modules[path] = answer.Dir
+	return answer.Dir, nil
+}
+
+// load parses a package of Kubernetes, without its tests and its files for Windows.
+func (s *Sources) load(path string) (*Package, error) {
+	if loaded, ok := s.packages[path]; ok {
+		return loaded, nil
+	}
+	parts := strings.SplitN(path, "/", 3)
+	module, below := strings.Join(parts[:2], "/"), ""
+	if len(parts) == 3 {
+		below = parts[2]
+	}
+	folder, err := s.module(module)
+	if err != nil {
+		return nil, err
+	}
+	names, err := filepath.Glob(filepath.Join(folder, below, "*.go"))
+	if err != nil || len(names) == 0 {
+		return nil, fmt.Errorf("there is no package %s", path)
+	}
+	loaded := &Package{path: path, src: s}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") || strings.HasSuffix(name, "_windows.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		loaded.files = append(loaded.files, file)
+	}
+	s.packages[path] = loaded
+	return loaded, nil
+}
+
+// imported resolves a package name within a file.
+func (p *Package) imported(file *ast.File, name string) (*Package, error) {
+	for _, spec := range file.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		if spec.Name != nil && spec.Name.Name == name || spec.Name == nil && filepath.Base(path) == name {
+			return p.src.load(path)
+		}
+	}
+	return nil, fmt.Errorf("%s: no import of %s", p.path, name)
+}
+
+// typeSpec finds the declaration of a type and the file it is in.
+func (p *Package) typeSpec(name string) (*ast.TypeSpec, *ast.File) {
+	for _, file := range p.files {
+		for _, declaration := range file.Decls {
+			if group, ok := declaration.(*ast.GenDecl); ok && group.Tok == token.TYPE {
+				for _, spec := range group.Specs {
+					if spec := spec.(*ast.TypeSpec); spec.Name.Name == name {
+						return spec, file
+					}
+				}
+			}
+		}
+	}
+	return nil, nil
+}
+
+// constants calls back with each string constant of the package and its declared type, "" when it has none.
+func (p *Package) constants(each func(name, typeName, value string)) {
+	for _, file := range p.files {
+		for _, declaration := range file.Decls {
+			group, ok := declaration.(*ast.GenDecl)
+			if !ok || group.Tok != token.CONST {
+				continue
+			}
+			for _, spec := range group.Specs {
+				spec := spec.(*ast.ValueSpec)
+				typeName := ""
+				if named, ok := spec.Type.(*ast.Ident); ok {
+					typeName = named.Name
+				} else if named, ok := spec.Type.(*ast.SelectorExpr); ok {
+					typeName = named.Sel.Name
+				}
+				for i, name := range spec.Names {
+					if i >= len(spec.Values) {
+						continue
+					}
+					expression := spec.Values[i]
+					if conversion, ok := expression.(*ast.CallExpr); ok && len(conversion.Args) == 1 { // Feature("Name")
+						typeName, expression = lastName(conversion.Fun), conversion.Args[0]
+					}
+					if literal, ok := expression.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+						value, _ := strconv.Unquote(literal.Value)
+						each(name.Name, typeName, value)
+					}
+				}
+			}
+		}
+	}
+}
+
+// constant is the value of one string constant.
+func (p *Package) constant(name string) (string, error) {
+	found, value := false, ""
+	p.constants(func(constant, _, text string) {
+		if constant == name {
+			found, value = true, text
+		}
+	})
+	if !found {
+		return "", fmt.Errorf("%s: no string constant %s", p.path, name)
+	}
+	return value, nil
+}
+
+// hasMethod tells whether a type has a method of its own, by value or pointer.
+func (p *Package) hasMethod(typeName, method string) bool {
+	for _, file := range p.files {
+		for _, declaration := range file.Decls {
+			function, ok := declaration.(*ast.FuncDecl)
+			if !ok || function.Recv == nil || function.Name.Name != method {
+				continue
+			}
+			receiver := function.Recv.List[0].Type
+			if star, ok := receiver.(*ast.StarExpr); ok {
+				receiver = star.X
+			}
+			if named, ok := receiver.(*ast.Ident); ok && named.Name == typeName {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -28,6 +28,9 @@ export = async () => {
       bindings: settings.bindings,
       joinPolicy: settings.joinPolicy,
       downloadUrl: settings.downloadUrl,
+      binDir: settings.binDir,
+      proxy: settings.proxy,
+      runtime: settings.runtime,
       tokenTtl: settings.tokenTtl,
       ssh: {
         ...ssh,

@@ -9,7 +9,9 @@ import { kubeletChecks } from "./components/kubelet/levels";
 import { type ClusterEndpoint, endpointOf, renderKubeconfig } from "./components/kubeconfig";
 import { type Check, refuse } from "./components/refuse";
 import * as rules from "./components/rules";
-import { by, byUnseen, claimChecks, kubeletSettings, pools, problemsOf, scaleGroups } from "./components/schema";
+import { proxy, runtime } from "./components/runtime";
+import { claimChecks, kubeletSettings, pools, problemsOf, scaleGroups } from "./components/schema";
+import { by, byUnseen } from "./components/strings";
 
 const login = {
   user: by(rules.userName).default("root"),
@@ -66,6 +68,9 @@ const schema = z.strictObject({
     .default({ mode: "create" }),
   joinPolicy: z.enum(["enforce", "off"]).default("enforce"),
   downloadUrl: by(rules.downloadUrl).default("https://dl.k8s.io"),
+  binDir: by(rules.hostFolder).default("/usr/local/bin"),
+  proxy: proxy.default({}),
+  runtime: runtime.default({ type: "preinstalled" }),
   tokenTtl: by(rules.tokenTtl).default("1h"),
   ssh: z.strictObject({
     ...login,
@@ -95,6 +100,7 @@ const TEXTS = new Set([
   "clusterInfo",
   "joinPolicy",
   "downloadUrl",
+  "binDir",
   "tokenTtl",
 ]);
 

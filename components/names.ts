@@ -71,6 +71,8 @@ export const PATHS = {
   resolvConf: "/etc/tls-bootstrap/resolv.conf",
   hostConf: "/etc/tls-bootstrap/host.conf",
   nodeConf: "/etc/tls-bootstrap/node.conf",
+  /** Files of the container runtime as they shall be; `runtime.sh` puts them into place. */
+  runtimeFiles: "/etc/tls-bootstrap/runtime",
   scripts: "/usr/local/lib/tls-bootstrap",
 } as const;
 

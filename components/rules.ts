@@ -72,14 +72,53 @@ export const apiServer: Rule = (value) => {
 };
 
 /** Base URL of downloads. */
-export const downloadUrl: Rule = (value) => {
+export const downloadUrl: Rule = (value) => plainUrl(value, "in plain state; use a mirror that needs none");
+
+/** URL of an HTTP proxy. */
+export const proxyUrl: Rule = (value) =>
+  plainUrl(value, "in plain state and on every worker; use a proxy that needs none");
+
+function plainUrl(value: string, end: string): string | undefined {
   const url = parseUrl(value);
   if (!url || !/^https?:$/.test(url.protocol)) return "is not an http:// or https:// URL";
-  if (url.username || url.password)
-    return "holds credentials, which would end up in plain state; use a mirror that needs none";
+  if (url.username || url.password) return `holds credentials, which would end up ${end}`;
   // It is written into a shell file on the host.
   return /^[A-Za-z0-9:/._~%+-]+$/.test(value) ? undefined : "may have host, port and path only";
-};
+}
+
+/** A SHA-256 checksum. */
+export const sha256: Rule = (value) =>
+  /^[0-9a-f]{64}$/.test(value) ? undefined : "is not a SHA-256 checksum: 64 hexadecimal digits";
+
+/** The version of a release; it becomes a part of URLs and paths. */
+export const releaseVersion: Rule = (value) =>
+  /^\d+\.\d+\.\d+(-[a-z0-9.]+)?$/.test(value) ? undefined : "is not a version such as 2.3.4 (no leading 'v')";
+
+/** The version of a distribution's package. */
+export const packageVersion: Rule = (value) =>
+  /^[A-Za-z0-9][A-Za-z0-9.+~:-]*$/.test(value)
+    ? undefined
+    : "is not the version of a package, such as 1.7.24~ds1-6 or 2.1.4-1.fc42";
+
+/** The name of a container image. */
+export const image: Rule = (value) =>
+  /^[a-z0-9][a-z0-9.:-]*(\/[a-z0-9._-]+)+(:[\w.-]+|@sha256:[0-9a-f]{64})$/.test(value)
+    ? undefined
+    : "is not a whole name of an image, such as registry.k8s.io/pause:3.10.1";
+
+/** A registry as it stands in the names of images; it becomes a path. */
+export const registry: Rule = (value) =>
+  value === "_default" || /^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$/.test(value)
+    ? undefined
+    : "is not a registry such as docker.io or registry.example.com:5000, nor _default";
+
+/** What a proxy is not used for. */
+export const proxyException: Rule = (value) =>
+  /^[A-Za-z0-9.:/*_-]+$/.test(value) ? undefined : "is not a host name, domain, address or network";
+
+/** A folder on a worker; it never needs quoting. */
+export const hostFolder: Rule = (value) =>
+  /^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/.test(value) ? undefined : "is not an absolute path of a folder";
 
 function parseUrl(value: string): URL | undefined {
   try {

@@ -6,6 +6,8 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import type { Check } from "./refuse";
 import * as rules from "./rules";
+import { runtime, type RuntimeSpec } from "./runtime";
+import { by } from "./strings";
 import { isMap, type KubeletSettings } from "./worker/files/kubeletConfig";
 
 /** Keeps pods without the matching toleration away from a node. */
@@ -49,6 +51,11 @@ export interface WorkerSpec extends NodeSettings {
 export interface PoolSpec extends NodeSettings {
   /** Names the token's group `system:bootstrappers:<name>` and the role label `node-role.kubernetes.io/<name>`. */
   readonly name: string;
+  /**
+   * The container runtime of its workers; another `type` makes them leave and join anew.
+   * @default that of all pools
+   */
+  readonly runtime?: RuntimeSpec;
   readonly workers: readonly WorkerSpec[];
 }
 
@@ -63,20 +70,6 @@ export interface ScaleGroupSpec {
    * @default "72h"
    */
   readonly tokenTtl?: string;
-}
-
-/** A string that keeps to a rule; the message shows the value. */
-export const by = (rule: rules.Rule) =>
-  z.string().superRefine((value, context) => report(context, rule(value), `'${shorten(value)}' `));
-
-/** Like {@link by}, for values that are secret or long: the message does not show them. */
-export const byUnseen = (rule: rules.Rule) =>
-  z.string().superRefine((value, context) => report(context, rule(value), ""));
-
-const shorten = (value: string) => (value.length > 60 ? `${value.slice(0, 57)}…` : value);
-
-function report(context: z.RefinementCtx<string>, problem: string | undefined, prefix: string) {
-  if (problem) context.addIssue({ code: "custom", message: `${prefix}${problem}` });
 }
 
 /** Only that it is a map: what is in it depends on the version of the kubelets, see {@link kubeletChecks}. */
@@ -117,7 +110,14 @@ const worker = z
   }) satisfies z.ZodType<WorkerSpec>;
 
 export const pools = z
-  .array(z.strictObject({ name: by(rules.poolName), workers: z.array(worker), ...nodeSettings }))
+  .array(
+    z.strictObject({
+      name: by(rules.poolName),
+      runtime: runtime.optional(),
+      workers: z.array(worker),
+      ...nodeSettings,
+    }),
+  )
   .min(1)
   .superRefine((list, context) => {
     const workers = list.flatMap((pool, p) => pool.workers.map((worker, w) => ({ worker, path: [p, "workers", w] })));

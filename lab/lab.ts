@@ -17,6 +17,8 @@ const settingsSchema = z.object({
   number: z.number().int(),
   kubernetesVersion: z.string(),
   workers: z.number().int(),
+  /** How many of them, the last ones, are bare: without a container runtime. */
+  bare: z.number().int().default(0),
   /** Flags that differ from the lab's own, by control plane component. */
   flags: z.partialRecord(z.enum(COMPONENTS), z.array(z.string())),
 });
@@ -26,6 +28,8 @@ export type FlagOverrides = Partial<Record<ControlPlaneComponent, string[]>>;
 export interface LabWorker {
   readonly name: string;
   readonly number: number;
+  /** Nothing but Debian, sshd and an administrator: no container runtime. */
+  readonly bare: boolean;
   readonly network: WorkerNetwork;
   readonly paths: WorkerPaths;
 }
@@ -62,7 +66,8 @@ export function labOf(settings: LabSettings, folder: string): Lab {
   const paths = labPaths(folder);
   const worker = (number: number): LabWorker => {
     const name = workerName(number);
-    return { name, number, network: workerNetworkOf(settings.number, number), paths: workerPaths(paths, name) };
+    const bare = number > settings.workers - settings.bare;
+    return { name, number, bare, network: workerNetworkOf(settings.number, number), paths: workerPaths(paths, name) };
   };
   return {
     name: settings.name,

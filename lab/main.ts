@@ -96,10 +96,15 @@ function program(): Command {
 
   add("up", "start the control plane, the mirror and the workers, or bring them to what they should be")
     .option("--workers <n>", `how many (default: as before, or ${DEFAULT_WORKERS})`, number)
+    .option(
+      "--bare <n>",
+      "how many of them, the last ones, are without a container runtime (as before, or none)",
+      number,
+    )
     .option("--flag <component=--flag=value>", "a control plane flag, remembered; repeatable", collect)
     .option("--reset-flags", "forget the flags of earlier commands")
     .action(async (_: unknown, self: Command) => {
-      const options = optionsOf<{ workers?: number; flag?: string[]; resetFlags?: boolean }>(self);
+      const options = optionsOf<{ workers?: number; bare?: number; flag?: string[]; resetFlags?: boolean }>(self);
       await up(options);
       await printStatus(options);
     });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { constants, createReadStream, existsSync } from "node:fs";
-import { copyFile, mkdir, rename, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { findBinary } from "./kubernetes/binaries";
@@ -41,6 +41,12 @@ export async function fillMirror(lab: Lab, version: string): Promise<void> {
     await rename(`${to}.new`, to);
   };
   await Promise.all(WORKER_BINARIES.map(add));
+}
+
+/** Adds what bare workers can install: packages for apt, and releases laid out like GitHub. */
+export async function fillMirrorForBare(lab: Lab, packages: string, releases: string): Promise<void> {
+  await cp(packages, join(lab.paths.mirror, "debian"), { recursive: true });
+  await cp(releases, join(lab.paths.mirror, "github"), { recursive: true });
 }
 
 /** Serves the mirror's folder on the lab's bridge by the busybox of the workers' root file system. */

@@ -6,9 +6,12 @@ import { renderNamePatterns } from "../cluster/joinPolicy";
 import { binariesOf, PATCH_FORCE, PATHS, REQUEST_ANNOTATION, WORKER_LABEL } from "../names";
 import type { Taint, WorkerSpec } from "../schema";
 import { connectionTo, type SshArgs } from "./connection";
+import { PREINSTALLED, type ProxySpec, type RuntimeSpec } from "../runtime";
 import { type HostFile, renderBundle, renderHostScript, renderVariables } from "./files/bundle";
+import { proxyVariables } from "./files/containerd";
 import { keepsSwap, renderKubeletConfig } from "./files/kubeletConfig";
 import { renderKubeletUnit } from "./files/kubeletUnit";
+import { runtimeFiles, runtimeVariables } from "./files/runtime";
 import { type JoinReceipt, parseReceipt } from "./receipt";
 
 /** The CRI socket of containerd, where distribution packages put it. */
@@ -26,6 +29,18 @@ export interface WorkerEnvironment {
    * @default "https://dl.k8s.io"
    */
   readonly downloadUrl?: string;
+  /**
+   * Folder for links to the programs that are installed; another one where /usr is read-only, such as /opt/bin.
+   * @default "/usr/local/bin"
+   */
+  readonly binDir?: string;
+  /** For downloads, packages and images. */
+  readonly proxy?: ProxySpec;
+  /**
+   * The container runtime; another `type` makes the worker leave and join anew.
+   * @default { type: "preinstalled" }
+   */
+  readonly runtime?: RuntimeSpec;
   /** @default "cluster.local" */
   readonly clusterDomain?: string;
   /** @default ["10.96.0.10"] */
@@ -60,6 +75,8 @@ export class Worker extends pulumi.ComponentResource {
     const { kubernetesVersion, generation = 1 } = args;
     const nodeAddress = args.nodeAddress ?? args.address;
     const settings = args.kubelet ?? {};
+    const runtime = args.runtime ?? PREINSTALLED;
+    const cgroupDriver = typeof settings.cgroupDriver === "string" ? settings.cgroupDriver : "systemd";
     const cluster = pulumi.output(args.cluster);
     const run = commandLines(args.ssh.user);
     const common = {
@@ -92,15 +109,22 @@ export class Worker extends pulumi.ComponentResource {
         ...common,
         create: run.script,
         delete: run.remove("host"),
-        stdin: renderHostScript({
-          KUBERNETES_VERSION: kubernetesVersion,
-          DOWNLOAD_URL: (args.downloadUrl ?? "https://dl.k8s.io").replace(/\/+$/, ""),
-          NODE_ADDRESS: nodeAddress,
-          RUNTIME_SOCKET: CONTAINERD_SOCKET,
-          SWAP: keepsSwap(settings) ? "keep" : "off",
-        }),
+        stdin: renderHostScript(
+          {
+            KUBERNETES_VERSION: kubernetesVersion,
+            DOWNLOAD_URL: (args.downloadUrl ?? "https://dl.k8s.io").replace(/\/+$/, ""),
+            BIN_DIR: args.binDir ?? "/usr/local/bin",
+            NODE_ADDRESS: nodeAddress,
+            RUNTIME_SOCKET: CONTAINERD_SOCKET,
+            SWAP: keepsSwap(settings) ? "keep" : "off",
+            CGROUP_DRIVER: cgroupDriver,
+            ...proxyVariables(args.proxy),
+            ...runtimeVariables(runtime),
+          },
+          runtimeFiles(runtime, { cgroupDriver, proxy: args.proxy }),
+        ),
       },
-      { parent: this, replacementTrigger: `${args.address} ${args.hostKey}`, deleteBeforeReplace: true },
+      { parent: this, replacementTrigger: machineOf(args), deleteBeforeReplace: true },
     );
 
     const files = cluster.apply(({ server, ca }): HostFile[] => [
@@ -171,6 +195,16 @@ export class Worker extends pulumi.ComponentResource {
     this.registerOutputs({ receipt: this.receipt });
   }
 }
+
+/**
+ * What makes a worker another machine: the old one is left and cleaned first, then the new one joins. A runtime of another type is not put in
+ * the place of one that runs pods.
+ */
+export const machineOf = ({
+  address,
+  hostKey,
+  runtime = PREINSTALLED,
+}: Pick<WorkerArgs, "address" | "hostKey" | "runtime">): string => `${address} ${hostKey} ${runtime.type}`;
 
 /** The command lines that run on a host, with `sudo -n` unless the user is root. They hold no secret: a failed one is printed whole. */
 function commandLines(user = "root") {

@@ -4,10 +4,11 @@ import { BootstrapToken, type TokenUsage } from "../cluster/bootstrapToken";
 import { kubeletChecks } from "../kubelet/levels";
 import { BOOTSTRAPPERS_GROUP } from "../names";
 import { refuse } from "../refuse";
+import type { RuntimeSpec } from "../runtime";
 import { type PoolSpec, pools, problemsOf } from "../schema";
 import { merge } from "./files/kubeletConfig";
 import type { JoinReceipt } from "./receipt";
-import { Worker, type WorkerEnvironment } from "./worker";
+import { machineOf, Worker, type WorkerEnvironment } from "./worker";
 
 export interface WorkerPoolArgs extends WorkerEnvironment {
   readonly pool: PoolSpec;
@@ -50,7 +51,7 @@ export class WorkerPool extends pulumi.ComponentResource {
       `${name}-token`,
       {
         groups: [tokenGroupOf(pool.name), ...tokenGroups],
-        mintedFor: joinersOf(pool),
+        mintedFor: joinersOf(pool, pool.runtime ?? environment.runtime),
         ttl: tokenTtl,
         usages: tokenUsages,
         description: `tls-bootstrap: joins workers of pool ${pool.name}`,
@@ -65,6 +66,7 @@ export class WorkerPool extends pulumi.ComponentResource {
           `${name}-${spec.name}`,
           {
             ...environment,
+            ...(pool.runtime && { runtime: pool.runtime }),
             ...spec,
             labels: { [`node-role.kubernetes.io/${pool.name}`]: "", ...pool.labels, ...spec.labels },
             taints: [...(pool.taints ?? []), ...(spec.taints ?? [])],
@@ -86,9 +88,9 @@ export class WorkerPool extends pulumi.ComponentResource {
 export const tokenGroupOf = (name: string): string => `${BOOTSTRAPPERS_GROUP}:${name}`;
 
 /** A digest of who may have to join: another machine, another generation or another member makes another one. */
-function joinersOf({ workers }: PoolSpec): string {
+function joinersOf({ workers }: PoolSpec, runtime?: RuntimeSpec): string {
   const members = workers.map(
-    ({ name, generation = 1, address, hostKey }) => `${name} ${generation} ${address} ${hostKey}`,
+    (worker) => `${worker.name} ${worker.generation ?? 1} ${machineOf({ ...worker, runtime })}`,
   );
   return createHash("sha256").update(members.sort().join("\n")).digest("hex").slice(0, 16);
 }

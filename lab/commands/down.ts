@@ -45,7 +45,7 @@ async function identify(name: string, folder: string): Promise<Lab | undefined> 
     return lab;
   }
   const bridge = (await bridges()).find(({ owner }) => owner === ownerOf(folder));
-  const nothing = { name, kubernetesVersion: "", workers: 0, flags: {} };
+  const nothing = { name, kubernetesVersion: "", workers: 0, bare: 0, flags: {} };
   return bridge && labOf({ ...nothing, number: bridge.number }, folder);
 }
 

@@ -18,7 +18,7 @@ import {
   numbersInUse,
   saveLab,
 } from "../lab";
-import { ensureMirror, fillMirror } from "../mirror";
+import { ensureMirror, fillMirror, fillMirrorForBare } from "../mirror";
 import { MAX_LABS, MAX_WORKERS, workerName, workerNumber, workerNetworkOf } from "../network/addresses";
 import { bridges, ensureBridge, ensurePodRoutes } from "../network/network";
 import { cacheFolder, workerPaths } from "../paths";
@@ -31,12 +31,15 @@ import { ensureEtcd, ensureHostPackages } from "../system/packages";
 import { runSteps, type Step } from "../system/progress";
 import { ensureKeyPair, publicKey } from "../system/ssh";
 import { requireHierarchies } from "../worker/cgroups";
+import { type BareRootfs, ensureBareRootfs, ensureReleases } from "../worker/bare";
 import { type BaseRootfs, ensureBaseRootfs } from "../worker/rootfs";
 import { ensureWorker, removeWorker } from "../worker/worker";
 
 export interface UpOptions {
   readonly name: string;
   readonly workers?: number;
+  /** How many of them have no container runtime. */
+  readonly bare?: number;
   /** `<component>=<--flag=value>` */
   readonly flag?: readonly string[];
   /** Forget what earlier commands gave as `flag`. */
@@ -51,6 +54,9 @@ export async function up(options: UpOptions): Promise<Lab> {
   const flags = parseFlags(options.flag ?? []);
   if (options.workers !== undefined && !(options.workers >= 0 && options.workers <= MAX_WORKERS)) {
     throw new LabError(`a lab has 0 to ${MAX_WORKERS} workers`, "Give a number with --workers.");
+  }
+  if (options.bare !== undefined && options.bare > (options.workers ?? Infinity)) {
+    throw new LabError("there cannot be more bare workers than workers", "Give a smaller number with --bare.");
   }
   requireHierarchies();
   checkPaths(options.name);
@@ -80,6 +86,9 @@ interface Context {
   readonly version: string;
   etcd?: string;
   base?: BaseRootfs;
+  bare?: BareRootfs;
+  /** Releases of a container runtime, for bare workers. */
+  releases?: string;
   lab?: Lab;
 }
 
@@ -120,6 +129,14 @@ function stepsOf(context: Context): Step[] {
       ],
     },
     { title: "Network", run: async () => void (context.lab = await claim(context)) },
+    {
+      title: "What bare workers lack, and can install",
+      skip: () => (ready(context).settings.bare ? false : "there are none"),
+      run: async (say) => {
+        context.bare = await ensureBareRootfs(context.base!, say);
+        context.releases = await ensureReleases(context.base!, say);
+      },
+    },
     { title: "Keys and certificates", run: () => ensureKeys(ready(context)) },
     {
       title: "Machines",
@@ -130,6 +147,9 @@ function stepsOf(context: Context): Step[] {
           title: "Mirror",
           run: async () => {
             await fillMirror(ready(context), context.version);
+            if (context.bare && context.releases) {
+              await fillMirrorForBare(ready(context), context.bare.packages, context.releases);
+            }
             await ensureMirror(ready(context), context.base!);
           },
         },
@@ -172,7 +192,7 @@ async function workerSteps(context: Context): Promise<Step[]> {
     })),
     ...lab.workers.map((worker) => ({
       title: `${worker.name} (${worker.network.address})`,
-      run: () => ensureWorker(lab, worker, context.base!),
+      run: () => ensureWorker(lab, worker, worker.bare ? context.bare! : context.base!),
     })),
   ];
 }
@@ -190,6 +210,7 @@ export async function workersOnDisk(lab: Lab): Promise<LabWorker[]> {
             number,
             network: workerNetworkOf(lab.settings.number, number),
             paths: workerPaths(lab.paths, name),
+            bare: false,
           },
         ];
   });
@@ -207,6 +228,7 @@ async function claim({ options, flags, version }: Context): Promise<Lab> {
         number: before?.number ?? (await freeNumber(options.name)),
         kubernetesVersion: version,
         workers: options.workers ?? before?.workers ?? DEFAULT_WORKERS,
+        bare: options.bare ?? before?.bare ?? 0,
         flags: mergeFlags((!options.resetFlags && before?.flags) || {}, flags),
       };
       const lab = labOf(settings, labFolder(options.name));

@@ -131,6 +131,9 @@ WantedBy=multi-user.target
 `;
 }
 
+/** A bare worker's packages come from the lab's mirror, whose repository nobody signs. */
+export const renderAptSources = (mirror: string): string => `deb [trusted=yes] ${mirror}/debian ./\n`;
+
 /** Lets pods out of the worker, under the worker's address. */
 export function renderPodsService(podNetwork: string): string {
   const rule = `POSTROUTING -s ${podNetwork} ! -d ${podNetwork} -j MASQUERADE`;
@@ -138,6 +141,7 @@ export function renderPodsService(podNetwork: string): string {
 Description=Masquerade what pods send out of the lab's pod network
 After=network.target
 Before=containerd.service
+ConditionPathExists=/usr/sbin/iptables
 
 [Service]
 Type=oneshot

@@ -96,12 +96,14 @@ export function recipeHash(parts: readonly string[]): string {
 export interface BaseRootfs {
   /** Debian as debootstrap makes it: takes minutes, and seldom changes. */
   readonly debian: string;
-  /** The lab's own files, on top of it. */
-  readonly lab: string;
+  /** The layers of the overlay, the topmost first. */
+  readonly layers: readonly string[];
+  /** What a worker's /var is a copy of. */
+  readonly var: string;
 }
 
-/** As the mount option `lowerdir` wants it, the topmost first. */
-export const lowerDir = ({ lab, debian }: BaseRootfs): string => `${lab}:${debian}`;
+/** As the mount option `lowerdir` wants it. */
+export const lowerDir = ({ layers }: BaseRootfs): string => layers.join(":");
 
 /** Finds the shared layers in the cache, or makes them. */
 export async function ensureBaseRootfs(say: Say): Promise<BaseRootfs> {
@@ -112,11 +114,11 @@ export async function ensureBaseRootfs(say: Say): Promise<BaseRootfs> {
   const files = baseFiles({ restrictOomScoreAdj: !(await mayLowerOomScore()) });
   const labHash = recipeHash([JSON.stringify([files, ENABLED]), await read(PAUSE_SOURCE), await read(IMAGES_SOURCE)]);
   const lab = await ensureLayer(`lab-${debianHash}-${labHash}`, say, (staging) => makeLab(staging, debian, files, say));
-  return { debian, lab };
+  return { debian, layers: [lab, debian], var: join(debian, "var") };
 }
 
 /** A folder of the cache: complete if it is there at all. */
-async function ensureLayer(name: string, say: Say, make: (staging: string) => Promise<void>): Promise<string> {
+export async function ensureLayer(name: string, say: Say, make: (staging: string) => Promise<void>): Promise<string> {
   const cache = join(cacheFolder(), "rootfs");
   const folder = join(cache, name);
   if (existsSync(folder)) {
@@ -143,9 +145,11 @@ const UNUSED_DAYS = 7;
 
 /** What an interrupted command left, and layers of earlier recipes that nobody has used for some time. */
 async function removeUnused(cache: string): Promise<void> {
-  const mounted = mounts().flatMap(({ options }) => /lowerdir=([^,]*)/.exec(options)?.[1].split(":") ?? []);
+  const mounted = mounts()
+    .flatMap(({ options }) => /lowerdir=([^,]*)/.exec(options)?.[1].split(":") ?? [])
+    .map((layer) => layer.replace(/\/root$/, "")); // of a bare worker
   const oldest = Date.now() - UNUSED_DAYS * 24 * 3600 * 1000;
-  for (const name of (await readdir(cache)).filter((entry) => /^(debian-|lab-|new)/.test(entry))) {
+  for (const name of (await readdir(cache)).filter((entry) => /^(debian-|lab-|bare-|new)/.test(entry))) {
     const folder = join(cache, name);
     const old = (await stat(folder)).mtimeMs < oldest;
     if (name.startsWith(STAGING) || (old && !mounted.includes(folder))) {

@@ -4,6 +4,7 @@ import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Lab, LabWorker } from "../lab";
+import { mirrorUrl } from "../mirror";
 import { ensureWorkerNetwork, removeWorkerNetwork } from "../network/network";
 import { type Daemon, startDaemon, stopDaemon, waitReady } from "../system/daemon";
 import { LabError } from "../system/errors";
@@ -13,7 +14,7 @@ import { runningPid } from "../system/pidFile";
 import { attempt, interactive, run, type RunResult } from "../system/run";
 import { ensureKeyPair } from "../system/ssh";
 import { createGroups, killProcesses, processesOf, removeGroups } from "./cgroups";
-import { ADMIN, renderCniConfig, renderHosts, renderPodsService } from "./files";
+import { ADMIN, renderAptSources, renderCniConfig, renderHosts, renderPodsService } from "./files";
 import { enterCommand, isInit } from "./inside";
 import { type BaseRootfs, enableService, lowerDir } from "./rootfs";
 
@@ -44,7 +45,7 @@ export function leaderPid(worker: LabWorker): number | undefined {
 
 /** Makes what is the worker's alone, mounts its root file system and boots it. Nothing is done twice. */
 export async function ensureWorker(lab: Lab, worker: LabWorker, base: BaseRootfs): Promise<void> {
-  if (isWorkerRunning(lab, worker)) {
+  if (isWorkerRunning(lab, worker) && (await isOver(worker, base))) {
     return waitWorkerReady(lab, worker);
   }
   await powerOff(lab, worker);
@@ -72,18 +73,22 @@ async function boot(lab: Lab, worker: LabWorker): Promise<void> {
 }
 
 /** What tells that a worker has come up: its services, and that it does not refuse log-ins because it is still booting. */
-const READY = "systemctl is-active --quiet ssh containerd lab-images && test ! -e /run/nologin";
+const readyTest = ({ bare }: LabWorker): string =>
+  `systemctl is-active --quiet ${bare ? "ssh" : "ssh containerd lab-images"} && test ! -e /run/nologin`;
 
 export async function waitWorkerReady(lab: Lab, worker: LabWorker): Promise<void> {
   const ready = async (): Promise<boolean> =>
-    leaderPid(worker) !== undefined && (await inWorker(worker, ["sh", "-c", READY])).exitCode === 0;
+    leaderPid(worker) !== undefined && (await inWorker(worker, ["sh", "-c", readyTest(worker)])).exitCode === 0;
   await waitReady(supervisor(lab, worker), ready, READY_MS);
 }
+
+const isOver = async ({ paths }: LabWorker, base: BaseRootfs): Promise<boolean> =>
+  (await readFile(paths.lowerDir, "utf8").catch(() => "")) === lowerDir(base);
 
 /** An overlay's upper layer fits the lower one over which it was written; over another one it is a broken machine. */
 async function forgetOtherBase(lab: Lab, worker: LabWorker, base: BaseRootfs): Promise<void> {
   const { lowerDir: record, folder, upper } = worker.paths;
-  if (existsSync(upper) && (await readFile(record, "utf8").catch(() => "")) !== lowerDir(base)) {
+  if (existsSync(upper) && !(await isOver(worker, base))) {
     await removeWorker(lab, worker);
   }
   await mkdir(folder, { recursive: true });
@@ -108,7 +113,7 @@ async function mountRootfs(worker: LabWorker, base: BaseRootfs): Promise<void> {
   if (!existsSync(variable)) {
     const staging = `${variable}.new`;
     await rm(staging, { recursive: true, force: true });
-    await run("cp", ["-a", join(base.debian, "var"), staging]);
+    await run("cp", ["-a", base.var, staging]);
     await rename(staging, variable);
   }
   const layers = `lowerdir=${lowerDir(base)},upperdir=${upper},workdir=${work}`;
@@ -137,7 +142,10 @@ async function personalise(lab: Lab, worker: LabWorker): Promise<void> {
   }
   await put("etc/cni/net.d/10-lab.conflist", renderCniConfig(network.podSubnet));
   await put("etc/systemd/system/lab-pods.service", renderPodsService(lab.network.podNetwork));
-  await enableService(rootfs, "lab-pods.service", "multi-user.target");
+  await enableService(rootfs, "lab-pods.service", worker.bare ? "containerd.service" : "multi-user.target");
+  if (worker.bare) {
+    await put("etc/apt/sources.list", renderAptSources(mirrorUrl(lab)));
+  }
 
   const authorized = `home/${ADMIN}/.ssh/authorized_keys`;
   await put(authorized, await readFile(`${lab.paths.sshKey}.pub`, "utf8"), 0o600);

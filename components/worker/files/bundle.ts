@@ -34,7 +34,17 @@ export function renderVariables(variables: Readonly<Record<string, string>>): st
     .join("");
 }
 
-const SCRIPTS = ["common.sh", "run.sh", "preflight.sh", "host.sh", "kubelet.sh", "join.sh", "leave.sh"];
+const SCRIPTS = [
+  "common.sh",
+  "download.sh",
+  "run.sh",
+  "preflight.sh",
+  "host.sh",
+  "runtime.sh",
+  "kubelet.sh",
+  "join.sh",
+  "leave.sh",
+];
 
 const scriptText = (name: string): string => readFileSync(join(__dirname, "..", "scripts", name), "utf8");
 
@@ -44,16 +54,20 @@ const scriptText = (name: string): string => readFileSync(join(__dirname, "..", 
  */
 export const discoverScript = (): string => scriptText("discover.sh");
 
+const SOURCED = ["common.sh", "download.sh"];
+
 /**
- * What a bare host is sent first: a script that installs the other scripts and `host.conf`, and then runs `host.sh apply`.
+ * What a bare host is sent first: a script that installs the other scripts, `host.conf` and what else there is for `host.sh`, and then runs
+ * `host.sh apply`.
  * All of it is one function that the last line calls, so a transfer that breaks off runs nothing.
  */
-export function renderHostScript(hostConf: Readonly<Record<string, string>>): string {
+export function renderHostScript(hostConf: Readonly<Record<string, string>>, more: readonly HostFile[] = []): string {
   const files: HostFile[] = [
     { path: PATHS.hostConf, mode: "0644", text: renderVariables(hostConf) },
+    ...more,
     ...SCRIPTS.map((name) => ({
       path: `${PATHS.scripts}/${name}`,
-      mode: name === "common.sh" ? "0644" : "0755",
+      mode: SOURCED.includes(name) ? "0644" : "0755",
       text: scriptText(name),
     })),
   ];

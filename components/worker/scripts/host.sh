@@ -1,11 +1,15 @@
 #!/bin/sh
-# host.sh apply   checks this host, prepares it for a kubelet and installs the Kubernetes binaries; told by host.conf
+# host.sh apply   checks this host, prepares it for a kubelet, installs the Kubernetes binaries and the container runtime; told by host.conf
 # host.sh remove  takes all of it away again
 #
 # Safe to repeat. Nothing is changed before every check has passed.
 set -eu
 # shellcheck source=common.sh
 . /usr/local/lib/tls-bootstrap/common.sh
+# shellcheck source=/dev/null
+. "$CONF/host.conf"
+# shellcheck source=download.sh
+. "$LIB/download.sh"
 
 BINARIES="kubelet kubectl"
 VERSIONS=/opt/kubernetes
@@ -45,48 +49,28 @@ END
   link "$resolv" "$CONF/resolv.conf"
 }
 
-download() { # URL FILE
-  if command -v curl >/dev/null; then
-    curl --fail --silent --show-error --location --connect-timeout 10 --retry 3 --retry-connrefused --speed-limit 1024 --speed-time 30 --output "$2" "$1"
-  else
-    wget --quiet --tries=3 --timeout=30 --output-document="$2" "$1"
-  fi
-}
-
-matches() { # FILE SHA256
-  [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d ' ' -f 1)" = "$2" ]
-}
-
+# All of them are there and verified before the first of them is of any use.
 install_binaries() {
   bin=$VERSIONS/v$KUBERNETES_VERSION/bin
   from=$DOWNLOAD_URL/v$KUBERNETES_VERSION/bin/linux/$(architecture)
   mkdir -p "$bin"
   for name in $BINARIES; do
     # The checksum is kept beside the binary, so that a repeated run needs no network.
-    if [ ! -f "$bin/$name.sha256" ] || ! matches "$bin/$name" "$(cat "$bin/$name.sha256")"; then
-      say "downloading $from/$name"
-      rm -f "$bin/$name.new" "$bin/$name.sha256.new"
-      download "$from/$name.sha256" "$bin/$name.sha256.new" || fail "cannot download $from/$name.sha256" "check downloadUrl and that this host reaches it"
-      expected=$(cut -d ' ' -f 1 "$bin/$name.sha256.new")
-      download "$from/$name" "$bin/$name.new" || fail "cannot download $from/$name" "check downloadUrl and that this host reaches it"
-      if ! matches "$bin/$name.new" "$expected"; then
-        actual=$(sha256sum "$bin/$name.new" | cut -d ' ' -f 1)
-        rm -f "$bin/$name.new" "$bin/$name.sha256.new"
-        fail "$from/$name has SHA-256 $actual, published is $expected; it was not installed" "check the mirror behind downloadUrl"
-      fi
-      chmod 0755 "$bin/$name.new"
-      sync "$bin/$name.new"
-      mv -fT "$bin/$name.new" "$bin/$name"
-      printf '%s\n' "$expected" | install_file 0644 "$bin/$name.sha256"
-      rm -f "$bin/$name.sha256.new"
-    fi
-    link "$bin/$name" "/usr/local/bin/$name"
+    if [ -f "$bin/$name.sha256" ] && matches "$bin/$name" "$(cat "$bin/$name.sha256")"; then continue; fi
+    expected=$(published "$from/$name.sha256" "$name")
+    download_verified "$from/$name" "$bin/$name.new" "$expected"
+    chmod 0755 "$bin/$name.new"
+    sync "$bin/$name.new"
+    mv -fT "$bin/$name.new" "$bin/$name"
+    printf '%s\n' "$expected" | install_file 0644 "$bin/$name.sha256"
   done
+  for name in $BINARIES; do link "$bin/$name" "$BIN_DIR/$name"; done
 }
 
 remove() {
+  "$LIB/runtime.sh" remove
   for name in $BINARIES; do
-    case "$(readlink "/usr/local/bin/$name" || true)" in "$VERSIONS"/*) rm -f "/usr/local/bin/$name" ;; esac
+    case "$(readlink "$BIN_DIR/$name" || true)" in "$VERSIONS"/*) rm -f "$BIN_DIR/$name" ;; esac
   done
   rm -rf "$VERSIONS" "$CONF" "$STATE" "$SYSCTL" "$MODULES"
   rmdir /etc/kubernetes/pki /etc/kubernetes 2>/dev/null || true
@@ -96,11 +80,10 @@ remove() {
 case "$1" in
   apply)
     started=$(now_ms)
-    # shellcheck source=/dev/null
-    . "$CONF/host.conf"
     "$LIB/preflight.sh"
     prepare
     install_binaries
+    "$LIB/runtime.sh" apply
     printf '{"phase":"host","architecture":"%s","kernel":%s,"ms":%d}\n' "$(architecture)" "$(json_string "$(uname -r)")" $(($(now_ms) - started))
     ;;
   remove) remove ;;

@@ -27,7 +27,11 @@ for tool in flock ip sha256sum sysctl mount; do
 done
 command -v curl >/dev/null || command -v wget >/dev/null || problem "neither curl nor wget is installed: one is needed for downloads"
 ip -o address show | grep -qF " $NODE_ADDRESS/" || problem "address $NODE_ADDRESS is on no interface of this host: set the worker's nodeAddress"
-[ -S "$RUNTIME_SOCKET" ] || problem "no container runtime listens on $RUNTIME_SOCKET: install and start containerd"
+while read -r found; do
+  [ -z "$found" ] || problem "$found"
+done <<END
+$("$LIB/runtime.sh" check)
+END
 [ "$(free_mib "$VERSIONS")" -ge 512 ] || problem "less than 512 MiB free for $VERSIONS"
 [ "$(free_mib "$KUBELET_DIR")" -ge 512 ] || problem "less than 512 MiB free for $KUBELET_DIR"
 if [ ! -e "$CONF/node.conf" ]; then

@@ -151,7 +151,10 @@ describe("TlsBootstrap with one worker", () => {
     const { program } = await declare(pool({ generation: 7 }));
     const options = (step: string) => program.optionsOf(COMMAND, `t-worker-worker-1-${step}`);
     const triggers = (step: string) => program.find(COMMAND, `t-worker-worker-1-${step}`).inputs.triggers as unknown;
-    expect(options("host")).toMatchObject({ replacementTrigger: `10.0.1.11 ${ED25519}`, deleteBeforeReplace: true });
+    expect(options("host")).toMatchObject({
+      replacementTrigger: `10.0.1.11 ${ED25519} preinstalled`,
+      deleteBeforeReplace: true,
+    });
     expect(triggers("kubelet")).toEqual(["t-worker-worker-1-host-id"]);
     expect(options("kubelet")).toMatchObject({ deleteBeforeReplace: true });
     expect(triggers("join")).toEqual(["t-worker-worker-1-kubelet-id"]);

@@ -1,0 +1,187 @@
+import { parse } from "smol-toml";
+import {
+  renderContainerdConfig,
+  renderContainerdUnit,
+  renderProxyDropIn,
+  renderRegistryHosts,
+} from "../../../components/worker/files/containerd";
+import { runtimeFiles, runtimeVariables } from "../../../components/worker/files/runtime";
+import { problemsOf } from "../../../components/schema";
+import { proxy, RELEASES, runtime, type RuntimeSpec } from "../../../components/runtime";
+
+const SUM = "a".repeat(64);
+const names = (spec: RuntimeSpec, http?: string) =>
+  runtimeFiles(spec, { cgroupDriver: "systemd", proxy: { http } }).map(({ path }) =>
+    path.replace("/etc/tls-bootstrap/runtime/", ""),
+  );
+
+describe("containerd's config", () => {
+  it("is of version 2 for containerd 1", () =>
+    expect(renderContainerdConfig(2, { cgroupDriver: "systemd" })).toBe(`# Written by tls-bootstrap.
+version = 2
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "registry.k8s.io/pause:3.10.1"
+
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "/etc/containerd/certs.d"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+SystemdCgroup = true
+`));
+
+  it("is of version 3 for containerd 2, whose CRI plugin is two", () =>
+    expect(renderContainerdConfig(3, { cgroupDriver: "cgroupfs", sandboxImage: "mirror.example.com/pause:3" }))
+      .toBe(`# Written by tls-bootstrap.
+version = 3
+
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "mirror.example.com/pause:3"
+
+[plugins."io.containerd.cri.v1.images".registry]
+config_path = "/etc/containerd/certs.d"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+SystemdCgroup = false
+`));
+
+  it("takes any other setting over these", () => {
+    const config = {
+      debug: { level: "debug" },
+      plugins: { "io.containerd.cri.v1.runtime": { restrict_oom_score_adj: true } },
+    };
+    const text = renderContainerdConfig(3, { cgroupDriver: "systemd", config });
+    expect(parse(text)).toMatchObject({
+      debug: { level: "debug" },
+      plugins: {
+        "io.containerd.cri.v1.runtime": {
+          restrict_oom_score_adj: true,
+          containerd: { runtimes: { runc: { options: { SystemdCgroup: true } } } },
+        },
+      },
+    });
+  });
+
+  it("knows a mirror at the root of a host from one with a path, where its API begins", () =>
+    expect(parse(renderRegistryHosts(["http://10.0.0.1:5000", "https://mirror.example.com/v2/docker"]))).toEqual({
+      host: {
+        "http://10.0.0.1:5000": { capabilities: ["pull", "resolve"] },
+        "https://mirror.example.com/v2/docker": { capabilities: ["pull", "resolve"], override_path: true },
+      },
+    }));
+
+  it("pulls through the proxy", () =>
+    expect(renderProxyDropIn({ https: "http://proxy:3128", no: ["10.0.0.0/8", ".example.com"] })).toBe(
+      `# Written by tls-bootstrap.
+[Service]
+Environment=HTTPS_PROXY=http://proxy:3128
+Environment=NO_PROXY=10.0.0.0/8,.example.com
+`,
+    ));
+
+  it("runs by a unit whose paths name the versions", () => {
+    const unit = renderContainerdUnit({ type: "tarball", containerd: { version: "2.1.5" } });
+    expect(unit).toContain("\nExecStart=/opt/tls-bootstrap/containerd-2.1.5/bin/containerd\n");
+    expect(unit).toContain(`:/opt/tls-bootstrap/runc-${RELEASES.runc.version}:`);
+    expect(unit).toContain("\nKillMode=process\n");
+  });
+});
+
+describe("what a host gets", () => {
+  it("is nothing for a runtime that is left as it is", () => {
+    expect(names({ type: "preinstalled" }, "http://proxy:3128")).toEqual([]);
+    expect(runtimeVariables({ type: "preinstalled" })).toEqual({
+      RUNTIME: "preinstalled",
+      CONFIGURE: "no",
+      REGISTRIES: "",
+    });
+  });
+
+  it.each<[string, RuntimeSpec, string[]]>([
+    ["a package, of whatever version", { type: "package" }, ["config-2.toml", "config-3.toml"]],
+    ["a preinstalled one to configure", { type: "preinstalled", containerd: {} }, ["config-2.toml", "config-3.toml"]],
+    ["a release", { type: "tarball" }, ["config-3.toml", "containerd.service"]],
+    [
+      "a release of containerd 1",
+      { type: "tarball", containerd: { version: "1.7.29" } },
+      ["config-2.toml", "containerd.service"],
+    ],
+    [
+      "mirrors",
+      { type: "tarball", containerd: { registryMirrors: { "docker.io": ["https://m.example.com"] } } },
+      ["config-3.toml", "containerd.service", "hosts/docker.io.toml"],
+    ],
+  ])("are the files of %s", (_, spec, files) => expect(names(spec)).toEqual(files));
+
+  it("is the checksum of the default version, and that of another only from whoever sets it", () => {
+    const sums = (spec: Omit<RuntimeSpec, "type">) => runtimeVariables({ type: "tarball", ...spec });
+    const { amd64, arm64 } = RELEASES.containerd.sha256;
+    expect(sums({}).CONTAINERD_SHA256).toBe(`amd64:${amd64} arm64:${arm64}`);
+    expect(sums({ containerd: { version: "2.1.5" } }).CONTAINERD_SHA256).toBe("");
+    expect(sums({ containerd: { version: "2.1.5", sha256: { arm64: SUM } } }).CONTAINERD_SHA256).toBe(`arm64:${SUM}`);
+    expect(sums({ downloadUrl: "https://mirror.example.com/github/" }).RUNTIME_URL).toBe(
+      "https://mirror.example.com/github",
+    );
+  });
+});
+
+describe("refused are", () => {
+  it.each<[string, unknown, string]>([
+    ["an unknown type", { type: "docker" }, "runtime.type must be preinstalled, package or tarball"],
+    ["none", {}, "runtime.type must be preinstalled, package or tarball"],
+    [
+      "a version of what is there already",
+      { type: "preinstalled", containerd: { version: "2.3.4" } },
+      "runtime.containerd.version is not a setting",
+    ],
+    ["releases for packages", { type: "package", runc: { version: "1.4.3" } }, "runtime.runc is not a setting"],
+    [
+      "a version with a v",
+      { type: "tarball", runc: { version: "v1.4.3" } },
+      "runtime.runc.version 'v1.4.3' is not a version such as 2.3.4 (no leading 'v')",
+    ],
+    [
+      "a version that is a command",
+      { type: "package", containerd: { version: "1;reboot" } },
+      "runtime.containerd.version '1;reboot' is not the version of a package, such as 1.7.24~ds1-6 or 2.1.4-1.fc42",
+    ],
+    [
+      "a cut checksum",
+      { type: "tarball", containerd: { sha256: { amd64: "abc" } } },
+      "runtime.containerd.sha256.amd64 'abc' is not a SHA-256 checksum: 64 hexadecimal digits",
+    ],
+    [
+      "an image without a tag",
+      { type: "package", containerd: { sandboxImage: "registry.k8s.io/pause" } },
+      "runtime.containerd.sandboxImage 'registry.k8s.io/pause' is not a whole name of an image, such as registry.k8s.io/pause:3.10.1",
+    ],
+    [
+      "a registry that is a path",
+      { type: "package", containerd: { registryMirrors: { "../x": ["https://m"] } } },
+      "runtime.containerd.registryMirrors.../x '../x' is not a registry such as docker.io or registry.example.com:5000, nor _default",
+    ],
+    [
+      "a mirror with credentials",
+      { type: "package", containerd: { registryMirrors: { "docker.io": ["https://u:p@m"] } } },
+      "runtime.containerd.registryMirrors.docker.io[0] holds credentials, which would end up in plain state; use a mirror that needs none",
+    ],
+  ])("%s", (_, value, problem) =>
+    expect(problemsOf(runtime, value, "runtime").map(([where, what]) => `${where} ${what}`)).toEqual([problem]),
+  );
+
+  it("credentials of a proxy, without showing them", () => {
+    const problems = problemsOf(proxy, { https: "http://u:s3cret@proxy:3128" }, "proxy");
+    expect(problems).toEqual([
+      [
+        "proxy.https",
+        "holds credentials, which would end up in plain state and on every worker; use a proxy that needs none",
+      ],
+    ]);
+  });
+});

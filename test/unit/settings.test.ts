@@ -66,7 +66,7 @@ it("assumes what Pulumi.yaml says it does", () => {
     Object.entries(project.config).flatMap(([key, value]) => ("default" in value ? [[key, value.default]] : [])),
   );
   expect(settings()).toMatchObject(defaults);
-  expect(Object.keys(defaults)).toHaveLength(9);
+  expect(Object.keys(defaults)).toHaveLength(12);
 });
 
 describe("where the cluster is", () => {

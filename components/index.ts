@@ -5,6 +5,7 @@ export { type Claim, JoinPolicy, type JoinPolicyArgs } from "./cluster/joinPolic
 export { KubeProxyIdentity, type KubeProxyIdentityArgs } from "./cluster/kubeProxyIdentity";
 export { NodeBootstrapRbac, type NodeBootstrapRbacArgs } from "./cluster/nodeBootstrapRbac";
 export { caPins } from "./caPins";
+export type { KubeletFlags } from "./kubelet/flags";
 export type { KubeletConfiguration } from "./kubelet/KubeletConfiguration";
 export type { ClusterEndpoint } from "./kubeconfig";
 export type { NodeSettings, PoolSpec, ScaleGroupSpec, Taint, WorkerSpec } from "./schema";

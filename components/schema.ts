@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net";
 import { z } from "zod";
+import type { KubeletFlags } from "./kubelet/flags";
 import type { Check } from "./refuse";
 import * as rules from "./rules";
 import { runtime, type RuntimeSpec } from "./runtime";
@@ -25,6 +26,8 @@ export interface NodeSettings {
   readonly taints?: readonly Taint[];
   /** KubeletConfiguration fields over the module's defaults. */
   readonly kubelet?: KubeletSettings;
+  /** Command line flags of the kubelet that are no such field, by name without dashes. */
+  readonly kubeletFlags?: KubeletFlags;
 }
 
 /** One VM that becomes one node. */
@@ -89,6 +92,7 @@ const nodeSettings = {
     )
     .optional(),
   kubelet: kubeletSettings.optional(),
+  kubeletFlags: z.custom<KubeletFlags>(isMap, { error: "must be a map of flags of the kubelet" }).optional(),
 };
 
 const worker = z

@@ -114,7 +114,7 @@ function scalar(type: TypeName, value: unknown): string | undefined {
         ? undefined
         : "must be a quantity such as 512Mi or 200m";
     default:
-      throw new Error(`schema.json has a type that is not known here: ${type}`);
+      throw new Error(`kubelets.json has a type that is not known here: ${type}`);
   }
 }
 

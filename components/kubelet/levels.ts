@@ -1,6 +1,7 @@
 import type { Check } from "../refuse";
 import { checkKubeletSettings, isMap, merge } from "../worker/files/kubeletConfig";
 import { fieldChecks } from "./fields";
+import { flagChecks } from "./flags";
 import type { KubeletConfiguration } from "./KubeletConfiguration";
 import { RELATIONS } from "./relations";
 import { minorOf } from "./schema";
@@ -14,7 +15,7 @@ interface Level {
 }
 
 /**
- * Everything that is wrong with the kubelet settings of all levels, each problem once, where it was made: a pair of fields that do not fit is
+ * Everything that is wrong with the kubelet settings and flags of all levels, each problem once, where it was made: a pair of fields that do not fit is
  * reported at the level that brought them together. The shape of pools and workers is checked elsewhere, and may be wrong here.
  *
  * @param kubernetesVersion of the kubelets; a wrong one is reported elsewhere too.
@@ -26,6 +27,8 @@ export function kubeletChecks(kubernetesVersion: unknown, given: { kubelet?: unk
     const settings = isMap(holder) && isMap(holder.kubelet) ? (holder.kubelet as KubeletConfiguration) : {};
     const own = [...fieldChecks(at, settings, minor), ...checkKubeletSettings(at, settings)];
     checks.push(...own);
+    if (isMap(holder) && isMap(holder.kubeletFlags))
+      checks.push(...flagChecks(`${at}Flags`, holder.kubeletFlags, minor));
     return { at, settings, sound: own.every(([, problem]) => problem === undefined) };
   };
 

@@ -2,7 +2,7 @@
  * What the kubelets of each supported minor know: fields, feature gates and flags. The data is generated from the Go sources of Kubernetes
  * (tools/kubelet-schema); this file gives it types.
  */
-import data from "./schema.json";
+import data from "./kubelets.json";
 
 /** The minors that have something; open ends reach as far as this module does. */
 export interface Span {

@@ -141,6 +141,7 @@ export const VALUE_RULES: Readonly<Record<string, Rule<never> | undefined>> = {
     value ? "cannot be used: a kubelet that ends when its pods have started makes no node" : undefined,
   shutdownGracePeriod: (value: string) => zeroOrASecond(value),
   shutdownGracePeriodCriticalPods: (value: string) => zeroOrASecond(value),
+  syncFrequency: positive,
   "systemReserved.*": reserved,
   "tlsCipherSuites[]": (value: string) =>
     CIPHER_SUITES.includes(value) ? undefined : "is not the name of a secure cipher suite of Go's crypto/tls",

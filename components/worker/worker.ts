@@ -153,7 +153,7 @@ export class Worker extends pulumi.ComponentResource {
       {
         path: PATHS.kubeletUnit,
         mode: "0600",
-        text: renderKubeletUnit({ kubernetesVersion, nodeName: args.name, nodeAddress }),
+        text: renderKubeletUnit({ kubernetesVersion, nodeName: args.name, nodeAddress, flags: args.kubeletFlags }),
         restarts: "kubelet",
       },
     ]);

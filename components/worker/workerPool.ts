@@ -71,6 +71,7 @@ export class WorkerPool extends pulumi.ComponentResource {
             labels: { [`node-role.kubernetes.io/${pool.name}`]: "", ...pool.labels, ...spec.labels },
             taints: [...(pool.taints ?? []), ...(spec.taints ?? [])],
             kubelet: merge(pool.kubelet ?? {}, spec.kubelet ?? {}),
+            kubeletFlags: { ...pool.kubeletFlags, ...spec.kubeletFlags },
             bootstrapKubeconfig: this.bootstrapKubeconfig,
             mintCommand: this.token.mintCommand,
             prerequisites,

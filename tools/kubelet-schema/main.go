@@ -22,7 +22,7 @@ var versions = []string{"1.30.14", "1.31.14", "1.32.13", "1.33.13", "1.34.4", "1
 func main() {
 	log.SetFlags(0)
 	out := flag.String("out", "", "folder of the files to write")
-	only := flag.String("minor", "", "read one minor only, 34 for example, and print its part of schema.json")
+	only := flag.String("minor", "", "read one minor only, 34 for example, and print its part of kubelets.json")
 	flag.Parse()
 
 	var releases []*Release
@@ -50,7 +50,7 @@ func main() {
 	}
 	var types bytes.Buffer
 	schema.WriteTypeScript(&types)
-	for name, text := range map[string][]byte{"schema.json": data.Bytes(), "KubeletConfiguration.ts": types.Bytes()} {
+	for name, text := range map[string][]byte{"kubelets.json": data.Bytes(), "KubeletConfiguration.ts": types.Bytes()} {
 		if err := os.WriteFile(filepath.Join(*out, name), text, 0o644); err != nil {
 			log.Fatal(err)
 		}

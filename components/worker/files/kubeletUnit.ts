@@ -1,3 +1,4 @@
+import type { KubeletFlags } from "../../kubelet/flags";
 import { binariesOf, PATHS } from "../../names";
 
 export interface KubeletUnitArgs {
@@ -5,6 +6,8 @@ export interface KubeletUnitArgs {
   readonly nodeName: string;
   /** The address that the node registers. */
   readonly nodeAddress: string;
+  /** Flags besides those of this module. */
+  readonly flags?: KubeletFlags;
 }
 
 /**
@@ -13,7 +16,10 @@ export interface KubeletUnitArgs {
  * Name and address are always given: a kubelet that has to find them out asks the DNS, and registers late or with the wrong
  * address. The binary's path names its version, so that an upgrade shows in the diff and never happens by a restart alone.
  */
-export function renderKubeletUnit({ kubernetesVersion, nodeName, nodeAddress }: KubeletUnitArgs): string {
+export function renderKubeletUnit({ kubernetesVersion, nodeName, nodeAddress, flags = {} }: KubeletUnitArgs): string {
+  const more = Object.keys(flags)
+    .sort()
+    .map((name) => ` \\\n  ${systemdWord(`--${name}=${flags[name]}`)}`);
   return `[Unit]
 Description=kubelet, the Kubernetes node agent
 Documentation=https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/
@@ -29,7 +35,7 @@ ExecStart=${binariesOf(kubernetesVersion)}/kubelet \\
   --cert-dir=${PATHS.kubeletCertificates} \\
   --config=${PATHS.kubeletConfig} \\
   --hostname-override=${nodeName} \\
-  --node-ip=${nodeAddress}
+  --node-ip=${nodeAddress}${more.join("")}
 Restart=always
 RestartSec=5
 # The kubelet reports its own use of CPU and memory from its cgroup.
@@ -39,4 +45,14 @@ MemoryAccounting=true
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/**
+ * A word of an `ExecStart=` line that reaches the program as it is: systemd takes quotes and backslashes for its own, `%` for a specifier and `$`
+ * for a variable.
+ * @see https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
+ */
+export function systemdWord(text: string): string {
+  const escaped = text.replace(/[\\"]/g, "\\$&").replaceAll("%", "%%").replaceAll("$", "$$$$");
+  return /^[\w@:,.=/+%$-]+$/.test(escaped) ? escaped : `"${escaped}"`;
 }

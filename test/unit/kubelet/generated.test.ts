@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import data from "../../../components/kubelet/schema.json";
+import data from "../../../components/kubelet/kubelets.json";
 import { SUPPORTED_MINORS } from "../../../components/rules";
 
 const GENERATOR = join(__dirname, "..", "..", "..", "tools", "kubelet-schema");
@@ -30,14 +30,14 @@ function ofMinor<T extends Span>(entries: Record<string, T>, minor: number): Rec
   );
 }
 
-it("schema.json covers the minors that this module supports", () => {
+it("kubelets.json covers the minors that this module supports", () => {
   const { oldest, newest } = SUPPORTED_MINORS;
   const minors = schema.releases.map((release) => Number(release.split(".")[1]));
   expect(minors).toEqual(Array.from({ length: newest - oldest + 1 }, (_, i) => oldest + i));
 });
 
 // Kubernetes 1.34 is what the lab builds, so its sources are on the machine or will be; .ci/run compares all minors.
-it("schema.json says of Kubernetes 1.34 what its Go sources say", async () => {
+it("kubelets.json says of Kubernetes 1.34 what its Go sources say", async () => {
   const { stdout } = await promisify(execFile)("go", ["run", ".", "-minor", "34"], {
     cwd: GENERATOR,
     maxBuffer: 2 ** 24,
@@ -58,7 +58,7 @@ it("schema.json says of Kubernetes 1.34 what its Go sources say", async () => {
   expect(gates(schema)).toEqual(gates(sources));
 });
 
-it("schema.json knows what the real types are known to have", () => {
+it("kubelets.json knows what the real types are known to have", () => {
   expect(Object.keys(schema.structs.KubeletConfiguration).length).toBeGreaterThan(110);
   expect(schema.structs.KubeletConfiguration.maxPods).toEqual({ type: "int32" });
   expect(schema.structs.KubeletConfiguration.shutdownGracePeriod).toEqual({ type: "duration" });

@@ -1,0 +1,85 @@
+import { kubeletChecks } from "../../../components/kubelet/levels";
+import { renderKubeletUnit, systemdWord } from "../../../components/worker/files/kubeletUnit";
+
+const report = (kubeletFlags: object, version = "1.34.4") =>
+  kubeletChecks(version, { pools: [{ kubeletFlags }] }).flatMap(([where, problem, value]) =>
+    problem ? [`${where}: ${value === undefined ? "" : `'${value}' `}${problem}`] : [],
+  );
+const at = (name: string) =>
+  /^\w+$/.test(name) ? `pools[0].kubeletFlags.${name}` : `pools[0].kubeletFlags["${name}"]`;
+
+it.each<[string, unknown, string]>([
+  ["max-pods", 50, "is a field of KubeletConfiguration: set kubelet.maxPods"],
+  ["v", 4, "is a field of KubeletConfiguration: set kubelet.logging.verbosity"],
+  ["anonymous-auth", true, "is a field of KubeletConfiguration: set kubelet.authentication.anonymous.enabled"],
+  ["seccomp-default", true, "is a field of KubeletConfiguration: set kubelet.seccompDefault"],
+  ["feature-gates", "A=true", "is a field of KubeletConfiguration: set kubelet.featureGates"],
+  ["node-ip", "10.0.0.1", "cannot be used: it is set already, from 'nodeAddress'"],
+  ["hostname-override", "x", "cannot be used: it is set already, from the worker's name"],
+  ["config", "/x", "cannot be used: it is set already, from 'kubelet'"],
+  [
+    "config-dir",
+    "/x",
+    "cannot be used: what is in it would go over the settings that this module promises; use 'kubelet'",
+  ],
+  [
+    "node-labels",
+    "a=b",
+    "cannot be used: kubelets give labels to a Node that they make, and this one is declared before; use 'labels'",
+  ],
+  [
+    "root-dir",
+    "/data",
+    "cannot be used: a node that leaves would keep its keys and volumes, since /var/lib/kubelet is what is cleaned",
+  ],
+  ["network-plugin", "cni", "was removed in Kubernetes 1.24"],
+  ["container-runtime", "remote", "was removed in Kubernetes 1.27"],
+  ["keep-terminated-pod-volumes", true, "was removed in Kubernetes 1.31; these kubelets are 1.34"],
+  ["cloud-config", "/x", "was removed in Kubernetes 1.34; these kubelets are 1.34"],
+  ["register-schedulable", true, "was removed in Kubernetes 1.34; these kubelets are 1.34"],
+  ["cloud-providr", "external", "is not a flag of kubelets; did you mean cloud-provider?"],
+  ["--cloud-provider", "external", "is not a flag of kubelets; did you mean cloud-provider?"],
+  ["constructor", "x", "is not a flag of kubelets"],
+  ["cloud-provider", "aws", "'aws' must be external"],
+  ["housekeeping-interval", 10, "'10' must be a duration such as 30s"],
+  ["image-credential-provider-config", "x.yaml", "'x.yaml' must be an absolute path"],
+  ["runtime-cgroups", ["/a"], "must be text, a number, true or false"],
+  ["runtime-cgroups", "/a\nExecStartPost=/bin/sh", "'/a\nExecStartPost=/bin/sh' must be one line of text"],
+])("--%s=%j", (name, value, expected) => expect(report({ [name]: value })).toEqual([`${at(name)}: ${expected}`]));
+
+it.each([
+  ["1.33.4", { "cloud-config": "/x", "cloud-provider": "external" }],
+  ["1.34.4", { "pod-infra-container-image": "pause:3.10" }],
+  ["1.35.0", { "runtime-cgroups": "/system.slice/containerd.service", "housekeeping-interval": "30s" }],
+  ["1.35.0", { "image-credential-provider-config": "/etc/p.yaml", "image-credential-provider-bin-dir": "/opt/p" }],
+])("are flags of Kubernetes %s: %j", (version, flags) => expect(report(flags, version)).toEqual([]));
+
+it("is a flag up to Kubernetes 1.34 only: --pod-infra-container-image", () =>
+  expect(report({ "pod-infra-container-image": "pause:3.10" }, "1.35.0")).toEqual([
+    `${at("pod-infra-container-image")}: was removed in Kubernetes 1.35; these kubelets are 1.35`,
+  ]));
+
+it("stand in the unit by name, after those of this module", () => {
+  const unit = (flags?: Record<string, string | number>) =>
+    renderKubeletUnit({ kubernetesVersion: "1.34.4", nodeName: "worker-1", nodeAddress: "10.0.1.11", flags });
+  const lines = unit().split("\n");
+  const more = unit({ "runtime-cgroups": "/a b", "cloud-provider": "external" }).split("\n");
+  const i = lines.indexOf("  --node-ip=10.0.1.11");
+  expect(more).toEqual([
+    ...lines.slice(0, i),
+    "  --node-ip=10.0.1.11 \\",
+    "  --cloud-provider=external \\",
+    '  "--runtime-cgroups=/a b"',
+    ...lines.slice(i + 1),
+  ]);
+});
+
+it.each([
+  ["--a=/b/c.d,e:f", "--a=/b/c.d,e:f"],
+  ["--a=b c", '"--a=b c"'],
+  ['--a="b"', '"--a=\\"b\\""'],
+  ["--a=\\n", '"--a=\\\\n"'],
+  ["--a=%n", "--a=%%n"],
+  ["--a=$HOME", "--a=$$HOME"],
+  ["--a=;'é", '"--a=;\'é"'],
+])("%s is written so that systemd reads it back", (text, expected) => expect(systemdWord(text)).toBe(expected));

@@ -53,7 +53,8 @@ export const RELATIONS: readonly Relation[] = [
   },
   {
     fields: ["maxParallelImagePulls", "serializeImagePulls"],
-    problem: ({ maxParallelImagePulls: most = 1, serializeImagePulls = true }) =>
+    // Left out, serializeImagePulls follows: false when more than one may be pulled.
+    problem: ({ maxParallelImagePulls: most = 1, serializeImagePulls }) =>
       most > 1 && serializeImagePulls ? "maxParallelImagePulls above 1 needs serializeImagePulls: false" : undefined,
   },
   {

@@ -13,6 +13,7 @@ export { type BindingsArgs, TlsBootstrap, type TlsBootstrapArgs } from "./tlsBoo
 export type { Bastion, SshArgs, SshLogin } from "./worker/connection";
 export { discoverScript } from "./worker/files/bundle";
 export type { KubeletSettings } from "./worker/files/kubeletConfig";
+export { Machines } from "./worker/machines";
 export type { JoinReceipt } from "./worker/receipt";
 export { ScaleGroup, type ScaleGroupArgs } from "./worker/scaleGroup";
 export { Worker, type WorkerArgs, type WorkerEnvironment } from "./worker/worker";

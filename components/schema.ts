@@ -151,6 +151,16 @@ export const pools = z
       workers.map(({ worker, path }) => ({ value: worker.address, path: [...path, "address"] })),
     );
     unique(
+      "node address",
+      // Where they come from one address given twice, that has been said.
+      workers
+        .filter(({ worker }, i) => workers.findIndex((other) => other.worker.address === worker.address) === i)
+        .map(({ worker, path }) => ({
+          value: worker.nodeAddress ?? worker.address,
+          path: [...path, worker.nodeAddress ? "nodeAddress" : "address"],
+        })),
+    );
+    unique(
       "host key",
       workers.map(({ worker, path }) => ({ value: worker.hostKey, path: [...path, "hostKey"] })),
     );

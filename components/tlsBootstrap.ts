@@ -8,6 +8,7 @@ import { BOOTSTRAPPERS_GROUP, KUBEADM_GROUP } from "./names";
 import { type Check, refuse } from "./refuse";
 import * as rules from "./rules";
 import { claimChecks, type PoolSpec, pools, problemsOf, scaleGroups, type ScaleGroupSpec } from "./schema";
+import { Machines } from "./worker/machines";
 import { ScaleGroup } from "./worker/scaleGroup";
 import type { JoinReceipt } from "./worker/receipt";
 import type { WorkerEnvironment } from "./worker/worker";
@@ -73,7 +74,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
   constructor(name: string, args: TlsBootstrapArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:TlsBootstrap", name, {}, opts);
     const { cluster, clusterInfo = "create", bindings = {}, joinPolicy = "enforce", tokenTtl, ...rest } = args;
-    const { pools: specs, scaleGroups: groups = [], ...environment } = rest;
+    const { pools: specs, scaleGroups: groups = [], machines = new Machines(), ...environment } = rest;
     const poolClaims = specs.map(({ name, workers }) => ({
       name,
       group: tokenGroupOf(name),
@@ -144,7 +145,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
         pool.name,
         new WorkerPool(
           `${name}-${pool.name}`,
-          { ...environment, ...token, cluster: endpoint, pool, tokenTtl, prerequisites: rbac },
+          { ...environment, ...token, cluster: endpoint, pool, tokenTtl, machines, prerequisites: rbac },
           guarded,
         ),
       ]),

@@ -16,9 +16,22 @@ export interface JoinReceipt {
   };
   /** Of the files that the kubelet runs with, `sha256:…`: equal hashes, equal files. */
   readonly configHash: string;
+  /** What is no problem but worth knowing about the host. */
+  readonly notes: readonly string[];
   /** Milliseconds on the worker for trying the token, for the certificate, for Ready after it, and in all. */
   readonly ms: { readonly token: number; readonly certificate: number; readonly ready: number; readonly total: number };
 }
+
+/** What a host says about itself, from its `host` command. */
+export interface HostReceipt {
+  /** A hash of its machine-id. */
+  readonly machine: string;
+  /** What is no problem but worth knowing. */
+  readonly notes: readonly string[];
+}
+
+/** The first line that `host` prints is that of the checks. */
+export const parseHostReceipt = (stdout: string): HostReceipt => JSON.parse(stdout.split("\n")[0]) as HostReceipt;
 
 interface JoinOutput {
   node: string;
@@ -31,8 +44,8 @@ interface KubeletOutput {
   configHash: string;
 }
 
-/** The receipt of a worker, from what its `kubelet` and `join` commands printed. */
-export function parseReceipt(kubeletStdout: string, joinStdout: string): JoinReceipt {
+/** The receipt of a worker, from what its commands printed. */
+export function parseReceipt(hostStdout: string, kubeletStdout: string, joinStdout: string): JoinReceipt {
   const { node, kubeletVersion, certificate, ms } = JSON.parse(joinStdout) as JoinOutput;
   const { configHash } = JSON.parse(kubeletStdout) as KubeletOutput;
   const x509 = new X509Certificate(certificate);
@@ -46,6 +59,7 @@ export function parseReceipt(kubeletStdout: string, joinStdout: string): JoinRec
       notAfter: new Date(x509.validTo).toISOString(),
     },
     configHash,
+    notes: parseHostReceipt(hostStdout).notes,
     ms,
   };
 }

@@ -9,10 +9,11 @@ import { connectionTo, type SshArgs } from "./connection";
 import { PREINSTALLED, type ProxySpec, type RuntimeSpec } from "../runtime";
 import { type HostFile, renderBundle, renderHostScript, renderVariables } from "./files/bundle";
 import { proxyVariables } from "./files/containerd";
-import { keepsSwap, renderKubeletConfig } from "./files/kubeletConfig";
+import { allowsCgroupV1, keepsSwap, portsOf, renderKubeletConfig } from "./files/kubeletConfig";
 import { renderKubeletUnit } from "./files/kubeletUnit";
 import { runtimeFiles, runtimeVariables } from "./files/runtime";
-import { type JoinReceipt, parseReceipt } from "./receipt";
+import { Machines } from "./machines";
+import { type JoinReceipt, parseHostReceipt, parseReceipt } from "./receipt";
 
 /** The CRI socket of containerd, where distribution packages put it. */
 const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
@@ -45,6 +46,11 @@ export interface WorkerEnvironment {
   readonly clusterDomain?: string;
   /** @default ["10.96.0.10"] */
   readonly clusterDns?: readonly string[];
+  /**
+   * Shared by workers that must be different machines.
+   * @default workers of one {@link TlsBootstrap} must
+   */
+  readonly machines?: Machines;
 }
 
 export interface WorkerArgs extends WorkerEnvironment, WorkerSpec {
@@ -72,7 +78,7 @@ export class Worker extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:Worker", name, {}, opts);
-    const { kubernetesVersion, generation = 1 } = args;
+    const { kubernetesVersion, generation = 1, machines = new Machines() } = args;
     const nodeAddress = args.nodeAddress ?? args.address;
     const settings = args.kubelet ?? {};
     const runtime = args.runtime ?? PREINSTALLED;
@@ -109,19 +115,25 @@ export class Worker extends pulumi.ComponentResource {
         ...common,
         create: run.script,
         delete: run.remove("host"),
-        stdin: renderHostScript(
-          {
-            KUBERNETES_VERSION: kubernetesVersion,
-            DOWNLOAD_URL: (args.downloadUrl ?? "https://dl.k8s.io").replace(/\/+$/, ""),
-            BIN_DIR: args.binDir ?? "/usr/local/bin",
-            NODE_ADDRESS: nodeAddress,
-            RUNTIME_SOCKET: CONTAINERD_SOCKET,
-            SWAP: keepsSwap(settings) ? "keep" : "off",
-            CGROUP_DRIVER: cgroupDriver,
-            ...proxyVariables(args.proxy),
-            ...runtimeVariables(runtime),
-          },
-          runtimeFiles(runtime, { cgroupDriver, proxy: args.proxy }),
+        stdin: cluster.apply(({ server }) =>
+          renderHostScript(
+            {
+              KUBERNETES_VERSION: kubernetesVersion,
+              DOWNLOAD_URL: (args.downloadUrl ?? "https://dl.k8s.io").replace(/\/+$/, ""),
+              BIN_DIR: args.binDir ?? "/usr/local/bin",
+              API_SERVER: server,
+              NODE_NAME: args.name,
+              NODE_ADDRESS: nodeAddress,
+              PORTS: portsOf(settings).join(" "),
+              RUNTIME_SOCKET: CONTAINERD_SOCKET,
+              SWAP: keepsSwap(settings) ? "keep" : "off",
+              CGROUP_V1: allowsCgroupV1(settings, kubernetesVersion) ? "allow" : "refuse",
+              CGROUP_DRIVER: cgroupDriver,
+              ...proxyVariables(args.proxy),
+              ...runtimeVariables(runtime),
+            },
+            runtimeFiles(runtime, { cgroupDriver, proxy: args.proxy }),
+          ),
         ),
       },
       { parent: this, replacementTrigger: machineOf(args), deleteBeforeReplace: true },
@@ -170,13 +182,19 @@ export class Worker extends pulumi.ComponentResource {
       { parent: this, deleteBeforeReplace: true },
     );
 
+    // For join.sh to refuse, which looks whether it is still so. Not an error here, since that would leave the host's old answer in the state.
+    const copyOf = host.stdout.apply((stdout) => {
+      const checked = parseHostReceipt(stdout);
+      const owner = machines.claim(args.name, checked);
+      return owner ? `# machine ${checked.machine} is ${owner}\n` : "";
+    });
     const join = new remote.Command(
       `${name}-join`,
       {
         ...common,
         create: run.phase("join"),
         delete: run.phase("leave", true),
-        stdin: pulumi.secret(args.bootstrapKubeconfig),
+        stdin: pulumi.secret(pulumi.concat(copyOf, args.bootstrapKubeconfig)),
         triggers: [kubelet.id],
       },
       {
@@ -190,8 +208,8 @@ export class Worker extends pulumi.ComponentResource {
     );
 
     this.receipt = pulumi
-      .unsecret(pulumi.all([kubelet.stdout, join.stdout]))
-      .apply(([files, joined]) => parseReceipt(files, joined));
+      .unsecret(pulumi.all([host.stdout, kubelet.stdout, join.stdout]))
+      .apply(([checked, files, joined]) => parseReceipt(checked, files, joined));
     this.registerOutputs({ receipt: this.receipt });
   }
 }
@@ -211,8 +229,8 @@ function commandLines(user = "root") {
   const sudo = user === "root" ? "" : "sudo -n ";
   const phase = (words: string) => `exec ${sudo}${PATHS.scripts}/run.sh ${words}`;
   return {
-    /** Runs the script on stdin. */
-    script: `exec ${sudo}/bin/sh -s`,
+    /** Runs the script on stdin; without root where there is no way to it, for the report that says so. */
+    script: `${sudo && `${sudo}/bin/sh -c : 2>/dev/null && exec ${sudo}/bin/sh -s; `}exec /bin/sh -s`,
     phase: (words: string, onlyIfInstalled = false) => (onlyIfInstalled ? ifInstalled(phase(words)) : phase(words)),
     /** Undoes a phase; a host that was never prepared, or was wiped, has nothing to undo. */
     remove: (what: "host" | "kubelet") => ifInstalled(phase(`${what} remove`)),

@@ -253,6 +253,23 @@ describe.each<[string, Record<string, unknown>, string[]]>([
       "tls-bootstrap:pools[1].workers[0].hostKey: '",
     ],
   ],
+  [
+    "two workers with one node address",
+    {
+      pools: [
+        {
+          ...good.pools[0],
+          workers: [
+            good.pools[0].workers[0],
+            { name: "b", address: "b.example.com", nodeAddress: "10.0.1.11", hostKey: ED25519_OTHER },
+          ],
+        },
+      ],
+    },
+    [
+      "tls-bootstrap:pools[0].workers[1].nodeAddress: '10.0.1.11' is already the node address of pools[0].workers[0].address",
+    ],
+  ],
 ])("%s", (_, change, expected) => {
   it("is refused at its config key, and nothing else is", () => {
     const [first, ...lines] = report(change);

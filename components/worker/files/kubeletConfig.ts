@@ -100,3 +100,11 @@ export function checkKubeletSettings(where: string, settings: object): Check[] {
 
 /** Whether the kubelet tolerates swap: then the host keeps it. */
 export const keepsSwap = (settings: KubeletSettings): boolean => settings.failSwapOn === false;
+
+/** Whether the kubelet runs on a host with control groups v1; from 1.35 on only where it is told to. */
+export const allowsCgroupV1 = ({ failCgroupV1 }: KubeletSettings, kubernetesVersion: string): boolean =>
+  typeof failCgroupV1 === "boolean" ? !failCgroupV1 : Number(kubernetesVersion.split(".")[1]) < 35;
+
+/** The ports that the kubelet listens on: for the API server, and for its own health unless that is off. */
+export const portsOf = ({ port = 10250, healthzPort = 10248 }: KubeletSettings): unknown[] =>
+  [port, healthzPort].filter((number) => number !== 0);

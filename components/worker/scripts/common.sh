@@ -8,6 +8,7 @@ CONF=/etc/tls-bootstrap           # what the phases are told: host.conf, node.co
 STATE=/var/lib/tls-bootstrap      # what the phases remember
 RUN=/run/tls-bootstrap            # lock and input of the phase that runs; gone after a reboot
 
+CA=/etc/kubernetes/pki/ca.crt
 KUBELET_DIR=/var/lib/kubelet
 KUBELET_KUBECONFIG=/etc/kubernetes/kubelet.conf
 BOOTSTRAP_KUBECONFIG=/etc/kubernetes/bootstrap-kubelet.conf
@@ -31,6 +32,9 @@ architecture() {
   esac
 }
 
+# machine: which machine this is. A hash, since what /etc/machine-id says is not for the network (machine-id(5)).
+machine() { sha256sum /etc/machine-id | cut -c 1-32; }
+
 now_ms() { date +%s%3N; }
 
 # install_file MODE PATH < CONTENT: never a half-written file, also after a power cut.
@@ -49,6 +53,19 @@ link() {
   mkdir -p "${2%/*}"
   ln -sfT "$1" "$2.tls-bootstrap"
   mv -fT "$2.tls-bootstrap" "$2"
+}
+
+# volume_mounts: what is mounted below the kubelet's folder, deepest first, as /proc/mounts writes it.
+volume_mounts() { awk -v folder="$KUBELET_DIR/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r; }
+
+# empty_kubelet_dir [KEPT]: deletes what is in the kubelet's folder, but KEPT. A volume that is still mounted there would be deleted through its mount,
+# with the pod's data; so each must be gone first.
+empty_kubelet_dir() {
+  volume_mounts | while read -r mounted; do umount "$mounted" 2>/dev/null || true; done
+  mounted=$(volume_mounts)
+  [ -z "$mounted" ] || fail "volumes are still mounted below $KUBELET_DIR, so nothing there was deleted:
+$(printf '%s' "$mounted" | sed 's/^/    /')" "stop what uses them ('fuser -vm PATH' tells), unmount them, and run the update again"
+  [ ! -d "$KUBELET_DIR" ] || find "$KUBELET_DIR" -mindepth 1 -maxdepth 1 ! -name "${1:-}" -exec rm -rf --one-file-system {} +
 }
 
 # json_string TEXT: TEXT as a JSON string.

@@ -1,8 +1,8 @@
 #!/bin/sh
-# host.sh apply   checks this host, prepares it for a kubelet, installs the Kubernetes binaries and the container runtime; told by host.conf
+# host.sh apply   prepares this host for a kubelet, installs the Kubernetes binaries and the container runtime; told by host.conf, after preflight.sh
 # host.sh remove  takes all of it away again
 #
-# Safe to repeat. Nothing is changed before every check has passed.
+# Safe to repeat.
 set -eu
 # shellcheck source=common.sh
 . /usr/local/lib/tls-bootstrap/common.sh
@@ -80,7 +80,6 @@ remove() {
 case "$1" in
   apply)
     started=$(now_ms)
-    "$LIB/preflight.sh"
     prepare
     install_binaries
     "$LIB/runtime.sh" apply

@@ -1,21 +1,25 @@
 #!/bin/sh
-# Installs the scripts below on a bare host and prepares it with the first of them.
+# Checks a bare host, installs the scripts below on it, and prepares it with the first of them. For a user who may not become root
+# there is the report of the checks.
 set -eu
 
-# install_file of common.sh, which is not on the host yet.
-file() { # MODE PATH < CONTENT
-  mkdir -p "${2%/*}"
-  cat >"$2.tls-bootstrap"
-  chmod "$1" "$2.tls-bootstrap"
-  sync "$2.tls-bootstrap"
-  mv -fT "$2.tls-bootstrap" "$2"
-}
-
 main() {
-  [ "$(id -u)" = 0 ] || { echo "tls-bootstrap: must run as root" >&2; exit 1; }
-  [ -d /run/systemd/system ] || { echo "tls-bootstrap: this host is not run by systemd, which the kubelet's unit needs" >&2; exit 1; }
+  # On a tmpfs, so that a full disk is reported and not stumbled over; only root may write there.
+  staged=$(mktemp -d -p /run 2>/dev/null || mktemp -d)
+  trap 'rm -rf "$staged"' EXIT
+  file() { # MODE PATH < CONTENT
+    mkdir -p "$staged${2%/*}"
+    cat >"$staged$2"
+    printf '%s %s\n' "$1" "$2" >>"$staged/files"
+  }
   # files
-  exec /usr/local/lib/tls-bootstrap/run.sh host apply </dev/null
+  scripts=/usr/local/lib/tls-bootstrap
+  sh "$staged$scripts/preflight.sh" "$staged/etc/tls-bootstrap/host.conf"
+  # shellcheck source=common.sh
+  . "$staged$scripts/common.sh"
+  while read -r mode path; do install_file "$mode" "$path" <"$staged$path"; done <"$staged/files"
+  rm -rf "$staged"
+  exec "$scripts/run.sh" host apply </dev/null
 }
 
 main

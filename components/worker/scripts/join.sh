@@ -1,5 +1,6 @@
 #!/bin/sh
 # join.sh < BOOTSTRAP-KUBECONFIG   makes this host a Ready node of its cluster and prints the receipt
+# join.sh clean-up                 after that has ended, however it did
 #
 # The kubelet makes its own key here and asks for a certificate with the bootstrap token; the token is removed as soon as the
 # node is Ready. On a node that has joined before, nothing is done but the receipt.
@@ -13,6 +14,21 @@ CERTIFICATE_SECONDS=180 # approval and signing; the controllers take (2N - 30) /
 REFUSED_SECONDS=75 # a policy refuses a name that was Ready a moment ago for as long as heartbeats may be missed
 READY_SECONDS=180
 
+# Without a certificate no kubelet stays that would go on trying with a token, and with one the token has done its work. A kubelet.conf alone
+# proves nothing, and would be mistaken for another installation's.
+clean_up() {
+  if [ ! -e "$CLIENT_CERTIFICATE" ]; then
+    systemctl disable --quiet --now kubelet 2>/dev/null || true
+    rm -f "$KUBELET_KUBECONFIG"
+  fi
+  rm -f "$BOOTSTRAP_KUBECONFIG"
+}
+
+if [ "${1:-}" = clean-up ]; then
+  clean_up
+  exit
+fi
+
 started=$(now_ms)
 bootstrap=$(mktemp "$RUN/bootstrap.XXXXXX") # 0600, on a tmpfs
 trap 'rm -f "$bootstrap"' EXIT
@@ -23,13 +39,23 @@ with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --request-timeout 10s "$@"; 
 # The part before the dot: an identifier, not a secret.
 token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$bootstrap"; }
 
-# A certificate is ours when the API server, verified with the given CA, takes it for this node.
+# A certificate is ours when the API server that we are told of, verified with the CA that we were given, takes it for this node. Those in kubelet.conf may be
+# another cluster's.
 refuse_foreign_identity() {
   [ -e "$CLIENT_CERTIFICATE" ] || return 0
-  who=$(as_node auth whoami -o 'jsonpath={.status.userInfo.username}' 2>&1) || true
+  who=$(as_node --server "$API_SERVER" --certificate-authority "$CA" auth whoami -o 'jsonpath={.status.userInfo.username}' 2>&1) || true
   [ "$who" = "system:node:$NODE_NAME" ] ||
     fail "$CLIENT_CERTIFICATE is not accepted as the certificate of $NODE_NAME by $API_SERVER, which answers: $who" \
       "if the API server can be reached from this host, raise this worker's 'generation' to wipe its identity and join anew"
+}
+
+# The program says whose machine this was when it was looked at. A node that has joined stays.
+refuse_copy() {
+  [ ! -e "$CLIENT_CERTIFICATE" ] || return 0
+  owner=$(sed -n "s/^# machine $(machine) is //p" "$bootstrap")
+  [ -z "$owner" ] ||
+    fail "$NODE_NAME has the same machine-id as $owner: one image, copied after its first boot; the kubelet was not started" \
+      "give it one of its own, then run the update again; on $NODE_NAME: rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot"
 }
 
 # may CLIENT SUBRESOURCE: what the API server's authorizer says to the creation of certificate requests, or of a subresource of theirs,
@@ -88,34 +114,25 @@ refusal() {
     sed -n 's/.*cannot create certificate signing request: \(.*\)" logger=.*/\1/p' | sed 's/\\"/"/g' | tail -n 1
 }
 
-# A join that failed leaves no kubelet behind that would go on trying with a token.
-give_up() {
-  systemctl disable --quiet --now kubelet 2>/dev/null || true
-  rm -f "$BOOTSTRAP_KUBECONFIG"
-  # Without a certificate kubelet.conf proves nothing, and would be mistaken for another installation's.
-  [ -e "$CLIENT_CERTIFICATE" ] || rm -f "$KUBELET_KUBECONFIG"
-  fail "$@"
-}
-
 wait_for_certificate() {
   deadline=$(($(date +%s) + CERTIFICATE_SECONDS))
   look=0 # when the token is tried again
   until [ -s "$CLIENT_CERTIFICATE" ]; do
     if [ "$(date +%s)" -ge "$look" ]; then
       answer=$(may with_token nodeclient) || true
-      ! refused_token "$answer" || give_up "$(token_problem)" "$(token_hint)"
+      ! refused_token "$answer" || fail "$(token_problem)" "$(token_hint)"
       ! missing_binding "$answer" ||
-        give_up "$(binding_problem "requests by bootstrap token $(token_id) would not be approved" \
+        fail "$(binding_problem "requests by bootstrap token $(token_id) would not be approved" \
           system:certificates.k8s.io:certificatesigningrequests:nodeclient "$TOKEN_GROUPS")" "$BINDING_HINT"
       [ "$(date +%s)" -lt $((deadline - CERTIFICATE_SECONDS + REFUSED_SECONDS)) ] || [ -z "$(refusal)" ] ||
-        give_up "the API server does not let $NODE_NAME ask for a certificate: $(refusal)" \
+        fail "the API server does not let $NODE_NAME ask for a certificate: $(refusal)" \
           "if the name is right, wait until no node of that name is Ready, and run the update again"
       look=$(($(date +%s) + 5))
     fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
       kubelet_journal
       state=$(request_state)
-      give_up "$NODE_NAME got no certificate within $CERTIFICATE_SECONDS s: ${state:-it made no certificate request. Is the node-bootstrapper ClusterRoleBinding there?}"
+      fail "$NODE_NAME got no certificate within $CERTIFICATE_SECONDS s: ${state:-it made no certificate request. Is the node-bootstrapper ClusterRoleBinding there?}"
     fi
     sleep 0.05
   done
@@ -156,6 +173,7 @@ receipt() {
 }
 
 refuse_foreign_identity
+refuse_copy
 token=$(now_ms)
 if [ ! -e "$CLIENT_CERTIFICATE" ]; then
   check_token
@@ -174,5 +192,4 @@ check_renewal
 wait_for_ready "$since"
 joined=$(now_ms)
 uncordon
-rm -f "$BOOTSTRAP_KUBECONFIG"
 receipt

@@ -10,6 +10,7 @@ set -eu
 
 STAGED=$STATE/staged     # the bundle's files, as a tree
 PREVIOUS=$STATE/previous # what they replaced
+CHANGING=$STATE/changing # PATH UNIT of each file that was replaced, for as long as its unit has not restarted with it
 MANIFEST=$STATE/manifest # MODE PATH UNIT of each installed file
 
 file() { # MODE PATH [UNIT] < CONTENT
@@ -47,8 +48,20 @@ healthy() {
   return 1
 }
 
-# list " A B": "A","B"
-list() { printf '%s' "${1# }" | sed 's/[^ ][^ ]*/"&"/g; s/ /,/g'; }
+# list "A B ": "A","B"
+list() { printf '%s' "${1% }" | sed 's/[^ ][^ ]*/"&"/g; s/ /,/g'; }
+
+# keep PATH UNIT: what stands there is remembered before it is replaced, until the unit has restarted. A run that is killed in between
+# leaves that to the next one, which still has the files that the unit last worked with.
+keep() {
+  ! grep -qsF "$1 " "$CHANGING" || return 0
+  if [ -e "$1" ]; then
+    (umask 077 && mkdir -p "$PREVIOUS${1%/*}" && cp -p "$1" "$PREVIOUS$1")
+    sync "$PREVIOUS$1"
+  fi
+  printf '%s %s\n' "$1" "$2" >>"$CHANGING"
+  sync "$CHANGING"
+}
 
 # put_back PATH...: what stood at these places before.
 put_back() {
@@ -65,15 +78,17 @@ put_back() {
 apply() {
   started=$(now_ms)
   stage
-  rm -rf "$PREVIOUS"
-  names='' units=''
+  [ -e "$CHANGING" ] || rm -rf "$PREVIOUS"
   while read -r mode path unit; do
     changed "$path" "$mode" || continue
-    names="$names $path"
-    case " $units " in *" $unit "*) ;; *) [ "$unit" = - ] || units="$units $unit" ;; esac
-    if [ -e "$path" ]; then (umask 077 && mkdir -p "$PREVIOUS${path%/*}" && cp -p "$path" "$PREVIOUS$path"); fi
+    keep "$path" "$unit"
     install_file "$mode" "$path" <"$STAGED$path"
   done <"$STAGED.manifest"
+  names='' units=''
+  if [ -e "$CHANGING" ]; then
+    names=$(cut -d ' ' -f 1 "$CHANGING" | tr '\n' ' ')
+    units=$(cut -d ' ' -f 2 "$CHANGING" | grep -vx -- - | sort -u | tr '\n' ' ')
+  fi
   # shellcheck source=/dev/null
   . "$CONF/node.conf"
   restarted=false
@@ -86,16 +101,18 @@ apply() {
       restarted=true
       if ! healthy "$since"; then
         say "tls-bootstrap: with the new files the kubelet of $NODE_NAME does not become healthy; the previous ones are put back"
-        say "  changed:$names"
+        say "  changed: $names"
         kubelet_journal
         # shellcheck disable=SC2086
         put_back $names
         # shellcheck disable=SC2086
         restart $units
+        rm -f "$CHANGING"
         fail "the update of $NODE_NAME was undone" "correct the kubelet settings and run the update again"
       fi
     fi
   fi
+  rm -f "$CHANGING"
   # Files of an earlier bundle that this one no longer has.
   if [ -e "$MANIFEST" ]; then
     while read -r _ path _; do
@@ -113,7 +130,10 @@ remove() {
   if [ -e "$MANIFEST" ]; then
     while read -r _ path _; do rm -f "$path"; done <"$MANIFEST"
   fi
-  rm -rf "$KUBELET_DIR" "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG" "$MANIFEST" "$PREVIOUS"
+  rm -rf "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG" "$KUBELET_DIR/pki"
+  empty_kubelet_dir ''
+  rmdir "$KUBELET_DIR" 2>/dev/null || true # a file system of its own stays
+  rm -rf "$MANIFEST" "$PREVIOUS" "$CHANGING"
   systemctl daemon-reload
   systemctl reset-failed kubelet 2>/dev/null || true
 }

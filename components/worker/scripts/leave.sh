@@ -64,12 +64,10 @@ stop_containers() {
   done
 }
 
+# The keys first, whatever becomes of the rest; then all of the kubelet's state. Its config stays for a node that joins anew.
 wipe() {
-  awk -v dir="$KUBELET_DIR/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mounted; do umount "$mounted" || true; done
-  rm -rf "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG"
-  # All of the kubelet's state, its keys first; its config stays for a node that joins anew.
-  rm -rf "$KUBELET_DIR/pki"
-  find "$KUBELET_DIR" -mindepth 1 -maxdepth 1 ! -name config.yaml -exec rm -rf {} +
+  rm -rf "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG" "$KUBELET_DIR/pki"
+  empty_kubelet_dir config.yaml
 }
 
 # The cluster would take the node for Ready until its heartbeats are missed, send it pods, and let nobody claim its name.

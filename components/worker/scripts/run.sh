@@ -8,10 +8,9 @@ set -eu
 . /usr/local/lib/tls-bootstrap/common.sh
 
 if [ "$1" = --inside ]; then
-  # Within the unit: the input is a file that this process removes, whatever happens.
+  # Within the unit.
   input=$2 deadline=$3
   shift 3
-  trap 'rm -f "$input"' EXIT
   trap 'say "tls-bootstrap: \"$*\" did not finish within ${deadline} s and was stopped"; exit 124' TERM
   exec 9>"$RUN/lock"
   flock -n 9 || {
@@ -26,6 +25,14 @@ if [ "$1" = --inside ]; then
   "$LIB/$phase.sh" "$@" <"$input" 9>&- &
   child=$!
   wait "$child"
+  exit
+fi
+
+if [ "$1" = --ended ]; then
+  # systemd runs this whichever way the unit has ended, killed too.
+  rm -f "$2"
+  # Whoever has the lock by now has taken over.
+  [ "$3" != join ] || flock -n "$RUN/lock" "$LIB/join.sh" clean-up || true
   exit
 fi
 
@@ -45,6 +52,7 @@ status=0
 systemd-run --quiet --collect --wait --unit "tls-bootstrap-${work##*/}" \
   --property "RuntimeMaxSec=$deadline" --property TimeoutStopSec=5 \
   --property "StandardOutput=file:$work/out" --property "StandardError=file:$work/err" \
+  --property "ExecStopPost=-$LIB/run.sh --ended $work/input $1" \
   "$LIB/run.sh" --inside "$work/input" "$deadline" "$@" || status=$?
 cat "$work/err" >&2
 cat "$work/out"

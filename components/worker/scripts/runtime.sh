@@ -1,16 +1,16 @@
 #!/bin/sh
-# runtime.sh check   prints what keeps this host from having the container runtime that host.conf wants, a problem a line
+# runtime.sh check   prints what keeps this host from having the container runtime that host.conf wants, a problem a line; not installed yet, for preflight.sh
 # runtime.sh apply   installs containerd with what it needs, configures it, and sees to it that a kubelet can use it
 # runtime.sh remove  takes away what was installed and puts back what was there
 #
 # A runtime of somebody else's is never replaced. Whatever goes wrong, the containerd that ran before goes on with its old files.
 set -eu
 # shellcheck source=common.sh
-. /usr/local/lib/tls-bootstrap/common.sh
+. "${0%/*}/common.sh"
 # shellcheck source=/dev/null
-. "$CONF/host.conf"
+. "${HOST_CONF:-$CONF/host.conf}"
 # shellcheck source=download.sh
-. "$LIB/download.sh"
+. "${0%/*}/download.sh"
 
 FILES=$CONF/runtime                 # the files as they shall be
 RELEASES=/opt/tls-bootstrap         # unpacked releases: NAME-VERSION, never changed

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { connect as openSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Client, utils, type ConnectConfig } from "ssh2";
 import { EngineError, messageOf } from "../errors";
@@ -35,6 +36,12 @@ export interface RunResult {
   stdout: string;
   stderr: string;
 }
+
+/**
+ * A peer that has fallen silent is given up after 150 s, as by the provider, whose sockets have the defaults of Go's net.Dialer: asked after 15 s, and
+ * nine times more every 15 s. Node's ask ten times, every second, so they begin later.
+ */
+const keepAliveInitialDelay = 140_000;
 
 const retry = { firstMs: 100, factor: 1.5, maxMs: 5000 };
 
@@ -80,7 +87,7 @@ class UnusableConnection extends EngineError {}
 
 function connect(connection: Connection, socket?: Duplex): Promise<Client> {
   const client = new Client();
-  const config = connectConfig(connection, socket);
+  const config = connectConfig(connection);
   return new Promise((resolve, reject) => {
     const { host, port } = connection;
     const fail = (error: Error): void => {
@@ -95,7 +102,8 @@ function connect(connection: Connection, socket?: Duplex): Promise<Client> {
     });
     client.once("error", fail);
     client.once("close", () => fail(new Error(`connection to ${host}:${port} closed`)));
-    client.connect(config);
+    // Through a proxy, the connection to the host is the proxy's to watch.
+    client.connect({ ...config, sock: socket ?? openSocket({ host, port, keepAlive: true, keepAliveInitialDelay }) });
   });
 }
 
@@ -115,11 +123,10 @@ function describeFailure(error: Error & { level?: string }, { host, port, hostKe
   return error.message;
 }
 
-function connectConfig(connection: Connection, sock?: Duplex): ConnectConfig {
-  const { host, port, user: username, password, perDialTimeout, hostKey } = connection;
+function connectConfig(connection: Connection): ConnectConfig {
+  const { user: username, password, perDialTimeout, hostKey } = connection;
   const agent = connection.agentSocketPath ?? process.env.SSH_AUTH_SOCK;
   return {
-    ...(sock ? { sock: sock } : { host, port }),
     username,
     ...(password === undefined ? {} : { password, tryKeyboard: true }),
     ...privateKeyOf(connection),

@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { renderBundle, renderHostScript, renderVariables } from "../../../components/worker/files/bundle";
 import {
+  allowsCgroupV1,
   checkKubeletSettings,
   keepsSwap,
   merge,
+  portsOf,
   renderKubeletConfig,
 } from "../../../components/worker/files/kubeletConfig";
 import { renderKubeletUnit } from "../../../components/worker/files/kubeletUnit";
@@ -107,6 +109,14 @@ it("keeps swap only when the kubelet is told to live with it", () => {
   expect(keepsSwap({ failSwapOn: false })).toBe(true);
 });
 
+it("tells the host's checks what the kubelet needs: control groups and ports", () => {
+  expect(["1.30.1", "1.34.4", "1.35.0"].map((version) => allowsCgroupV1({}, version))).toEqual([true, true, false]);
+  expect(allowsCgroupV1({ failCgroupV1: true }, "1.34.4")).toBe(false);
+  expect(allowsCgroupV1({ failCgroupV1: false }, "1.35.0")).toBe(true);
+  expect(portsOf({})).toEqual([10250, 10248]);
+  expect(portsOf({ port: 11250, healthzPort: 0 })).toEqual([11250]);
+});
+
 it("renders the kubelet's unit", () =>
   expect(renderKubeletUnit({ kubernetesVersion: "1.34.4", nodeName: "worker-1", nodeAddress: "10.0.1.11" }))
     .toBe(`[Unit]
@@ -179,10 +189,10 @@ describe("renderHostScript", () => {
   });
 
   it("runs nothing when the connection breaks off anywhere in the middle", () => {
-    // Cut after each line but the last: the shell must not have run `main`, whose first act is to ask for the user's id.
+    // Cut after each line but the last: the shell must not have run `main`, whose first act is to make a folder.
     const lines = script.split("\n");
     for (let cut = 1; cut < lines.length - 1; cut += 37) {
-      const part = lines.slice(0, cut).join("\n").replaceAll("id -u", "echo RAN >&2; id -u");
+      const part = lines.slice(0, cut).join("\n").replace("staged=$(mktemp", "echo RAN >&2; staged=$(mktemp");
       expect(spawnSync("sh", ["-s"], { input: part, encoding: "utf8" }).stderr).not.toContain("RAN");
     }
   });

@@ -31,6 +31,7 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Record<string, unkn
 };
 
 const STDOUT: Record<string, string> = {
+  host: `${JSON.stringify({ phase: "preflight", machine: "0a", notes: ["a note"] })}\n${JSON.stringify({ phase: "host" })}`,
   kubelet: JSON.stringify({ phase: "kubelet", configHash: "sha256:0f", changed: [], restarted: false, ms: 1 }),
   join: JSON.stringify({
     node: "worker-1",

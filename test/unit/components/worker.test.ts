@@ -69,7 +69,7 @@ describe("TlsBootstrap with one worker", () => {
     };
     const run = "/usr/local/lib/tls-bootstrap/run.sh";
     expect(texts("host")).toEqual([
-      "exec sudo -n /bin/sh -s",
+      "sudo -n /bin/sh -c : 2>/dev/null && exec sudo -n /bin/sh -s; exec /bin/sh -s",
       undefined,
       `if [ -e ${run} ]; then exec sudo -n ${run} host remove; fi`,
     ]);
@@ -139,6 +139,17 @@ describe("TlsBootstrap with one worker", () => {
     );
   });
 
+  it("tells the later of two workers that its machine is the other's", async () => {
+    const other = { name: "worker-2", address: "10.0.1.12", hostKey: ED25519_OTHER };
+    const { program } = await declare({
+      pools: [base.pools[0], { name: "more", workers: [other] }],
+    });
+    const stdin = (name: string) => unboxed(program.find(COMMAND, `${name}-join`).inputs.stdin) as string;
+    expect(stdin("t-worker-worker-1").split("\n")[0]).toBe("apiVersion: v1");
+    // Every mocked host has the same machine-id.
+    expect(stdin("t-more-worker-2").split("\n").slice(0, 2)).toEqual(["# machine 0a is worker-1", "apiVersion: v1"]);
+  });
+
   it("keeps a joined node out of the reach of a new token", async () => {
     const { program } = await declare();
     expect(program.optionsOf(COMMAND, "t-worker-worker-1-join")).toMatchObject({
@@ -201,6 +212,7 @@ describe("TlsBootstrap with one worker", () => {
           notAfter: "2126-10-29T13:56:22.000Z",
         },
         configHash: "sha256:0f",
+        notes: ["a note"],
         ms: { token: 90, certificate: 800, ready: 700, total: 1590 },
       },
     });

@@ -1,0 +1,150 @@
+import { changes, TestLab } from "./testLab";
+
+/** What a host says that cannot become a worker, and that nothing was done to it. */
+const lab = new TestLab();
+
+/** A file of settings with this one worker, changed. */
+const settingsFile = (name: string, change: (worker: any) => void = () => undefined) =>
+  lab.configFile(name, (settings) => {
+    const { workers } = settings["tls-bootstrap:pools"][0];
+    workers.splice(1);
+    change(workers[0]);
+    return settings;
+  });
+
+const at = (file: string) => ["--config-file", file];
+
+/** The lines of the report. */
+const problems = (errors: string) => errors.split("\n").flatMap((line) => /^ {2}- (.*)/.exec(line)?.[1] ?? []);
+
+/** What must be as it was on a host that was refused. */
+const traces = () =>
+  lab.shell(
+    "worker-1",
+    "find /etc /opt /usr/local /var/lib/kubelet /var/lib/tls-bootstrap /run/tls-bootstrap -newer /root/before -not -path '/etc/ssl/*' 2>/dev/null || true; ls -d /run/tmp.* /tmp/tmp.* 2>/dev/null || true",
+  );
+
+beforeAll(() => lab.shell("worker-1", "touch /root/before"));
+
+afterAll(async () => {
+  await lab.shell("worker-1", "rm -f /root/before");
+  await lab.run("destroy");
+});
+
+/** Spoils the host, deploys in vain, and mends it again. */
+async function report(spoil: string, mend: string, file: string): Promise<string[]> {
+  await lab.shell("worker-1", spoil);
+  await lab.shell("worker-1", "touch /root/before");
+  try {
+    const errors = await lab.fails("deploy", ...at(file));
+    expect(errors).toContain("this host cannot become a worker yet");
+    expect(errors).toContain("what to do: mend these and run the update again; nothing was changed on the host");
+    expect(await traces()).toBe("");
+    return problems(errors);
+  } finally {
+    await lab.shell("worker-1", mend);
+  }
+}
+
+it("reports everything at once: systemd, architecture, port, disk, address, runtime, another's files, clock", async () => {
+  const file = await settingsFile("preflight", (worker) => {
+    worker.nodeAddress = "192.0.2.1";
+  });
+  const found = await report(
+    `mkdir -p /etc/kubernetes /opt/kubernetes && touch /etc/kubernetes/kubelet.conf
+     systemctl stop containerd
+     systemd-run --quiet --unit busy --property Type=exec systemd-socket-activate -l 10250 true
+     mount -t tmpfs -o size=8m,noexec tmpfs /opt/kubernetes
+     printf '#!/bin/sh\\necho mips\\n' >/usr/local/bin/uname
+     printf '#!/bin/sh\\ncase "$*" in +%%s) echo $(($(/usr/bin/date +%%s) - 400)) ;; *) exec /usr/bin/date "$@" ;; esac\\n' >/usr/local/bin/date
+     chmod +x /usr/local/bin/uname /usr/local/bin/date
+     mv /etc/machine-id /etc/machine-id.away
+     mv /run/systemd/system /run/systemd/system.away`,
+    `mv /run/systemd/system.away /run/systemd/system
+     mv /etc/machine-id.away /etc/machine-id
+     rm -f /usr/local/bin/uname /usr/local/bin/date
+     umount /opt/kubernetes; rm -rf /etc/kubernetes /opt/kubernetes
+     systemctl stop busy; systemctl start containerd`,
+    file,
+  );
+  expect(found).toEqual([
+    "this host is not run by systemd, which starts the kubelet: use an image with systemd",
+    "architecture mips: only x86_64 and aarch64 are supported",
+    "/etc/machine-id is not set: run systemd-machine-id-setup",
+    expect.stringMatching(/^only \d MiB are free for \/opt\/kubernetes: at least 512 are needed$/),
+    expect.stringContaining("/opt/kubernetes would be on a file system without programs (noexec)"),
+    expect.stringMatching(
+      /^port 10250, which the node needs, is in use by systemd-socket.* \(process \d+\): stop that/,
+    ),
+    expect.stringContaining(
+      "/etc/kubernetes/kubelet.conf exists: this host is, or was, a node of another installation",
+    ),
+    "address 192.0.2.1 is on no interface of this host: set the worker's nodeAddress",
+    "no container runtime listens on /run/containerd/containerd.sock: install and start containerd",
+    expect.stringMatching(/^this host's clock is -(39|40)\d s off the API server's, more than 120: /),
+  ]);
+});
+
+it("reports a user without sudo by name, and what else is wrong, though it cannot become root", async () => {
+  const file = await settingsFile("sudo", (worker) => {
+    worker.nodeAddress = "192.0.2.1";
+  });
+  const [user, ...others] = await report(
+    "chmod a-s /usr/bin/sudo; mv /etc/sudoers.d /etc/sudoers.d.away",
+    "chmod u+s /usr/bin/sudo; mv /etc/sudoers.d.away /etc/sudoers.d",
+    file,
+  );
+  expect(user).toMatch(/^user admin is not root and may not run everything by 'sudo -n' \(.*sudo.*\): allow it/);
+  expect(others).toEqual(["address 192.0.2.1 is on no interface of this host: set the worker's nodeAddress"]);
+});
+
+it("reports a read-only file system, control groups that the kubelet refuses, and an API server out of reach", async () => {
+  const file = await settingsFile("read-only", (worker) => {
+    worker.kubelet = { failCgroupV1: true };
+  });
+  const { hostname, port } = new URL((await lab.facts()).apiServer);
+  const rule = `OUTPUT -p tcp -d ${hostname} --dport ${port} -j REJECT --reject-with tcp-reset`;
+  const [readOnly, ...others] = await report(
+    `mkdir -p /opt/kubernetes && mount -t tmpfs -o ro tmpfs /opt/kubernetes; iptables -I ${rule}`,
+    `umount /opt/kubernetes; rmdir /opt/kubernetes; iptables -D ${rule}`,
+    file,
+  );
+  expect(readOnly).toBe("/opt/kubernetes cannot be written: its file system is read-only");
+  const isV1 = (await lab.shell("worker-1", "stat -fc %T /sys/fs/cgroup")).trim() !== "cgroup2fs";
+  expect(others).toEqual([
+    ...(isV1 ? [expect.stringContaining("this host has control groups v1, which this kubelet refuses")] : []),
+    expect.stringMatching(
+      `^the API server at https://${hostname}:${port} cannot be reached from this host \\(curl: .*\\)`,
+    ),
+  ]);
+});
+
+it("takes the host as soon as all is mended, with a note of a Docker engine that it leaves alone", async () => {
+  // Its name is all that is needed of one.
+  await lab.shell(
+    "worker-1",
+    "cp /usr/bin/sleep /usr/local/bin/dockerd; systemd-run --quiet --unit docker-engine /usr/local/bin/dockerd 3600",
+  );
+  const file = await settingsFile("mended");
+  await lab.operate("deploy", ...at(file));
+  expect(changes(await lab.operate("preview", ...at(file)))).toEqual([]);
+  const { receipts } = await lab.json<any>("output", ...at(file));
+  expect(receipts["worker-1"].notes).toEqual([expect.stringContaining("a Docker engine (dockerd) runs beside")]);
+  expect(await lab.shell("worker-1", "systemctl is-active docker-engine")).toBe("active\n");
+  await lab.shell("worker-1", "systemctl stop docker-engine; rm /usr/local/bin/dockerd");
+});
+
+it("does not rename a node, nor touch it, and the old settings still hold", async () => {
+  const renamed = await settingsFile("renamed", (worker) => {
+    worker.name = "worker-9";
+  });
+  const pid = await lab.kubeletPid("worker-1");
+  const errors = await lab.fails("deploy", ...at(renamed));
+  expect(problems(errors)).toEqual([
+    "this host is node worker-1, and a node cannot be renamed to worker-9: first take worker-1 out by an update without either, then add worker-9",
+  ]);
+  expect(await lab.kubeletPid("worker-1")).toBe(pid);
+  const file = await settingsFile("mended");
+  await lab.operate("deploy", ...at(file));
+  expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([["worker-1", true]]);
+});

@@ -27,6 +27,7 @@ export = async () => {
       clusterInfo: settings.clusterInfo,
       bindings: settings.bindings,
       joinPolicy: settings.joinPolicy,
+      kubeProxy: settings.kubeProxy,
       downloadUrl: settings.downloadUrl,
       binDir: settings.binDir,
       proxy: settings.proxy,

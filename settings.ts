@@ -7,6 +7,7 @@ import { allConfig } from "@pulumi/pulumi/runtime";
 import { z } from "zod";
 import { kubeletChecks } from "./components/kubelet/levels";
 import { type ClusterEndpoint, endpointOf, renderKubeconfig } from "./components/kubeconfig";
+import { kubeProxy } from "./components/kubeProxySpec";
 import { type Check, refuse } from "./components/refuse";
 import * as rules from "./components/rules";
 import { proxy, runtime } from "./components/runtime";
@@ -85,6 +86,7 @@ const schema = z.strictObject({
       .optional(),
   }),
   kubelet: kubeletSettings.default({}),
+  kubeProxy: kubeProxy.default({ mode: "off" }),
   pools,
   scaleGroups: scaleGroups.default([]),
 });

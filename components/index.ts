@@ -2,12 +2,14 @@
 export { BootstrapToken, type BootstrapTokenArgs, type TokenUsage } from "./cluster/bootstrapToken";
 export { ClusterInfo, type ClusterInfoArgs } from "./cluster/clusterInfo";
 export { type Claim, JoinPolicy, type JoinPolicyArgs } from "./cluster/joinPolicy";
+export { KubeProxy, type KubeProxyArgs } from "./cluster/kubeProxy";
 export { KubeProxyIdentity, type KubeProxyIdentityArgs } from "./cluster/kubeProxyIdentity";
 export { NodeBootstrapRbac, type NodeBootstrapRbacArgs } from "./cluster/nodeBootstrapRbac";
 export { caPins } from "./caPins";
 export type { KubeletFlags } from "./kubelet/flags";
 export type { KubeletConfiguration } from "./kubelet/KubeletConfiguration";
 export type { ClusterEndpoint } from "./kubeconfig";
+export type { KubeProxySettings, KubeProxySpec } from "./kubeProxySpec";
 export type { NodeSettings, PoolSpec, ScaleGroupSpec, Taint, WorkerSpec } from "./schema";
 export { type BindingsArgs, TlsBootstrap, type TlsBootstrapArgs } from "./tlsBootstrap";
 export type { Bastion, SshArgs, SshLogin } from "./worker/connection";

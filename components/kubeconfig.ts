@@ -11,6 +11,8 @@ export interface ClusterEndpoint {
 /** What a client proves itself with: nothing, a token, or a certificate. */
 export interface ClientCredentials {
   readonly token?: string;
+  /** A file with a token that changes, as pods have it. */
+  readonly tokenFile?: string;
   /** PEM. */
   readonly clientCertificate?: string;
   /** PEM. */
@@ -43,9 +45,10 @@ export function renderKubeconfig(cluster: ClusterEndpoint, user?: string, creden
   );
 }
 
-function userEntry({ token, clientCertificate, clientKey }: ClientCredentials) {
+function userEntry({ token, tokenFile, clientCertificate, clientKey }: ClientCredentials) {
   return {
     ...(token && { token }),
+    ...(tokenFile && { tokenFile }),
     ...(clientCertificate && { "client-certificate-data": base64(clientCertificate) }),
     ...(clientKey && { "client-key-data": base64(clientKey) }),
   };

@@ -67,6 +67,9 @@ export const PATHS = {
   kubeletConfig: "/var/lib/kubelet/config.yaml",
   kubeletCertificates: "/var/lib/kubelet/pki",
   kubeletUnit: "/etc/systemd/system/kubelet.service",
+  kubeProxyConfig: "/var/lib/kube-proxy/config.yaml",
+  kubeProxyKubeconfig: "/etc/kubernetes/kube-proxy.conf",
+  kubeProxyUnit: "/etc/systemd/system/kube-proxy.service",
   /** A link to the resolver file that pods can use; `host.sh` decides which. */
   resolvConf: "/etc/tls-bootstrap/resolv.conf",
   hostConf: "/etc/tls-bootstrap/host.conf",

@@ -100,9 +100,11 @@ export const packageVersion: Rule = (value) =>
     ? undefined
     : "is not the version of a package, such as 1.7.24~ds1-6 or 2.1.4-1.fc42";
 
-/** The name of a container image. */
+/** The name of a container image, with a tag, a digest or both. */
 export const image: Rule = (value) =>
-  /^[a-z0-9][a-z0-9.:-]*(\/[a-z0-9._-]+)+(:[\w.-]+|@sha256:[0-9a-f]{64})$/.test(value)
+  /^[a-z0-9][a-z0-9.-]*(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+(:\w[\w.-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$/.test(
+    value,
+  )
     ? undefined
     : "is not a whole name of an image, such as registry.k8s.io/pause:3.10.1";
 
@@ -219,6 +221,29 @@ export const labelValue: Rule = (value) =>
   /^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/.test(value)
     ? undefined
     : "is not a label value: at most 63 letters, digits, '-', '_', '.', beginning and ending with a letter or digit";
+
+/** The address family of a CIDR; undefined when it is not one. */
+function cidrFamily(value: string): number | undefined {
+  const [address = "", prefix = "", ...more] = value.split("/");
+  const family = isIP(address);
+  const fits = more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
+  return family && fits ? family : undefined;
+}
+
+/** A range of addresses. */
+export const cidr: Rule = (value) => (cidrFamily(value) ? undefined : "is not a CIDR such as 10.0.0.0/8");
+
+/** The pods' network: one CIDR, or one of each family. */
+export const clusterCidr: Rule = (value) => {
+  const families = value.split(",").map(cidrFamily);
+  return !families.includes(undefined) && families.length === new Set(families).size
+    ? undefined
+    : "is not a CIDR such as 10.244.0.0/16, nor an IPv4 and an IPv6 one with a comma between";
+};
+
+/** A duration as Go writes it. */
+export const goDuration: Rule = (value) =>
+  /^(0|(\d+(\.\d+)?(ms|s|m|h))+)$/.test(value) ? undefined : "is not a duration such as 30s, 1h30m or 0s";
 
 /** `organization/project/stack` of another stack. */
 export const stackName: Rule = (value) =>

@@ -2,8 +2,10 @@ import * as pulumi from "@pulumi/pulumi";
 import type { TokenUsage } from "./cluster/bootstrapToken";
 import { ClusterInfo } from "./cluster/clusterInfo";
 import { JoinPolicy, sizeProblem } from "./cluster/joinPolicy";
+import { KubeProxy } from "./cluster/kubeProxy";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
 import { kubeletChecks } from "./kubelet/levels";
+import { kubeProxy } from "./kubeProxySpec";
 import { BOOTSTRAPPERS_GROUP, KUBEADM_GROUP } from "./names";
 import { type Check, refuse } from "./refuse";
 import * as rules from "./rules";
@@ -14,7 +16,7 @@ import type { JoinReceipt } from "./worker/receipt";
 import type { WorkerEnvironment } from "./worker/worker";
 import { tokenGroupOf, WorkerPool } from "./worker/workerPool";
 
-export interface TlsBootstrapArgs extends Omit<WorkerEnvironment, "cluster"> {
+export interface TlsBootstrapArgs extends Omit<WorkerEnvironment, "cluster" | "kubeProxyKubeconfig"> {
   /** The API server as workers reach it, and the CA it proves itself with. */
   readonly cluster: { readonly server: pulumi.Input<string>; readonly ca: pulumi.Input<string> };
   readonly pools: readonly PoolSpec[];
@@ -85,6 +87,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       ...problemsOf(scaleGroups, groups, "scaleGroups"),
       ...kubeletChecks(environment.kubernetesVersion, { pools: specs }),
       ...claimChecks(specs, groups),
+      ...problemsOf(kubeProxy, environment.kubeProxy ?? {}, "kubeProxy"),
       ["bindings.group", bindings.group && rules.bindingGroup(bindings.group), bindings.group],
       ["kubernetesVersion", rules.kubernetesVersion(environment.kubernetesVersion), environment.kubernetesVersion],
       ...endpointChecks(cluster),
@@ -133,6 +136,12 @@ export class TlsBootstrap extends pulumi.ComponentResource {
             inside,
           );
 
+    const { kubeProxy: spec, kubernetesVersion } = environment;
+    const proxy =
+      spec && spec.mode !== "off"
+        ? new KubeProxy(`${name}-kube-proxy`, { cluster: endpoint, spec, kubernetesVersion }, inside)
+        : undefined;
+
     const token = {
       // Every token of this kind has the bare group already.
       tokenGroups: bound && bound !== BOOTSTRAPPERS_GROUP ? [bound] : [],
@@ -145,7 +154,16 @@ export class TlsBootstrap extends pulumi.ComponentResource {
         pool.name,
         new WorkerPool(
           `${name}-${pool.name}`,
-          { ...environment, ...token, cluster: endpoint, pool, tokenTtl, machines, prerequisites: rbac },
+          {
+            ...environment,
+            ...token,
+            cluster: endpoint,
+            pool,
+            tokenTtl,
+            machines,
+            prerequisites: rbac,
+            kubeProxyKubeconfig: proxy?.kubeconfig,
+          },
           guarded,
         ),
       ]),

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import * as access from "./commands/access";
 import { binaries, rewriteModule } from "./commands/binaries";
 import { down } from "./commands/down";
+import { kubeProxyImage } from "./commands/kubeProxyImage";
 import { power, type PowerAction, type PowerOptions } from "./commands/power";
 import { engineName, outputsOf, type StackOperation, stackOperation, type StackOptions } from "./commands/stack";
 import { renderOutputs, renderReceipts, renderStatus } from "./commands/render";
@@ -181,6 +182,11 @@ function program(): Command {
     .action(async (names: string[], _: unknown, self: Command) => {
       await binaries(names, optionsOf<{ kubernetesVersion?: string }>(self));
     });
+
+  add(
+    "kube-proxy-image",
+    "make the image of kube-proxy for its DaemonSet, which no registry brings here, and give it to the workers",
+  ).action(async (_: unknown, self: Command) => kubeProxyImage(optionsOf(self)));
 
   lab
     .command("kubernetes-module <version>")

@@ -36,6 +36,7 @@ export async function writeLabConfig(lab: Lab): Promise<void> {
     privateKey: secret(await readFile(lab.paths.sshKey, "utf8")),
     downloadUrl: mirrorUrl(lab),
     kubernetesVersion: lab.settings.kubernetesVersion,
+    podNetwork: lab.network.podNetwork,
     workers: await Promise.all(
       lab.workers.map(async ({ name, network, paths }) => ({
         name,

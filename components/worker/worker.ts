@@ -3,13 +3,16 @@ import { Node } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterEndpoint } from "../kubeconfig";
 import { renderNamePatterns } from "../cluster/joinPolicy";
+import type { KubeProxySpec } from "../kubeProxySpec";
 import { binariesOf, PATCH_FORCE, PATHS, REQUEST_ANNOTATION, WORKER_LABEL } from "../names";
+import { refuse } from "../refuse";
 import type { Taint, WorkerSpec } from "../schema";
 import { connectionTo, type SshArgs } from "./connection";
 import { PREINSTALLED, type ProxySpec, type RuntimeSpec } from "../runtime";
 import { type HostFile, renderBundle, renderHostScript, renderVariables } from "./files/bundle";
 import { proxyVariables } from "./files/containerd";
 import { allowsCgroupV1, keepsSwap, portsOf, renderKubeletConfig } from "./files/kubeletConfig";
+import { KUBE_PROXY_PORTS, kubeProxyTools, renderKubeProxyConfig, renderKubeProxyUnit } from "./files/kubeProxyConfig";
 import { renderKubeletUnit } from "./files/kubeletUnit";
 import { runtimeFiles, runtimeVariables } from "./files/runtime";
 import { Machines } from "./machines";
@@ -51,6 +54,10 @@ export interface WorkerEnvironment {
    * @default workers of one {@link TlsBootstrap} must
    */
   readonly machines?: Machines;
+  /** @default { mode: "off" } */
+  readonly kubeProxy?: KubeProxySpec;
+  /** What kube-proxy proves itself with in mode `unit`; see {@link KubeProxy}. */
+  readonly kubeProxyKubeconfig?: pulumi.Input<string>;
 }
 
 export interface WorkerArgs extends WorkerEnvironment, WorkerSpec {
@@ -63,10 +70,11 @@ export interface WorkerArgs extends WorkerEnvironment, WorkerSpec {
 }
 
 /**
- * One VM as a Kubernetes node: its declared Node object, and three commands over SSH.
+ * One VM as a Kubernetes node: its declared Node object, and three commands over SSH, or four.
  *
  * - `host` checks the VM, prepares its kernel, and installs kubelet and kubectl.
  * - `kubelet` writes the kubelet's files. Their text is the command's input, so a preview shows the very lines that change.
+ * - `kube-proxy`, where that is a unit, brings its credential and starts it.
  * - `join` starts the kubelet with the bootstrap token and waits until the node is Ready; removed, it drains the node, stops
  *   the kubelet and wipes its keys.
  *
@@ -84,6 +92,11 @@ export class Worker extends pulumi.ComponentResource {
     const runtime = args.runtime ?? PREINSTALLED;
     const cgroupDriver = typeof settings.cgroupDriver === "string" ? settings.cgroupDriver : "systemd";
     const cluster = pulumi.output(args.cluster);
+    const proxyMode = args.kubeProxy?.mode ?? "off";
+    const proxyUnit = proxyMode === "unit" ? args.kubeProxy : undefined;
+    refuse(`Worker '${name}'`, [
+      ["kubeProxyKubeconfig", proxyUnit && !args.kubeProxyKubeconfig ? "is required for a kube-proxy unit" : undefined],
+    ]);
     const run = commandLines(args.ssh.user);
     const common = {
       connection: connectionTo(args, args.ssh),
@@ -124,8 +137,11 @@ export class Worker extends pulumi.ComponentResource {
               API_SERVER: server,
               NODE_NAME: args.name,
               NODE_ADDRESS: nodeAddress,
-              PORTS: portsOf(settings).join(" "),
+              PORTS: [...portsOf(settings), ...(proxyUnit ? KUBE_PROXY_PORTS : [])].join(" "),
               RUNTIME_SOCKET: CONTAINERD_SOCKET,
+              BINARIES: ["kubelet", "kubectl", ...(proxyUnit ? ["kube-proxy"] : [])].join(" "),
+              // Packages bring them with the runtime.
+              TOOLS: proxyUnit && runtime.type !== "package" ? kubeProxyTools(kubernetesVersion).join(" ") : "",
               SWAP: keepsSwap(settings) ? "keep" : "off",
               CGROUP_V1: allowsCgroupV1(settings, kubernetesVersion) ? "allow" : "refuse",
               CGROUP_DRIVER: cgroupDriver,
@@ -149,6 +165,7 @@ export class Worker extends pulumi.ComponentResource {
           API_SERVER: server,
           KUBECTL: `${binariesOf(kubernetesVersion)}/kubectl`,
           MINT_COMMAND: args.mintCommand,
+          KUBE_PROXY: proxyMode,
         }),
       },
       {
@@ -168,8 +185,9 @@ export class Worker extends pulumi.ComponentResource {
         text: renderKubeletUnit({ kubernetesVersion, nodeName: args.name, nodeAddress, flags: args.kubeletFlags }),
         restarts: "kubelet",
       },
+      ...(proxyUnit ? kubeProxyFiles(args.name, kubernetesVersion, proxyUnit) : []),
     ]);
-    // The triggers tie the three together: what is built on a replaced step is removed before it and made anew after it.
+    // The triggers tie them together: what is built on a replaced step is removed before it and made anew after it.
     const kubelet = new remote.Command(
       `${name}-kubelet`,
       {
@@ -188,6 +206,21 @@ export class Worker extends pulumi.ComponentResource {
       const owner = machines.claim(args.name, checked);
       return owner ? `# machine ${checked.machine} is ${owner}\n` : "";
     });
+
+    const proxy =
+      proxyUnit &&
+      new remote.Command(
+        `${name}-kube-proxy`,
+        {
+          ...common,
+          create: run.phase("kube-proxy apply"),
+          delete: run.remove("kube-proxy"),
+          stdin: pulumi.secret(args.kubeProxyKubeconfig!),
+          triggers: [kubelet.id],
+        },
+        { parent: this, deleteBeforeReplace: true },
+      );
+
     const join = new remote.Command(
       `${name}-join`,
       {
@@ -199,7 +232,7 @@ export class Worker extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        dependsOn: [node, ...(args.prerequisites ?? [])],
+        dependsOn: [node, ...(proxy ? [proxy] : []), ...(args.prerequisites ?? [])],
         // A new token is for those who have yet to join: it is no change to this node.
         ignoreChanges: ["stdin"],
         replacementTrigger: generation,
@@ -233,8 +266,28 @@ function commandLines(user = "root") {
     script: `${sudo && `${sudo}/bin/sh -c : 2>/dev/null && exec ${sudo}/bin/sh -s; `}exec /bin/sh -s`,
     phase: (words: string, onlyIfInstalled = false) => (onlyIfInstalled ? ifInstalled(phase(words)) : phase(words)),
     /** Undoes a phase; a host that was never prepared, or was wiped, has nothing to undo. */
-    remove: (what: "host" | "kubelet") => ifInstalled(phase(`${what} remove`)),
+    remove: (what: "host" | "kubelet" | "kube-proxy") => ifInstalled(phase(`${what} remove`)),
   };
 }
 
 const ifInstalled = (command: string) => `if [ -e ${PATHS.scripts}/run.sh ]; then ${command}; fi`;
+
+/** What of kube-proxy's unit is no secret. */
+const kubeProxyFiles = (
+  nodeName: string,
+  kubernetesVersion: string,
+  { clusterCidr, config }: KubeProxySpec,
+): HostFile[] => [
+  {
+    path: PATHS.kubeProxyConfig,
+    mode: "0600",
+    text: renderKubeProxyConfig({
+      nodeName,
+      kubeconfig: PATHS.kubeProxyKubeconfig,
+      clusterCidr: clusterCidr!,
+      settings: config,
+    }),
+    restarts: "kube-proxy",
+  },
+  { path: PATHS.kubeProxyUnit, mode: "0600", text: renderKubeProxyUnit(kubernetesVersion), restarts: "kube-proxy" },
+];

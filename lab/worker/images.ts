@@ -55,7 +55,7 @@ export function renderImage(image: ImageInput): Record<string, string> {
 const TAR = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"];
 
 /** Packs a folder as an image archive that `ctr images import` takes. */
-async function packImage(name: string, command: readonly string[], content: string, to: string): Promise<void> {
+export async function packImage(name: string, command: readonly string[], content: string, to: string): Promise<void> {
   const staging = `${to}.new`;
   await rm(staging, { recursive: true, force: true });
   const blobs = join(staging, "blobs", "sha256");

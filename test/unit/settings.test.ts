@@ -53,6 +53,7 @@ it("fills in what is safe to assume", () =>
     downloadUrl: "https://dl.k8s.io",
     tokenTtl: "1h",
     kubelet: {},
+    kubeProxy: { mode: "off" },
     bindings: { mode: "create" },
     joinPolicy: "enforce",
     scaleGroups: [],
@@ -66,7 +67,7 @@ it("assumes what Pulumi.yaml says it does", () => {
     Object.entries(project.config).flatMap(([key, value]) => ("default" in value ? [[key, value.default]] : [])),
   );
   expect(settings()).toMatchObject(defaults);
-  expect(Object.keys(defaults)).toHaveLength(12);
+  expect(Object.keys(defaults)).toHaveLength(13);
 });
 
 describe("where the cluster is", () => {
@@ -230,6 +231,31 @@ describe.each<[string, Record<string, unknown>, string[]]>([
       "tls-bootstrap:scaleGroups[2].namePrefix: 'a-b-' overlaps with 'a-' of scale group a",
     ],
   ],
+  [
+    "a kube-proxy without the pods' network",
+    { kubeProxy: { mode: "unit" } },
+    ["tls-bootstrap:kubeProxy.clusterCidr: is required: the pods' network"],
+  ],
+  [
+    "kube-proxy settings that are none",
+    {
+      kubeProxy: {
+        mode: "daemonset",
+        clusterCidr: "10.244.0.0",
+        image: "kube-proxy",
+        config: { mode: "ipvs", conntrack: { maxPerCore: -1, udpTimeout: "5" }, nodePortAddresses: ["10.0.0.1"] },
+      },
+    },
+    [
+      "tls-bootstrap:kubeProxy.clusterCidr: '10.244.0.0' is not a CIDR",
+      "tls-bootstrap:kubeProxy.image: 'kube-proxy' is not a whole name",
+      "tls-bootstrap:kubeProxy.config.nodePortAddresses[0]: '10.0.0.1' is not a CIDR",
+      "tls-bootstrap:kubeProxy.config.conntrack.maxPerCore: ",
+      "tls-bootstrap:kubeProxy.config.conntrack.udpTimeout: '5' is not a duration",
+      "tls-bootstrap:kubeProxy.config.mode: is not a setting",
+    ],
+  ],
+  ["an unknown kind of kube-proxy", { kubeProxy: { mode: "pod" } }, ["tls-bootstrap:kubeProxy.mode"]],
   [
     "a mirror with a password",
     { downloadUrl: "https://u:p@mirror" },

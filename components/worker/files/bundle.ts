@@ -42,6 +42,7 @@ const SCRIPTS = [
   "host.sh",
   "runtime.sh",
   "kubelet.sh",
+  "kube-proxy.sh",
   "join.sh",
   "leave.sh",
 ];

@@ -13,6 +13,7 @@ KUBELET_DIR=/var/lib/kubelet
 KUBELET_KUBECONFIG=/etc/kubernetes/kubelet.conf
 BOOTSTRAP_KUBECONFIG=/etc/kubernetes/bootstrap-kubelet.conf
 CLIENT_CERTIFICATE=$KUBELET_DIR/pki/kubelet-client-current.pem
+KUBE_PROXY_KUBECONFIG=/etc/kubernetes/kube-proxy.conf
 
 # Progress goes to stderr; stdout is for the phase's receipt.
 say() { printf '%s\n' "$*" >&2; }
@@ -73,10 +74,10 @@ json_string() {
   printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g; s/\t/\\t/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }')"
 }
 
-# kubelet_journal: why the kubelet is unhappy, for an error report.
-kubelet_journal() {
-  say "  last lines of the kubelet (journalctl -u kubelet):"
-  journalctl -u kubelet --no-pager -o cat -n 400 2>/dev/null | grep -E '^[EF][0-9]|[Ee]rror|[Ff]ailed|panic' | tail -n 8 | sed 's/^/    /' >&2 || true
+# unit_journal UNIT: why it is unhappy, for an error report.
+unit_journal() {
+  say "  last lines of $1 (journalctl -u $1):"
+  journalctl -u "$1" --no-pager -o cat -n 400 2>/dev/null | grep -E '^[EF][0-9]|[Ee]rror|[Ff]ailed|panic' | tail -n 8 | sed 's/^/    /' >&2 || true
 }
 
 # as_node ARG...: kubectl with the node's own certificate. Needs node.conf.
@@ -94,4 +95,29 @@ now_rfc3339() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 ready_since() {
   ready=$(node_field '{range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}')
   [ "${ready%% *}" = True ] && printf '%s\n' "$1" "${ready#* }" | LC_ALL=C sort -C
+}
+
+fetch() { # URL
+  if command -v curl >/dev/null; then curl --silent --fail --noproxy '*' --max-time 5 "$1"; else wget --quiet --no-proxy --timeout=5 --tries=1 -O - "$1"; fi
+}
+
+# kube_proxy_works: it has written its rules since it started. Its health check alone says yes before that.
+kube_proxy_works() {
+  fetch http://localhost:10256/healthz >/dev/null &&
+    fetch http://localhost:10249/metrics | grep -q '^kubeproxy_sync_proxy_rules_last_timestamp_seconds[^ ]* [1-9]'
+}
+
+# healthy UNIT SINCE: it works again after its restart: the kubelet has reported its Node as Ready since then.
+healthy() {
+  deadline=$(($(date +%s) + 90))
+  restarts=$(systemctl show -P NRestarts "$1")
+  while [ "$(date +%s)" -lt "$deadline" ]; do
+    case "$1" in
+      kubelet) ! ready_since "$2" || return 0 ;;
+      kube-proxy) ! kube_proxy_works || return 0 ;;
+    esac
+    [ "$(systemctl show -P NRestarts "$1")" -lt $((restarts + 2)) ] || return 1 # it does not even start
+    sleep 0.3
+  done
+  return 1
 }

@@ -11,7 +11,6 @@ set -eu
 # shellcheck source=download.sh
 . "$LIB/download.sh"
 
-BINARIES="kubelet kubectl"
 VERSIONS=/opt/kubernetes
 SYSCTL=/etc/sysctl.d/90-tls-bootstrap.conf
 MODULES=/etc/modules-load.d/tls-bootstrap.conf
@@ -69,8 +68,8 @@ install_binaries() {
 
 remove() {
   "$LIB/runtime.sh" remove
-  for name in $BINARIES; do
-    case "$(readlink "$BIN_DIR/$name" || true)" in "$VERSIONS"/*) rm -f "$BIN_DIR/$name" ;; esac
+  for name in "$BIN_DIR"/*; do
+    case "$(readlink "$name" || true)" in "$VERSIONS"/*) rm -f "$name" ;; esac
   done
   rm -rf "$VERSIONS" "$CONF" "$STATE" "$SYSCTL" "$MODULES"
   rmdir /etc/kubernetes/pki /etc/kubernetes 2>/dev/null || true

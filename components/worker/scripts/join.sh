@@ -130,7 +130,7 @@ wait_for_certificate() {
       look=$(($(date +%s) + 5))
     fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
-      kubelet_journal
+      unit_journal kubelet
       state=$(request_state)
       fail "$NODE_NAME got no certificate within $CERTIFICATE_SECONDS s: ${state:-it made no certificate request. Is the node-bootstrapper ClusterRoleBinding there?}"
     fi
@@ -151,7 +151,7 @@ wait_for_ready() {
   until ready_since "$1"; do
     if [ "$(date +%s)" -ge "$deadline" ]; then
       message=$(node_field '{.status.conditions[?(@.type=="Ready")].message}')
-      kubelet_journal
+      unit_journal kubelet
       fail "$NODE_NAME has its certificate but is not Ready after $READY_SECONDS s: ${message:-its Node cannot be read}" "mend the cause and run the update again"
     fi
     sleep 0.1
@@ -162,6 +162,20 @@ wait_for_ready() {
 uncordon() {
   [ -n "$(node_field "{.metadata.annotations.$DRAINED}")" ] || return 0
   as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' >/dev/null
+}
+
+wait_for_kube_proxy() {
+  ! healthy kube-proxy || return 0
+  [ "$KUBE_PROXY" != unit ] || unit_journal kube-proxy
+  fail "$NODE_NAME is Ready, but its kube-proxy ($KUBE_PROXY) has not written its rules: Services cannot be reached there" \
+    "$(kube_proxy_hint); then run the update again"
+}
+
+kube_proxy_hint() {
+  case "$KUBE_PROXY" in
+    unit) echo "see 'journalctl -u kube-proxy' on this host" ;;
+    *) echo "see 'kubectl -n kube-system get pods -l app.kubernetes.io/name=kube-proxy -o wide': can this host pull the image?" ;;
+  esac
 }
 
 receipt() {
@@ -188,8 +202,11 @@ else
   systemctl enable --quiet --now kubelet
 fi
 certified=$(now_ms)
+# Before the node is Ready: network plugins reach the API server by its Service.
+[ "$KUBE_PROXY" != unit ] || systemctl start kube-proxy
 check_renewal
 wait_for_ready "$since"
 joined=$(now_ms)
 uncordon
+[ "$KUBE_PROXY" = off ] || wait_for_kube_proxy
 receipt

@@ -36,18 +36,6 @@ restart() { # UNIT...
   for unit in "$@"; do systemctl try-restart "$unit"; done
 }
 
-# healthy SINCE: the restarted kubelet has reported its Node as Ready.
-healthy() {
-  deadline=$(($(date +%s) + 90))
-  restarts=$(systemctl show -P NRestarts kubelet)
-  while [ "$(date +%s)" -lt "$deadline" ]; do
-    if ready_since "$1"; then return 0; fi
-    [ "$(systemctl show -P NRestarts kubelet)" -lt $((restarts + 2)) ] || return 1 # it does not even start
-    sleep 0.3
-  done
-  return 1
-}
-
 # list "A B ": "A","B"
 list() { printf '%s' "${1% }" | sed 's/[^ ][^ ]*/"&"/g; s/ /,/g'; }
 
@@ -75,6 +63,13 @@ put_back() {
   done
 }
 
+# discard PATH: a file that is no longer wanted; a unit is stopped first.
+discard() {
+  case "$1" in /etc/systemd/system/*.service) systemctl disable --quiet --now "${1##*/}" 2>/dev/null || true ;; esac
+  rm -f "$1"
+  rmdir "${1%/*}" 2>/dev/null || true # the folder, when it is empty
+}
+
 apply() {
   started=$(now_ms)
   stage
@@ -91,44 +86,45 @@ apply() {
   fi
   # shellcheck source=/dev/null
   . "$CONF/node.conf"
-  restarted=false
+  restarted='' # what runs in a joined node, and so can be judged
   if [ -n "$units" ]; then
     since=$(now_rfc3339)
-    active=$(systemctl is-active kubelet || true)
+    for unit in $units; do
+      if [ -e "$CLIENT_CERTIFICATE" ] && [ "$(systemctl is-active "$unit")" = active ]; then restarted="$restarted$unit "; fi
+    done
     # shellcheck disable=SC2086 # a list of unit names
     restart $units
-    if [ "$active" = active ] && [ -e "$CLIENT_CERTIFICATE" ]; then
-      restarted=true
-      if ! healthy "$since"; then
-        say "tls-bootstrap: with the new files the kubelet of $NODE_NAME does not become healthy; the previous ones are put back"
+    for unit in $restarted; do
+      if ! healthy "$unit" "$since"; then
+        say "tls-bootstrap: with the new files $unit of $NODE_NAME does not become healthy; the previous ones are put back"
         say "  changed: $names"
-        kubelet_journal
+        unit_journal "$unit"
         # shellcheck disable=SC2086
         put_back $names
         # shellcheck disable=SC2086
         restart $units
         rm -f "$CHANGING"
-        fail "the update of $NODE_NAME was undone" "correct the kubelet settings and run the update again"
+        fail "the update of $NODE_NAME was undone" "correct the settings of $unit and run the update again"
       fi
-    fi
+    done
   fi
   rm -f "$CHANGING"
   # Files of an earlier bundle that this one no longer has.
   if [ -e "$MANIFEST" ]; then
     while read -r _ path _; do
-      grep -qF " $path " "$STAGED.manifest" || rm -f "$path"
+      grep -qF " $path " "$STAGED.manifest" || discard "$path"
     done <"$MANIFEST"
   fi
   install_file 0600 "$MANIFEST" <"$STAGED.manifest"
   hash=$(while read -r mode path _; do printf '%s %s %s\n' "$mode" "$path" "$(sha256sum <"$path")"; done <"$MANIFEST" | sha256sum | cut -d ' ' -f 1)
-  printf '{"phase":"kubelet","configHash":"sha256:%s","changed":[%s],"restarted":%s,"ms":%d}\n' \
-    "$hash" "$(list "$names")" "$restarted" $(($(now_ms) - started))
+  printf '{"phase":"kubelet","configHash":"sha256:%s","changed":[%s],"restarted":[%s],"ms":%d}\n' \
+    "$hash" "$(list "$names")" "$(list "$restarted")" $(($(now_ms) - started))
 }
 
 remove() {
   systemctl disable --quiet --now kubelet 2>/dev/null || true
   if [ -e "$MANIFEST" ]; then
-    while read -r _ path _; do rm -f "$path"; done <"$MANIFEST"
+    while read -r _ path _; do discard "$path"; done <"$MANIFEST"
   fi
   rm -rf "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG" "$KUBELET_DIR/pki"
   empty_kubelet_dir ''

@@ -37,7 +37,7 @@ ours() { [ -e "$CONF/node.conf" ]; }
 system() {
   [ -d /run/systemd/system ] || problem "this host is not run by systemd, which starts the kubelet: use an image with systemd"
   [ "$(architecture)" != unsupported ] || problem "architecture $(uname -m): only x86_64 and aarch64 are supported"
-  for tool in awk cmp flock ip ss sha256sum sysctl mount findmnt; do
+  for tool in awk cmp flock ip ss sha256sum sysctl mount findmnt $TOOLS; do
     command -v "$tool" >/dev/null || problem "'$tool' is missing: install it"
   done
   command -v curl >/dev/null || command -v wget >/dev/null || problem "neither curl nor wget is installed: one is needed for downloads"

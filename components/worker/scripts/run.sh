@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs one phase on this host:  run.sh PHASE [ACTION]  (host|kubelet apply|remove, join, leave), its input on stdin.
+# Runs one phase on this host:  run.sh PHASE [ACTION]  (host|kubelet|kube-proxy apply|remove, join, leave), its input on stdin.
 #
 # The phase runs in a transient systemd unit, under a lock and a deadline: a dropped connection neither stops it half way
 # nor lets a second run start beside it.
@@ -18,7 +18,7 @@ if [ "$1" = --inside ]; then
     flock -w "$deadline" 9 || fail "another run still holds $RUN/lock" "see 'systemctl list-units \"tls-bootstrap-*\"' on this host"
   }
   # What a killed run left behind; whoever holds the lock is the only one.
-  rm -f "$RUN"/bootstrap.* "$RUN"/bundle.*
+  rm -f "$RUN"/bootstrap.* "$RUN"/bundle.* "$RUN"/credential.*
   phase=$1
   shift
   # In the background with wait, so that the TERM trap above runs at once.

@@ -19,10 +19,14 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Record<string, unkn
   "random:index/randomString:RandomString": () => ({ result: "abc123" }),
   "random:index/randomPassword:RandomPassword": () => ({ result: "s3cr3ts3cr3ts3cr" }),
   "command:remote:Command": (name) => ({ stdout: STDOUT[name.split("-").at(-1)!] ?? "" }),
-  "kubernetes:core/v1:Secret": () => ({}),
+  // The token controller fills these in.
+  "kubernetes:core/v1:Secret": (_, { type }) =>
+    type === "kubernetes.io/service-account-token" ? { data: { token: btoa("the proxy's token") } } : {},
   "kubernetes:core/v1:ConfigMap": () => ({}),
   "kubernetes:core/v1:ConfigMapPatch": () => ({}),
   "kubernetes:core/v1:Node": () => ({}),
+  "kubernetes:core/v1:ServiceAccount": () => ({}),
+  "kubernetes:apps/v1:DaemonSet": () => ({}),
   "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy": () => ({}),
   "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": () => ({}),
@@ -32,7 +36,7 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Record<string, unkn
 
 const STDOUT: Record<string, string> = {
   host: `${JSON.stringify({ phase: "preflight", machine: "0a", notes: ["a note"] })}\n${JSON.stringify({ phase: "host" })}`,
-  kubelet: JSON.stringify({ phase: "kubelet", configHash: "sha256:0f", changed: [], restarted: false, ms: 1 }),
+  kubelet: JSON.stringify({ phase: "kubelet", configHash: "sha256:0f", changed: [], restarted: [], ms: 1 }),
   join: JSON.stringify({
     node: "worker-1",
     kubeletVersion: "v1.34.4",

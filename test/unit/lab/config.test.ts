@@ -8,6 +8,7 @@ const facts = {
   privateKey: { marked: "key" },
   downloadUrl: "http://10.89.0.1:8080",
   kubernetesVersion: "1.34.4",
+  podNetwork: "10.128.0.0/16",
   workers: [{ name: "worker-1", address: "10.89.0.11", hostKey: "ssh-ed25519 AAAA" }],
 };
 
@@ -16,12 +17,14 @@ const filledIn = {
   "tls-bootstrap:ssh": { user: "admin", privateKey: { marked: "key" } },
   "tls-bootstrap:downloadUrl": "http://10.89.0.1:8080",
   "tls-bootstrap:kubernetesVersion": "1.34.4",
+  "tls-bootstrap:kubeProxy": { clusterCidr: "10.128.0.0/16" },
 };
 
 test("the repository's settings stay, the lab's are filled in, its workers are the first pool's", () => {
   const base = {
     "tls-bootstrap:kubernetesVersion": "1.0.0",
     "tls-bootstrap:tokenTtl": "30m",
+    "tls-bootstrap:kubeProxy": { mode: "off", config: { conntrack: { maxPerCore: 0 } } },
     "tls-bootstrap:pools": [
       { name: "worker", labels: { zone: "lab" }, kubelet: { failCgroupV1: false }, workers: [{ name: "example" }] },
       { name: "other", workers: [] },
@@ -30,6 +33,11 @@ test("the repository's settings stay, the lab's are filled in, its workers are t
   expect(mergeConfig(base, facts)).toEqual({
     ...filledIn,
     "tls-bootstrap:tokenTtl": "30m",
+    "tls-bootstrap:kubeProxy": {
+      mode: "off",
+      config: { conntrack: { maxPerCore: 0 } },
+      clusterCidr: "10.128.0.0/16",
+    },
     "tls-bootstrap:pools": [
       { name: "worker", labels: { zone: "lab" }, kubelet: { failCgroupV1: false }, workers: facts.workers },
       { name: "other", workers: [] },

@@ -1,0 +1,192 @@
+import { KubeProxy, TlsBootstrap, type TlsBootstrapArgs, Worker } from "../../../components";
+import { endpointOf } from "../../../components/kubeconfig";
+import type { KubeProxySpec } from "../../../components";
+import {
+  kubeProxyTools,
+  renderKubeProxyConfig,
+  renderKubeProxyUnit,
+} from "../../../components/worker/files/kubeProxyConfig";
+import { CA, ED25519 } from "../fixtures";
+import { Program, unboxed } from "./program";
+
+const COMMAND = "command:remote:Command";
+const DAEMON_SET = "kubernetes:apps/v1:DaemonSet";
+const cluster = { server: "https://10.0.0.1:6443", ca: CA };
+const kubernetesVersion = "1.34.4";
+const unit: KubeProxySpec = { mode: "unit", clusterCidr: "10.244.0.0/16" };
+const daemonset: KubeProxySpec = { mode: "daemonset", clusterCidr: "10.244.0.0/16" };
+
+describe("renderKubeProxyConfig", () => {
+  const args = { nodeName: "worker-1", kubeconfig: "/etc/kubernetes/kube-proxy.conf", clusterCidr: "10.244.0.0/16" };
+
+  it("shows metrics to the host alone, and its health to load balancers", () =>
+    expect(renderKubeProxyConfig(args)).toBe(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: iptables
+hostnameOverride: worker-1
+clientConnection:
+  kubeconfig: /etc/kubernetes/kube-proxy.conf
+bindAddress: 0.0.0.0
+healthzBindAddress: 0.0.0.0:10256
+metricsBindAddress: 127.0.0.1:10249
+clusterCIDR: 10.244.0.0/16
+`));
+
+  it.each(["fd00:10::/64", "fd00:10::/64,10.244.0.0/16"])("does so over IPv6 for %s", (clusterCidr) => {
+    const text = renderKubeProxyConfig({ ...args, clusterCidr });
+    expect(text).toContain('healthzBindAddress: "[::]:10256"\nmetricsBindAddress: "[::1]:10249"\n');
+    expect(text).toContain(`clusterCIDR: ${clusterCidr}\n`);
+  });
+
+  it("takes settings as they are", () =>
+    expect(renderKubeProxyConfig({ ...args, settings: { conntrack: { maxPerCore: 0 } } })).toContain(
+      "\nconntrack:\n  maxPerCore: 0\n",
+    ));
+});
+
+it("the unit waits for its credential, and runs the binary of the version", () => {
+  const text = renderKubeProxyUnit(kubernetesVersion);
+  expect(text).toContain("\nConditionPathExists=/etc/kubernetes/kube-proxy.conf\n");
+  expect(text).toContain(
+    "\nExecStart=/opt/kubernetes/v1.34.4/bin/kube-proxy --config=/var/lib/kube-proxy/config.yaml\n",
+  );
+});
+
+it.each([
+  ["1.31.9", ["iptables", "conntrack"]],
+  ["1.32.0", ["iptables"]],
+])("kube-proxy %s needs %j on the host", (version, tools) => expect(kubeProxyTools(version)).toEqual(tools));
+
+describe("a worker with kube-proxy as a unit", () => {
+  const base: TlsBootstrapArgs = {
+    cluster,
+    kubernetesVersion,
+    ssh: { privateKey: "K" },
+    pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
+  };
+  const declare = async (kubeProxy?: KubeProxySpec) => {
+    const program = new Program();
+    await program.run((opts) => new TlsBootstrap("t", { ...base, kubeProxy }, opts));
+    return program;
+  };
+  const step = (program: Program, name: string) => program.find(COMMAND, `t-worker-worker-1-${name}`).inputs;
+
+  it("has one more command, which gets the credential as a secret", async () => {
+    const program = await declare(unit);
+    const { create, delete: remove, stdin } = step(program, "kube-proxy");
+    const run = "/usr/local/lib/tls-bootstrap/run.sh";
+    expect([create, remove]).toEqual([
+      `exec ${run} kube-proxy apply`,
+      `if [ -e ${run} ]; then exec ${run} kube-proxy remove; fi`,
+    ]);
+    const kubeconfig = unboxed(stdin) as string;
+    expect(endpointOf(kubeconfig)).toEqual(cluster);
+    expect(kubeconfig).toContain("token: the proxy's token");
+  });
+
+  it("shows config and unit among its files, but not the credential", async () => {
+    const files = step(await declare(unit), "kubelet").stdin as string;
+    expect(files).toContain("file 0600 /var/lib/kube-proxy/config.yaml kube-proxy <<");
+    expect(files).toContain("\nhostnameOverride: worker-1\n");
+    expect(files).toContain("file 0600 /etc/systemd/system/kube-proxy.service kube-proxy <<");
+    expect(files).not.toContain("the proxy's token");
+  });
+
+  it("starts it after its files and before the node joins, since network plugins may need it to become Ready", async () => {
+    const program = await declare(unit);
+    expect(step(program, "kube-proxy").triggers).toEqual(["t-worker-worker-1-kubelet-id"]);
+    const { dependsOn } = program.optionsOf(COMMAND, "t-worker-worker-1-join");
+    const proxy = (dependsOn as { __name?: string }[]).map(({ __name }) => __name);
+    expect(proxy).toContain("t-worker-worker-1-kube-proxy");
+    // A dependency and no trigger: to turn kube-proxy on is no reason to drain a node.
+    expect(step(program, "join").triggers).toEqual(["t-worker-worker-1-kubelet-id"]);
+  });
+
+  it("downloads the binary and looks for what it needs", async () => {
+    const host = step(await declare(unit), "host").stdin as string;
+    expect(host).toContain("\nBINARIES='kubelet kubectl kube-proxy'\nTOOLS='iptables'\n");
+  });
+
+  it.each([undefined, { mode: "off", clusterCidr: "10.244.0.0/16" } as const])(
+    "has none of this when it is off (%j)",
+    async (spec) => {
+      const program = await declare(spec);
+      expect(program.listing().filter((line) => /proxy/i.test(line))).toEqual([]);
+      expect(step(program, "host").stdin).toContain("\nBINARIES='kubelet kubectl'\nTOOLS=''\n");
+      expect(step(program, "kubelet").stdin).toContain("\nKUBE_PROXY='off'\n");
+    },
+  );
+
+  it("is refused without a credential for it", async () => {
+    const args = {
+      ...base,
+      cluster,
+      ...base.pools[0].workers[0],
+      bootstrapKubeconfig: "B",
+      mintCommand: "M",
+      kubeProxy: unit,
+    };
+    await expect(new Program().run((opts) => new Worker("w", args, opts))).rejects.toThrow(
+      "kubeProxyKubeconfig: is required",
+    );
+  });
+});
+
+describe("KubeProxy as a DaemonSet", () => {
+  const declare = async (spec: KubeProxySpec) => {
+    const program = new Program();
+    await program.run((opts) => new KubeProxy("p", { cluster, kubernetesVersion, spec }, opts));
+    return program;
+  };
+  const podOf = async (spec: KubeProxySpec) => (await declare(spec)).find(DAEMON_SET, "p").inputs.spec.template;
+
+  it("runs on the workers of this module only, whatever their taints", async () => {
+    const { spec } = await podOf(daemonset);
+    expect(spec.nodeSelector).toEqual({
+      "kubernetes.io/os": "linux",
+      "node-restriction.kubernetes.io/tls-bootstrap": "true",
+    });
+    expect(spec.tolerations).toEqual([{ operator: "Exists" }]);
+    expect(spec).toMatchObject({ hostNetwork: true, priorityClassName: "system-node-critical" });
+  });
+
+  it("has all privileges only while it sets up the kernel", async () => {
+    const { spec } = await podOf(daemonset);
+    expect(spec.initContainers[0].command).toContain("--init-only");
+    expect(spec.initContainers[0].securityContext).toEqual({ privileged: true });
+    expect(spec.containers[0].securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] },
+    });
+  });
+
+  it("reaches the API server by its own URL, with the pod's token", async () => {
+    const { data } = (await declare(daemonset)).find("kubernetes:core/v1:ConfigMap", "p").inputs;
+    expect(endpointOf(data["kubeconfig.yaml"] as string)).toEqual(cluster);
+    expect(data["kubeconfig.yaml"]).toContain("tokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token");
+    expect(data["config.yaml"]).toContain("kubeconfig: /var/lib/kube-proxy/kubeconfig.yaml");
+  });
+
+  it("uses the image of the version, or the one that it is given", async () => {
+    const images = async (spec: KubeProxySpec) => {
+      const { spec: pod } = await podOf(spec);
+      return [...pod.initContainers, ...pod.containers].map(({ image }: { image: string }) => image);
+    };
+    const official = "registry.k8s.io/kube-proxy:v1.34.4";
+    expect(await images(daemonset)).toEqual([official, official]);
+    expect(await images({ ...daemonset, image: "r/p:1" })).toEqual(["r/p:1", "r/p:1"]);
+  });
+
+  it("rolls its pods when the config changes, and only then", async () => {
+    const annotation = async (spec: KubeProxySpec) => JSON.stringify((await podOf(spec)).metadata.annotations);
+    expect(await annotation(daemonset)).toBe(await annotation({ ...daemonset }));
+    expect(await annotation({ ...daemonset, config: { nodePortAddresses: ["primary"] } })).not.toBe(
+      await annotation(daemonset),
+    );
+  });
+
+  it.each<[string, KubeProxySpec, string]>([
+    ["off", { mode: "off" }, "spec.mode: must be unit or daemonset"],
+    ["no network", { mode: "daemonset" }, "spec.clusterCidr: is required"],
+  ])("refuses %s", async (_, spec, problem) => expect(declare(spec)).rejects.toThrow(problem));
+});

@@ -10,6 +10,7 @@ export type { KubeletFlags } from "./kubelet/flags";
 export type { KubeletConfiguration } from "./kubelet/KubeletConfiguration";
 export type { ClusterEndpoint } from "./kubeconfig";
 export type { KubeProxySettings, KubeProxySpec } from "./kubeProxySpec";
+export type { ContainerdSpec, ProxySpec, ReleaseSpec, RuntimeSpec } from "./runtime";
 export type { NodeSettings, PoolSpec, ScaleGroupSpec, Taint, WorkerSpec } from "./schema";
 export { type BindingsArgs, TlsBootstrap, type TlsBootstrapArgs } from "./tlsBootstrap";
 export type { Bastion, SshArgs, SshLogin } from "./worker/connection";

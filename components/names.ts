@@ -76,7 +76,7 @@ export const PATHS = {
   nodeConf: "/etc/tls-bootstrap/node.conf",
   /** Files of the container runtime as they shall be; `runtime.sh` puts them into place. */
   runtimeFiles: "/etc/tls-bootstrap/runtime",
-  scripts: "/usr/local/lib/tls-bootstrap",
+  scripts: "/opt/tls-bootstrap/scripts",
 } as const;
 
 /** Folder of the Kubernetes binaries of one version; a version never changes in place. */

@@ -9,6 +9,7 @@ import { kubeProxy } from "./kubeProxySpec";
 import { BOOTSTRAPPERS_GROUP, KUBEADM_GROUP } from "./names";
 import { type Check, refuse } from "./refuse";
 import * as rules from "./rules";
+import * as runtimeSpec from "./runtime";
 import { claimChecks, type PoolSpec, pools, problemsOf, scaleGroups, type ScaleGroupSpec } from "./schema";
 import { Machines } from "./worker/machines";
 import { ScaleGroup } from "./worker/scaleGroup";
@@ -90,6 +91,9 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       ...problemsOf(kubeProxy, environment.kubeProxy ?? {}, "kubeProxy"),
       ["bindings.group", bindings.group && rules.bindingGroup(bindings.group), bindings.group],
       ["kubernetesVersion", rules.kubernetesVersion(environment.kubernetesVersion), environment.kubernetesVersion],
+      ...problemsOf(runtimeSpec.runtime.optional(), environment.runtime, "runtime"),
+      ...problemsOf(runtimeSpec.proxy.optional(), environment.proxy, "proxy"),
+      ["binDir", environment.binDir && rules.hostFolder(environment.binDir), environment.binDir],
       ...endpointChecks(cluster),
       ...(joinPolicy === "enforce" ? poolClaims : []).map((claim, i): Check => [
         `pools[${i}].workers`,

@@ -34,6 +34,8 @@ rm -rf "$merged/opt/cni" "$merged/etc/containerd" "$merged/var/lib/containerd"
 rm "$merged/etc/systemd/system/multi-user.target.wants/lab-images.service"
 mkdir "$merged/etc/systemd/system/containerd.service.wants"
 ln -s ../lab-images.service "$merged/etc/systemd/system/containerd.service.wants/"
+mkdir "$merged/etc/systemd/system/lab-images.service.d"
+printf '[Service]\nEnvironment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/opt/bin\n' >"$merged/etc/systemd/system/lab-images.service.d/path.conf"
 
 rm -rf "$merged"/var/lib/apt/lists/* "$merged"/var/cache/* "$merged"/var/log/*.log
 cp -a "$merged/var" "$folder/var"

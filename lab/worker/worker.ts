@@ -77,8 +77,10 @@ const readyTest = ({ bare }: LabWorker): string =>
   `systemctl is-active --quiet ${bare ? "ssh" : "ssh containerd lab-images"} && test ! -e /run/nologin`;
 
 export async function waitWorkerReady(lab: Lab, worker: LabWorker): Promise<void> {
-  const ready = async (): Promise<boolean> =>
-    leaderPid(worker) !== undefined && (await inWorker(worker, ["sh", "-c", readyTest(worker)])).exitCode === 0;
+  const ready = async (): Promise<boolean> => {
+    const leader = leaderPid(worker); // of a machine that is just starting it can be another at the next look
+    return leader !== undefined && (await insideOf(leader, ["sh", "-c", readyTest(worker)])).exitCode === 0;
+  };
   await waitReady(supervisor(lab, worker), ready, READY_MS);
 }
 
@@ -160,8 +162,11 @@ function requireLeader(worker: LabWorker): number {
   return leader;
 }
 
+const insideOf = (leader: number, argv: readonly string[]): Promise<RunResult> =>
+  attempt(...enterCommand(leader, argv), { timeoutMs: 30_000 });
+
 export async function inWorker(worker: LabWorker, argv: readonly string[]): Promise<RunResult> {
-  return attempt(...enterCommand(requireLeader(worker), argv), { timeoutMs: 30_000 });
+  return insideOf(requireLeader(worker), argv);
 }
 
 export async function interactiveInWorker(worker: LabWorker, argv: readonly string[]): Promise<number> {

@@ -61,7 +61,7 @@ describe("a host that does not prove itself", () => {
     expect(errors).toMatch(/host key|knownhosts|hostkey/i);
     noStackTrace(errors);
     expect(await lab.sessions("worker-1")).toBe(logins);
-    expect(await lab.shell("worker-1", "ls /usr/local/lib/tls-bootstrap 2>&1 || true")).toContain("No such file");
+    expect(await lab.shell("worker-1", "ls /opt/tls-bootstrap/scripts 2>&1 || true")).toContain("No such file");
   });
 
   it("does not let us in with a wrong key, and says so", async () => {

@@ -405,7 +405,7 @@ async function expectBare(name: string): Promise<void> {
     "/opt/kubernetes",
     "/usr/local/bin/kubelet",
     "/usr/local/bin/kubectl",
-    "/usr/local/lib/tls-bootstrap",
+    "/opt/tls-bootstrap/scripts",
     "/var/lib/kubelet",
     "/var/lib/tls-bootstrap",
   ];

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2034 # used by those who source this
 
 
-LIB=/usr/local/lib/tls-bootstrap  # these scripts
+LIB=/opt/tls-bootstrap/scripts    # these scripts; /usr is read-only on some systems
 CONF=/etc/tls-bootstrap           # what the phases are told: host.conf, node.conf
 STATE=/var/lib/tls-bootstrap      # what the phases remember
 RUN=/run/tls-bootstrap            # lock and input of the phase that runs; gone after a reboot

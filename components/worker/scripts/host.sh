@@ -5,7 +5,7 @@
 # Safe to repeat.
 set -eu
 # shellcheck source=common.sh
-. /usr/local/lib/tls-bootstrap/common.sh
+. /opt/tls-bootstrap/scripts/common.sh
 # shellcheck source=/dev/null
 . "$CONF/host.conf"
 # shellcheck source=download.sh
@@ -74,6 +74,7 @@ remove() {
   rm -rf "$VERSIONS" "$CONF" "$STATE" "$SYSCTL" "$MODULES"
   rmdir /etc/kubernetes/pki /etc/kubernetes 2>/dev/null || true
   rm -rf "$LIB" # last: these scripts
+  rmdir "${LIB%/*}" 2>/dev/null || true
 }
 
 case "$1" in

@@ -13,7 +13,7 @@ main() {
     printf '%s %s\n' "$1" "$2" >>"$staged/files"
   }
   # files
-  scripts=/usr/local/lib/tls-bootstrap
+  scripts=/opt/tls-bootstrap/scripts
   sh "$staged$scripts/preflight.sh" "$staged/etc/tls-bootstrap/host.conf"
   # shellcheck source=common.sh
   . "$staged$scripts/common.sh"

@@ -6,7 +6,7 @@
 # node is Ready. On a node that has joined before, nothing is done but the receipt.
 set -eu
 # shellcheck source=common.sh
-. /usr/local/lib/tls-bootstrap/common.sh
+. /opt/tls-bootstrap/scripts/common.sh
 # shellcheck source=/dev/null
 . "$CONF/node.conf"
 

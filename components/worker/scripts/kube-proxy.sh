@@ -5,7 +5,7 @@
 # Unit and config came with the kubelet's files (kubelet.sh). Without the credential the unit does not start.
 set -eu
 # shellcheck source=common.sh
-. /usr/local/lib/tls-bootstrap/common.sh
+. /opt/tls-bootstrap/scripts/common.sh
 # shellcheck source=/dev/null
 . "$CONF/host.conf"
 

@@ -6,7 +6,7 @@
 # does not become healthy the previous files come back, so a bad setting costs a failed update and not a node.
 set -eu
 # shellcheck source=common.sh
-. /usr/local/lib/tls-bootstrap/common.sh
+. /opt/tls-bootstrap/scripts/common.sh
 
 STAGED=$STATE/staged     # the bundle's files, as a tree
 PREVIOUS=$STATE/previous # what they replaced

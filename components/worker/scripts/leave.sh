@@ -5,9 +5,13 @@
 # that cannot be evicted (a PodDisruptionBudget, say) stop the removal while the node still works.
 set -eu
 # shellcheck source=common.sh
-. /usr/local/lib/tls-bootstrap/common.sh
+. /opt/tls-bootstrap/scripts/common.sh
 # shellcheck source=/dev/null
 . "$CONF/node.conf"
+# shellcheck source=/dev/null
+. "$CONF/host.conf"
+
+PATH=$PATH:$BIN_DIR # ctr may be there
 
 DRAIN_SECONDS=300
 

@@ -88,9 +88,10 @@ disk() {
     case ",$(findmnt -nT "$(parent "$folder")" -o OPTIONS)," in *,noexec,*) problem "$folder would be on a file system without programs (noexec): mount it without that" ;; esac
   done
   [ "$(id -u)" = 0 ] || return 0 # nobody else may write there in any case
-  for folder in "$VERSIONS" "$LIB" "$CONF" "$STATE" "$KUBELET_DIR" "$BIN_DIR" /etc/kubernetes /etc/systemd/system /etc/sysctl.d /etc/modules-load.d; do
+  for folder in "$VERSIONS" "$LIB" "$CONF" "$STATE" "$KUBELET_DIR" /etc/kubernetes /etc/systemd/system /etc/sysctl.d /etc/modules-load.d; do
     [ -w "$(parent "$folder")" ] || problem "$folder cannot be written: its file system is read-only"
   done
+  [ -w "$(parent "$BIN_DIR")" ] || problem "$BIN_DIR cannot be written: set binDir to a folder that can, such as /opt/bin"
 }
 
 # holder PORT: the process that listens on it; nothing when none does.

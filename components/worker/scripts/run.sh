@@ -5,7 +5,7 @@
 # nor lets a second run start beside it.
 set -eu
 # shellcheck source=common.sh
-. /usr/local/lib/tls-bootstrap/common.sh
+. /opt/tls-bootstrap/scripts/common.sh
 
 if [ "$1" = --inside ]; then
   # Within the unit.

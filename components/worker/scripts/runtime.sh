@@ -46,7 +46,7 @@ cri_problem() {
   fi
   case "$(printf '%s\n' "$plugins" | awk '$1 == "io.containerd.grpc.v1" && $2 == "cri" { print $NF }')" in
     ok) ;;
-    '') echo "containerd runs, but its CRI plugin is disabled: take \"cri\" out of disabled_plugins in /etc/containerd/config.toml (Docker's package puts it there) and restart containerd" ;;
+    '') echo "containerd runs, but its CRI plugin is disabled: take it out of disabled_plugins in /etc/containerd/config.toml (Docker's package puts it there) and restart containerd" ;;
     *) echo "containerd runs, but its CRI plugin does not: see 'ctr plugins ls' and 'journalctl -u containerd'" ;;
   esac
 }

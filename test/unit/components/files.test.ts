@@ -181,11 +181,12 @@ describe("renderHostScript", () => {
 
   it("is a whole shell script that carries the others and their parameters", () => {
     expect(spawnSync("sh", ["-n"], { input: script }).status).toBe(0);
-    for (const name of ["common.sh", "run.sh", "preflight.sh", "host.sh", "kubelet.sh", "join.sh", "leave.sh"])
-      expect(script).toContain(`/usr/local/lib/tls-bootstrap/${name} <<'END-OF-FILE'\n`);
+    for (const name of ["common", "download", "run", "preflight", "host", "runtime", "kubelet", "join", "leave"])
+      expect(script).toContain(`/opt/tls-bootstrap/scripts/${name}.sh <<'END-OF-FILE'\n`);
     expect(script).toContain(
       "file 0644 /etc/tls-bootstrap/host.conf <<'END-OF-FILE'\nKUBERNETES_VERSION='1.34.4'\nEND-OF-FILE\n",
     );
+    expect(script).not.toContain("/usr/local/lib/"); // read-only on some systems
   });
 
   it("runs nothing when the connection breaks off anywhere in the middle", () => {

@@ -74,7 +74,7 @@ describe("a worker with kube-proxy as a unit", () => {
   it("has one more command, which gets the credential as a secret", async () => {
     const program = await declare(unit);
     const { create, delete: remove, stdin } = step(program, "kube-proxy");
-    const run = "/usr/local/lib/tls-bootstrap/run.sh";
+    const run = "/opt/tls-bootstrap/scripts/run.sh";
     expect([create, remove]).toEqual([
       `exec ${run} kube-proxy apply`,
       `if [ -e ${run} ]; then exec ${run} kube-proxy remove; fi`,

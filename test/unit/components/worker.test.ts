@@ -67,7 +67,7 @@ describe("TlsBootstrap with one worker", () => {
       const { inputs } = program.find(COMMAND, `t-worker-worker-1-${step}`);
       return [inputs.create, inputs.update, inputs.delete] as unknown[];
     };
-    const run = "/usr/local/lib/tls-bootstrap/run.sh";
+    const run = "/opt/tls-bootstrap/scripts/run.sh";
     expect(texts("host")).toEqual([
       "sudo -n /bin/sh -c : 2>/dev/null && exec sudo -n /bin/sh -s; exec /bin/sh -s",
       undefined,
@@ -396,15 +396,19 @@ describe("arguments", () => {
     const bad = {
       pools: [{ name: "Pool", workers: [{ name: "W", address: "10.0.0.1", hostKey: "" }], kubelet: { port: 0 } }],
       kubernetesVersion: "1.34",
+      runtime: { type: "package", runc: {} } as const,
+      binDir: "bin",
     };
     await expect(program.run((opts) => new TlsBootstrap("t", { ...base, ...bad }, opts))).rejects.toThrow(
       [
-        "TlsBootstrap 't': 5 problems",
+        "TlsBootstrap 't': 7 problems",
         "  pools[0].name: 'Pool' is not a pool name: a-z, 0-9 and '-', at most 63 characters, no '-' at either end",
         "  pools[0].workers[0].name: 'W' has upper-case letters; a node name is lower case",
         "  pools[0].workers[0].hostKey: '' is not a host key: 'ssh-ed25519 AAAA…' or 'ecdsa-sha2-nistp256 AAAA…', as in /etc/ssh/ssh_host_ed25519_key.pub",
         "  pools[0].kubelet.port: '0' must be between 1 and 65535",
         "  kubernetesVersion: '1.34' is not a version such as 1.34.4 (no leading 'v')",
+        "  runtime.runc: is not a setting",
+        "  binDir: 'bin' is not an absolute path of a folder",
       ].join("\n"),
     );
     expect(program.listing()).toEqual([]);

@@ -7,6 +7,9 @@ set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
 
+# What a killed run left behind; whoever holds the lock is the only one.
+sweep() { rm -f "$RUN"/bootstrap.* "$RUN"/bundle.* "$RUN"/credential.*; }
+
 if [ "$1" = --inside ]; then
   # Within the unit.
   input=$2 deadline=$3
@@ -17,8 +20,7 @@ if [ "$1" = --inside ]; then
     say "another run of tls-bootstrap is busy on this host; waiting for it"
     flock -w "$deadline" 9 || fail "another run still holds $RUN/lock" "see 'systemctl list-units \"tls-bootstrap-*\"' on this host"
   }
-  # What a killed run left behind; whoever holds the lock is the only one.
-  rm -f "$RUN"/bootstrap.* "$RUN"/bundle.* "$RUN"/credential.*
+  sweep
   phase=$1
   shift
   # In the background with wait, so that the TERM trap above runs at once.
@@ -31,8 +33,10 @@ fi
 if [ "$1" = --ended ]; then
   # systemd runs this whichever way the unit has ended, killed too.
   rm -f "$2"
-  # Whoever has the lock by now has taken over.
-  [ "$3" != join ] || flock -n "$RUN/lock" "$LIB/join.sh" clean-up || true
+  exec 9>"$RUN/lock"
+  flock -n 9 || exit 0 # somebody else has taken over, and does the rest
+  sweep
+  [ "$3" != join ] || "$LIB/join.sh" clean-up 9>&-
   exit
 fi
 

@@ -1,0 +1,99 @@
+import { changes, eventually, TestLab } from "./testLab";
+
+/** A run that is killed: what the host is left with, and that the next deployment converges. */
+const lab = new TestLab();
+const BOOTSTRAP_KUBECONFIG = "/etc/kubernetes/bootstrap-kubelet.conf";
+const CONFIG = "/var/lib/kubelet/config.yaml";
+
+let workers: any[];
+/** Settings with these workers, each with changes of its own. */
+const configure = (members: Record<string, object>) =>
+  lab.configure((settings) => {
+    settings["tls-bootstrap:pools"][0].workers = Object.entries(members).map(([name, change]) => ({
+      ...workers.find((worker) => worker.name === name),
+      ...change,
+    }));
+  });
+
+const isReady = async (name: string) => (await lab.status()).nodes?.find((node) => node.name === name)?.ready;
+
+/** Kills, at one stroke, all processes of the phase that runs on a worker. */
+const killPhase = (worker: string, phase: string) =>
+  lab.shell(worker, `systemctl kill --signal KILL --kill-whom all 'tls-bootstrap-${phase}.*'`);
+
+/** A join that waits for its certificate in vain, until it ends. */
+async function joining(worker: string): Promise<{ end: () => Promise<string> }> {
+  await lab.out("stop", "kube-controller-manager");
+  const failing = lab.fails("deploy");
+  await eventually(async () => {
+    expect(await lab.exec(worker, "ls", BOOTSTRAP_KUBECONFIG)).toBeTruthy();
+    expect((await lab.exec(worker, "systemctl", "is-active", "kubelet")).trim()).toBe("active");
+  }, 120);
+  return {
+    end: async () => {
+      const errors = await failing;
+      await lab.out("start", "kube-controller-manager");
+      return errors;
+    },
+  };
+}
+
+/** Nothing that would go on trying with a token. */
+async function expectNoAttempt(worker: string): Promise<void> {
+  const left = `ls ${BOOTSTRAP_KUBECONFIG} /etc/kubernetes/kubelet.conf 2>/dev/null; ls /run/tls-bootstrap`;
+  expect(await lab.shell(worker, `${left} || true`)).toBe("lock\n");
+  expect(await lab.shell(worker, "systemctl is-active kubelet; systemctl is-enabled kubelet || true")).toBe(
+    "inactive\ndisabled\n",
+  );
+}
+
+beforeAll(async () => {
+  await lab.configure((settings) => {
+    workers = settings["tls-bootstrap:pools"][0].workers;
+  });
+});
+
+afterAll(async () => {
+  await lab.out("up"); // whatever a test has stopped
+  await lab.run("destroy");
+});
+
+it("a killed join leaves no token and no kubelet that goes on trying, and the next deployment joins", async () => {
+  await configure({ "worker-1": {} });
+  const { end } = await joining("worker-1");
+  await killPhase("worker-1", "join");
+  await end();
+  await expectNoAttempt("worker-1");
+  await lab.operate("deploy");
+  expect(await isReady("worker-1")).toBe(true);
+  expect(changes(await lab.operate("preview"))).toEqual([]);
+});
+
+describe("an update of a kubelet that is killed between its files and its restart", () => {
+  /** Kills the phase in place of the restart, once. */
+  const killInsteadOfRestart = () =>
+    lab.shell(
+      "worker-1",
+      `cat >/usr/local/bin/systemctl <<'END'
+#!/bin/sh
+[ "$1" = daemon-reload ] || exec /usr/bin/systemctl "$@"
+rm -f "$0"
+exec /usr/bin/systemctl kill --signal KILL --kill-whom all 'tls-bootstrap-kubelet.*'
+END
+       chmod +x /usr/local/bin/systemctl`,
+    );
+  const maxPods = async () => (await lab.get<any>("node", "worker-1")).status.capacity.pods as string;
+
+  it("restarts it in the next deployment, though no file differs any more", async () => {
+    const pid = await lab.kubeletPid("worker-1");
+    await configure({ "worker-1": { kubelet: { maxPods: 42 } } });
+    await killInsteadOfRestart();
+    await lab.fails("deploy");
+    expect(await lab.exec("worker-1", "cat", CONFIG)).toContain("maxPods: 42");
+    expect(await lab.kubeletPid("worker-1")).toBe(pid);
+    await lab.operate("deploy");
+    expect(await lab.kubeletPid("worker-1")).not.toBe(pid);
+    await eventually(async () => expect(await maxPods()).toBe("42"));
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+});

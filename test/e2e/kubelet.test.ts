@@ -1,0 +1,318 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { request } from "node:https";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { fieldChecks } from "../../components/kubelet/fields";
+import { kubeletChecks } from "../../components/kubelet/levels";
+import { enums, flags, gates, missing, structs } from "../../components/kubelet/schema";
+import { merge, renderKubeletConfig } from "../../components/worker/files/kubeletConfig";
+import { RIGHT, type Settings, WRONG_FIELDS, WRONG_PAIRS } from "../kubeletCases";
+import { eventually, TestLab } from "./testLab";
+
+/** Kubelet settings against real kubelets: what holds on a node, and that what is refused at preview is what a kubelet would not run with. */
+const lab = new TestLab();
+
+/** A flag's value with everything in it that systemd has a meaning of its own for. */
+const LOCK_FILE = `/run/kubelet's "\\lock" 100% $HOME;.pid`;
+
+let address: string;
+let ofPool: Settings;
+
+beforeAll(async () => {
+  await lab.configure((settings) => {
+    const [pool] = settings["tls-bootstrap:pools"];
+    pool.workers.splice(1);
+    pool.kubeletFlags = { "housekeeping-interval": "20s" };
+    pool.workers[0].kubeletFlags = { "lock-file": LOCK_FILE };
+    pool.workers[0].kubelet = { maxPods: 42 };
+    address = pool.workers[0].address;
+    ofPool = pool.kubelet;
+  });
+  await lab.operate("deploy");
+});
+
+afterAll(() => lab.run("destroy"));
+
+interface Configz {
+  kubeletconfig: Record<string, any>;
+}
+
+it("a worker's settings and its pool's reach the kubelet that runs", async () => {
+  const { kubeletconfig } = JSON.parse(
+    await lab.kubectl("get", "--raw", "/api/v1/nodes/worker-1/proxy/configz"),
+  ) as Configz;
+  expect(kubeletconfig.maxPods).toBe(42);
+  expect(kubeletconfig).toMatchObject(ofPool);
+});
+
+it("flags reach it as they are written, whatever they hold", async () => {
+  const pid = await lab.kubeletPid("worker-1");
+  const words = (await lab.shell("worker-1", `tr '\\0' '\\n' </proc/${pid}/cmdline`)).split("\n");
+  expect(words).toContain("--housekeeping-interval=20s");
+  expect(words).toContain(`--lock-file=${LOCK_FILE}`);
+  expect(await lab.shell("worker-1", "ls /run")).toContain(LOCK_FILE.slice("/run/".length));
+});
+
+describe("CIS benchmark, section 4", () => {
+  let config: Record<string, any>;
+  beforeAll(async () => {
+    const text = await lab.kubectl("get", "--raw", "/api/v1/nodes/worker-1/proxy/configz");
+    config = (JSON.parse(text) as Configz).kubeletconfig;
+  });
+
+  it.each([
+    ["/etc/systemd/system/kubelet.service", "600 root:root"],
+    ["/etc/kubernetes/kubelet.conf", "600 root:root"],
+    ["/etc/kubernetes/pki/ca.crt", "644 root:root"],
+    ["/var/lib/kubelet/config.yaml", "600 root:root"],
+    ["/var/lib/kubelet/pki/kubelet-client-current.pem", "600 root:root"],
+  ])("%s is %s", async (file, expected) =>
+    expect((await lab.shell("worker-1", `stat -L -c '%a %U:%G' ${file}`)).trim()).toBe(expected),
+  );
+
+  it.each<[string, (config: Record<string, any>) => unknown, unknown]>([
+    ["anonymous requests are refused", (c) => c.authentication.anonymous.enabled, false],
+    ["requests are authenticated by webhook", (c) => c.authentication.webhook.enabled, true],
+    ["requests are authorized by webhook", (c) => c.authorization.mode, "Webhook"],
+    [
+      "clients prove themselves to the cluster's CA",
+      (c) => c.authentication.x509.clientCAFile,
+      "/etc/kubernetes/pki/ca.crt",
+    ],
+    ["there is no read-only port", (c) => c.readOnlyPort ?? 0, 0],
+    ["idle streams end", (c) => c.streamingConnectionIdleTimeout, "5m0s"],
+    ["iptables chains are managed", (c) => c.makeIPTablesUtilChains, true],
+    ["events are limited", (c) => c.eventRecordQPS, 50],
+    ["client certificates are renewed", (c) => c.rotateCertificates, true],
+    [
+      "cipher suites have forward secrecy and authenticated encryption",
+      (c) =>
+        c.tlsCipherSuites.filter(
+          (name: string) => !/^TLS_ECDHE_(RSA|ECDSA)_WITH_(AES_\d+_GCM|CHACHA20_POLY1305)_/.test(name),
+        ),
+      [],
+    ],
+    ["a pod's processes are limited", (c) => c.podPidsLimit, 4096],
+    ["pods get the runtime's seccomp profile", (c) => c.seccompDefault, true],
+  ])("%s", (_, of, expected) => expect(of(config)).toEqual(expected));
+});
+
+describe("the kubelet's ports", () => {
+  const status = (path: string, method = "GET") =>
+    new Promise<number>((done, failed) => {
+      const sent = request({ host: address, port: 10250, path, method, rejectUnauthorized: false }, (response) => {
+        response.resume();
+        done(response.statusCode!);
+      });
+      sent.on("error", failed).end();
+    });
+  const opens = (port: number) =>
+    new Promise<string>((done) => {
+      const socket = connect({ host: address, port, timeout: 5000 }, () => socket.destroy(new Error("open")));
+      socket.on("timeout", () => socket.destroy(new Error("silent")));
+      socket.on("error", (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+    });
+
+  it.each(["/pods", "/metrics", "/configz", "/healthz", "/stats/summary", "/containerLogs/a/b/c", "/run/a/b/c"])(
+    "10250%s answers 401 without credentials",
+    async (path) => {
+      expect(await status(path)).toBe(401);
+      expect(await status(path, "POST")).toBe(401);
+    },
+  );
+
+  it("10255 is closed, and 10248 on loopback only", async () => {
+    expect([await opens(10250), await opens(10255), await opens(10248)]).toEqual([
+      "open",
+      "ECONNREFUSED",
+      "ECONNREFUSED",
+    ]);
+    expect(await lab.shell("worker-1", "curl -s http://127.0.0.1:10248/healthz")).toBe("ok");
+    const listening = await lab.shell("worker-1", "ss -Hltn 'sport = :10248'");
+    expect(listening.trim().split("\n")).toEqual([expect.stringContaining("127.0.0.1:10248")]);
+  });
+});
+
+it("wrong settings are one report at preview, without a word to the API server or to a host", async () => {
+  const logins = await lab.sessions("worker-1");
+  const file = await lab.configFile("wrong-kubelet", (settings) => {
+    // Nobody is there: whoever asked would hear that.
+    settings["tls-bootstrap:cluster"].server = "https://192.0.2.1:6443";
+    settings["tls-bootstrap:kubernetesVersion"] = "1.31.4";
+    settings["tls-bootstrap:kubelet"] = { maxPod: 50 };
+    const [pool] = settings["tls-bootstrap:pools"];
+    pool.kubelet = { ...pool.kubelet, singleProcessOOMKill: true, evictionHard: { "memory.available": "100MB" } };
+    pool.kubeletFlags = { "container-runtime": "remote", "max-pods": 50 };
+    return settings;
+  });
+  const errors = await lab.fails("preview", "--config-file", file);
+  const lines = errors.slice(errors.indexOf("The configuration of this stack")).split("\n").slice(0, 6);
+  expect(lines).toEqual([
+    "The configuration of this stack cannot be used: 5 problems",
+    "  tls-bootstrap:kubelet.maxPod: is not a field of KubeletConfiguration; did you mean maxPods?",
+    "  tls-bootstrap:pools[0].kubelet.evictionHard[\"memory.available\"]: '100MB' must be a quantity such as 100Mi or a percentage such as 10%, above 0",
+    "  tls-bootstrap:pools[0].kubelet.singleProcessOOMKill: needs Kubernetes 1.32 or newer; these kubelets are 1.31",
+    '  tls-bootstrap:pools[0].kubeletFlags["container-runtime"]: was removed in Kubernetes 1.27',
+    '  tls-bootstrap:pools[0].kubeletFlags["max-pods"]: is a field of KubeletConfiguration: set kubelet.maxPods',
+  ]);
+  expect(errors).not.toContain("192.0.2.1");
+  expect(await lab.sessions("worker-1")).toBe(logins);
+});
+
+describe("a real kubelet", () => {
+  const BINARY = "/opt/kubernetes/v1.34.4/bin/kubelet";
+  const FOLDER = "/root/kubelet-cases";
+  type Verdict = "accepted" | "ignored" | "refused" | "hung";
+
+  /**
+   * Runs the worker's kubelet with each of the settings. With a bootstrap kubeconfig that does not exist it ends before it does anything, with an
+   * error that says so: whoever gets there has read and validated its settings. `ignored` are those with a field that it only logs.
+   */
+  async function verdicts(cases: readonly object[], args: string, reached: string, seconds = 60): Promise<Verdict[]> {
+    const { stateDir } = await lab.facts();
+    const folder = join(stateDir, "workers", "worker-1", "rootfs", FOLDER);
+    await mkdir(folder, { recursive: true });
+    await Promise.all(
+      cases.map((settings, i) =>
+        writeFile(
+          join(folder, `${i}.yaml`),
+          renderKubeletConfig({
+            clusterDomain: "cluster.local",
+            clusterDns: ["10.96.0.10"],
+            containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
+            settings: merge({ failCgroupV1: false }, settings), // the lab's workers may have that only
+          }),
+        ),
+      ),
+    );
+    const said = await lab.shell(
+      "worker-1",
+      `cd ${FOLDER}
+      i=0
+      while [ -e $i.yaml ]; do
+        status=0
+        said=$(timeout ${seconds} ${BINARY} --config=$PWD/$i.yaml --root-dir=$PWD/root --cert-dir=$PWD/pki --hostname-override=nobody ${args} 2>&1) || status=$?
+        case $status-$said in
+          *"${reached}"*"unknown field"* | *"unknown field"*"${reached}"*) echo ignored ;;
+          *"${reached}"*) echo accepted ;;
+          124-*) echo hung ;;
+          *) echo refused ;;
+        esac
+        rm $i.yaml
+        i=$((i + 1))
+      done
+      rm -r ${FOLDER}`,
+    );
+    return said.trim().split("\n") as Verdict[];
+  }
+
+  const NOWHERE = "--kubeconfig=/nowhere --bootstrap-kubeconfig=/nowhere";
+  const upToBootstrap = (cases: readonly object[]) => verdicts(cases, NOWHERE, "unable to load bootstrap kubeconfig");
+  const named = (cases: readonly object[], given: readonly Verdict[]) =>
+    cases.map((settings, i) => `${given[i]} ${JSON.stringify(settings)}`);
+
+  /** What the kubelet takes up to that point: it reads 0 and nothing as "the default", looks at some values later, and promises less than we do. */
+  const TAKEN: readonly Settings[] = [
+    ...[{ maxPods: null }, { authentication: null }, { maxPods: 0 }, { port: 0 }, { nodeStatusUpdateFrequency: "0s" }],
+    ...[{ nodeStatusUpdateFrequency: "-1s" }, { podLogsDir: "logs" }, { clusterDNS: ["10.96.0"] }],
+    ...[{ tlsCipherSuites: ["TLS_RSA_WITH_RC4_128_SHA"] }, { rotateCertificates: false }],
+    ...[{ registerNode: false }, { registerWithTaints: [] }, { configMapAndSecretChangeDetectionStrategy: "watch" }],
+  ];
+  /** What it finds when it sets up its managers, after it has its certificate. */
+  const LATER: readonly Settings[] = [
+    { containerLogMaxSize: "10MB" },
+    ...[{ "memory.avail": "100Mi" }, { "memory.available": "100MB" }, { "nodefs.available": "101%" }].map(
+      (evictionHard) => ({ evictionHard }),
+    ),
+    ...[{ kubeReserved: { disk: "1Gi" } }, { kubeReserved: { memory: "1GB" } }],
+    { evictionSoft: { "memory.available": "1Gi" } },
+  ];
+  const isIn = (list: readonly object[], settings: object) =>
+    list.some((one) => JSON.stringify(one) === JSON.stringify(settings));
+
+  it("runs with what is accepted, and refuses or ignores what is refused", async () => {
+    const wrong = [...WRONG_FIELDS, ...WRONG_PAIRS].map(([settings]) => settings);
+    const cases = [...RIGHT, ...wrong];
+    const given = await upToBootstrap(cases);
+    const expected = cases.map((settings): Verdict => {
+      if (isIn(RIGHT, settings) || isIn(TAKEN, settings) || isIn(LATER, settings)) return "accepted";
+      const problems = kubeletChecks("1.34.4", { pools: [{ workers: [{}], kubelet: settings }] });
+      return problems.some(([, problem]) => problem?.includes("not a field")) ? "ignored" : "refused";
+    });
+    expect(named(cases, given)).toEqual(named(cases, expected));
+  }, 900_000);
+
+  it("refuses a value of the wrong type in every field that it has", async () => {
+    const cases = wrongTypes();
+    expect(cases.length).toBeGreaterThan(150);
+    const given = await upToBootstrap(cases);
+    expect(named(cases, given).filter((line) => !line.startsWith("refused "))).toEqual([]);
+    const ours = cases.filter((settings) => !fieldChecks("kubelet", settings, 34).some(([, problem]) => problem));
+    expect(ours).toEqual([]);
+  }, 900_000);
+
+  it("knows the feature gates of its version, and keeps to those that are locked", async () => {
+    const known = Object.entries(gates).filter(([, gate]) => !missing(gate, 34));
+    const locked = known.filter(([, gate]) => (gate.locked ?? 99) <= 34);
+    const all = Object.fromEntries([
+      ...known.map(([name]) => [name, false]),
+      ...locked.map(([name, { value }]) => [name, value]),
+    ]);
+    const cases = [
+      { featureGates: all },
+      ...locked.map(([name, { value }]) => ({ featureGates: { [name]: !value } })),
+      ...Object.entries(gates).flatMap(([name, gate]) =>
+        missing(gate, 34) ? [{ featureGates: { [name]: true } }] : [],
+      ),
+    ];
+    const given = await upToBootstrap(cases);
+    expect(named(cases, given)).toEqual(
+      named(
+        cases,
+        cases.map((_, i) => (i === 0 ? "accepted" : "refused")),
+      ),
+    );
+  }, 900_000);
+
+  it("knows the flags that are said to be its own", async () => {
+    const help = await lab.exec("worker-1", BINARY, "--help");
+    const real = [...help.matchAll(/^ +(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, name]) => name).sort();
+    expect(Object.keys(flags).filter((name) => !missing(flags[name], 34))).toEqual(real);
+    const listed = [...help.matchAll(/\b(\w+)=true\|false \(/g)].map(([, name]) => name);
+    expect(listed.length).toBeGreaterThan(100);
+    expect(listed.filter((name) => !/^All(Alpha|Beta)$/.test(name) && !(name in gates))).toEqual([]);
+  });
+
+  it("ends with what it finds only when it sets up its managers", async () => {
+    // Without an API server, on this worker, in the place of its kubelet.
+    await lab.exec("worker-1", "systemctl", "stop", "kubelet");
+    try {
+      const given = await verdicts(LATER, "", "Started kubelet");
+      expect(named(LATER, given)).toEqual(
+        named(
+          LATER,
+          LATER.map(() => "refused"),
+        ),
+      );
+    } finally {
+      await lab.exec("worker-1", "systemctl", "start", "kubelet");
+    }
+    await eventually(async () =>
+      expect((await lab.status()).nodes).toEqual([expect.objectContaining({ ready: true })]),
+    );
+  }, 900_000);
+});
+
+/** For each field of each struct, settings in which it has a value of another type. */
+function wrongTypes(name = "KubeletConfiguration", within: (value: object) => object = (value) => value): object[] {
+  return Object.entries(structs[name]).flatMap(([field, { type, ...span }]) => {
+    if (missing(span, 34)) return [];
+    const at = (value: unknown) => within({ [field]: value });
+    const isText = ["string", "duration", "time"].includes(type) || type in enums;
+    const element = type.replace(/^\[\]/, "");
+    return [
+      at(isText ? 5 : "text"),
+      ...(element in structs ? wrongTypes(element, (value) => at(type === element ? value : [value])) : []),
+    ];
+  });
+}

@@ -1,0 +1,34 @@
+import { changes, TestLab } from "./testLab";
+
+/** What a change of one kubelet setting looks like in a pool of ten. */
+const lab = new TestLab();
+const TEN = Array.from({ length: 10 }, (_, i) => `worker-${i + 1}`);
+
+beforeAll(async () => {
+  await lab.out("up", "--workers", "10");
+  await lab.operate("deploy");
+});
+
+afterAll(async () => {
+  await lab.run("destroy");
+  await lab.out("up", "--workers", "4"); // as the other files expect the lab
+});
+
+it("is ten one-line diffs and nothing else, and no session", async () => {
+  expect((await lab.status()).nodes?.map(({ ready }) => ready)).toEqual(TEN.map(() => true));
+  expect(changes(await lab.operate("preview"))).toEqual([]);
+  const sessions = await lab.allSessions(TEN);
+  await lab.configure((settings) => {
+    settings["tls-bootstrap:pools"][0].kubelet.maxPods = 42;
+  });
+
+  expect(changes(await lab.operate("preview"))).toEqual(
+    TEN.map((name) => `update tls-bootstrap-worker-${name}-kubelet`).sort(),
+  );
+  const text = await lab.out("preview", "--diff");
+  // Behind the resources come the stack's outputs: the receipts are unknown until the kubelets have restarted.
+  const [resources] = text.split(/^\s*(?:Outputs:|--outputs:--)/m);
+  const lines = resources.split("\n").filter((line) => /^\s*[+-] +\S/.test(line));
+  expect(lines.map((line) => line.trim().replace(/\s+/g, " "))).toEqual(TEN.map(() => "+ maxPods: 42"));
+  expect(await lab.allSessions(TEN)).toEqual(sessions);
+});

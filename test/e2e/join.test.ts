@@ -216,15 +216,15 @@ describe("a kubelet setting", () => {
 
   it("that the kubelet cannot run with is undone on the worker, and the next deployment converges", async () => {
     await lab.configure((settings) => {
-      worker(settings, "worker-2").kubelet = { maxPods: 42, evictionHard: { "no.such.signal": "5%" } };
+      worker(settings, "worker-2").kubelet = { maxPods: 42, kubeReserved: { memory: "900Gi" } }; // more than there is
     });
     const errors = await lab.fails("deploy");
     expect(errors).toContain(
-      "with the new files the kubelet of worker-2 does not become healthy; the previous ones are put back",
+      "with the new files kubelet of worker-2 does not become healthy; the previous ones are put back",
     );
-    expect(errors).toContain("no.such.signal");
+    expect(errors).toContain("invalid Node Allocatable configuration");
     expect((await lab.status()).nodes?.find(({ name }) => name === "worker-2")?.ready).toBe(true);
-    expect(await lab.exec("worker-2", "cat", "/var/lib/kubelet/config.yaml")).not.toContain("no.such.signal");
+    expect(await lab.exec("worker-2", "cat", "/var/lib/kubelet/config.yaml")).not.toContain("900Gi");
     await lab.configure((settings) => {
       worker(settings, "worker-2").kubelet = { maxPods: 42 };
     });

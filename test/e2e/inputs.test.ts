@@ -122,7 +122,7 @@ describe("a worker that cannot be prepared", () => {
       const errors = await lab.fails("deploy", ...at(file));
       expect(errors).toContain("this host cannot become a worker yet");
       expect(errors).toContain("address 192.0.2.1 is on no interface");
-      expect(errors).toContain("no container runtime listens on /run/containerd/containerd.sock");
+      expect(errors).toContain("no containerd answers on /run/containerd/containerd.sock");
       expect(errors).toContain("/etc/kubernetes/kubelet.conf exists");
       expect(
         await lab.shell("worker-1", "ls /etc/sysctl.d/90-tls-bootstrap.conf /opt/kubernetes 2>/dev/null || true"),

@@ -41,7 +41,6 @@ const SCRIPTS = [
   "preflight.sh",
   "host.sh",
   "runtime.sh",
-  "serving.sh",
   "kubelet.sh",
   "kube-proxy.sh",
   "join.sh",

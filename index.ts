@@ -1,8 +1,15 @@
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap } from "./components";
+import { KUBELET_SERVING_SIGNER } from "./components/names";
 import { merge } from "./components/worker/files/kubeletConfig";
 import { clusterAccess, readSettings } from "./settings";
+
+/** Requests of declared workers for other names and addresses than theirs are refused when they are made, so these need no look. */
+const APPROVE_SERVING = `kubectl get csr --field-selector spec.signerName=${KUBELET_SERVING_SIGNER}
+# each that is Pending and whose requestor is the system:node of a worker of this stack:
+kubectl certificate approve <name>
+`;
 
 export = async () => {
   const settings = readSettings();
@@ -16,7 +23,7 @@ export = async () => {
     enableConfigMapMutable: true,
   });
 
-  const { ssh, pools, kubelet } = settings;
+  const { ssh, pools, kubelet, servingCertificates } = settings;
   const nodes = new TlsBootstrap(
     "tls-bootstrap",
     {
@@ -28,6 +35,10 @@ export = async () => {
       bindings: settings.bindings,
       joinPolicy: settings.joinPolicy,
       kubeProxy: settings.kubeProxy,
+      servingCertificates: {
+        ...servingCertificates,
+        ca: servingCertificates.ca && { ...servingCertificates.ca, key: pulumi.secret(servingCertificates.ca.key) },
+      },
       downloadUrl: settings.downloadUrl,
       binDir: settings.binDir,
       proxy: settings.proxy,
@@ -54,6 +65,10 @@ export = async () => {
     tokens: nodes.tokens,
     /** By node name: proof of the join. */
     receipts: nodes.receipts,
+    /** CA of the kubelets' serving certificates, for the API server's `--kubelet-certificate-authority`; not when the cluster signs them. */
+    servingCa: nodes.servingCa,
+    /** What is left to do by hand for `kubectl logs` and `exec`. */
+    approveServing: servingCertificates.mode === "manual" ? APPROVE_SERVING : undefined,
     /** What kube-public/cluster-info publishes: server and CA. */
     clusterInfo: nodes.clusterInfoKubeconfig,
     /** By pool and scale group, secret: the kubeconfig with the bootstrap token. */

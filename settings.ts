@@ -13,6 +13,7 @@ import * as rules from "./components/rules";
 import { proxy, runtime } from "./components/runtime";
 import { claimChecks, kubeletSettings, pools, problemsOf, scaleGroups } from "./components/schema";
 import { by, byUnseen } from "./components/strings";
+import { checkServing, servingCertificates, servingKubeletChecks } from "./components/servingCertificates";
 
 const login = {
   user: by(rules.userName).default("root"),
@@ -68,6 +69,7 @@ const schema = z.strictObject({
     .strictObject({ mode: z.enum(["create", "existing"]).default("create"), group: by(rules.bindingGroup).optional() })
     .default({ mode: "create" }),
   joinPolicy: z.enum(["enforce", "off"]).default("enforce"),
+  servingCertificates: servingCertificates.default({ mode: "issued" }),
   downloadUrl: by(rules.downloadUrl).default("https://dl.k8s.io"),
   binDir: by(rules.hostFolder).default("/usr/local/bin"),
   proxy: proxy.default({}),
@@ -131,9 +133,14 @@ export function parseSettings(namespace: string, raw: Readonly<Record<string, st
   const what = "The configuration of this stack cannot be used";
   refuse(what, [...unreadable, either, ...problems]);
   const settings = schema.parse(value);
+  const { mode } = settings.servingCertificates;
   refuse(
     what,
-    claimChecks(settings.pools, settings.scaleGroups).map(([at, ...rest]): Check => [`${namespace}:${at}`, ...rest]),
+    [
+      ...claimChecks(settings.pools, settings.scaleGroups),
+      ...checkServing("kubelet", mode, settings.kubelet),
+      ...servingKubeletChecks(mode, settings.pools),
+    ].map(([at, ...rest]): Check => [`${namespace}:${at}`, ...rest]),
   );
   return settings;
 }

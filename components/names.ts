@@ -47,6 +47,12 @@ export const CLUSTER_INFO = {
 /** Signer of the certificates by which kubelets are clients of the API server. */
 export const KUBELET_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
 
+/** Signer of the certificates by which kubelets are servers, for logs, exec and metrics. Nothing in Kubernetes approves its requests. */
+export const KUBELET_SERVING_SIGNER = "kubernetes.io/kubelet-serving";
+
+/** User of a kubelet that has a certificate; the node's name follows. */
+export const NODE_USER_PREFIX = "system:node:";
+
 /** Group of kubeadm's own tokens, to which its bindings are made (kubeadm constants: NodeBootstrapTokenAuthGroup). */
 export const KUBEADM_GROUP = "system:bootstrappers:kubeadm:default-node-token";
 
@@ -66,6 +72,9 @@ export const PATHS = {
   kubeconfig: "/etc/kubernetes/kubelet.conf",
   kubeletConfig: "/var/lib/kubelet/config.yaml",
   kubeletCertificates: "/var/lib/kubelet/pki",
+  /** Of `issued` serving certificates; not below the kubelet's own folder, which a node that joins anew loses. */
+  servingCertificate: "/etc/kubernetes/pki/kubelet-serving.crt",
+  servingKey: "/etc/kubernetes/pki/kubelet-serving.key",
   kubeletUnit: "/etc/systemd/system/kubelet.service",
   kubeProxyConfig: "/var/lib/kube-proxy/config.yaml",
   kubeProxyKubeconfig: "/etc/kubernetes/kube-proxy.conf",

@@ -164,6 +164,16 @@ export const privateKey: Rule = (value) => {
   }
 };
 
+/** The private key of a CA, in PEM. The message never shows the value. */
+export const signingKey: Rule = (value) => {
+  try {
+    createPrivateKey(value);
+    return undefined;
+  } catch {
+    return "is no private key in PEM that can be read (-----BEGIN EC PRIVATE KEY----- …, without passphrase)";
+  }
+};
+
 /** A Kubernetes version `1.<minor>.<patch>` that this module supports. */
 export const kubernetesVersion: Rule = (value) => {
   const match = /^1\.(\d{1,3})\.(\d{1,3})$/.exec(value);

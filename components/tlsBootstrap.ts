@@ -4,6 +4,9 @@ import { ClusterInfo } from "./cluster/clusterInfo";
 import { JoinPolicy, sizeProblem } from "./cluster/joinPolicy";
 import { KubeProxy } from "./cluster/kubeProxy";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
+import { CsrApprover } from "./cluster/csrApprover";
+import { ServingCa } from "./cluster/servingCa";
+import { ServingPolicy, servingSizeProblem } from "./cluster/servingPolicy";
 import { kubeletChecks } from "./kubelet/levels";
 import { kubeProxy } from "./kubeProxySpec";
 import { BOOTSTRAPPERS_GROUP, KUBEADM_GROUP } from "./names";
@@ -12,12 +15,13 @@ import * as rules from "./rules";
 import * as runtimeSpec from "./runtime";
 import { claimChecks, type PoolSpec, pools, problemsOf, scaleGroups, type ScaleGroupSpec } from "./schema";
 import { Machines } from "./worker/machines";
+import { servingChecks, type ServingCertificatesArgs, servingKubeletChecks } from "./servingCertificates";
 import { ScaleGroup } from "./worker/scaleGroup";
 import type { JoinReceipt } from "./worker/receipt";
 import type { WorkerEnvironment } from "./worker/worker";
 import { tokenGroupOf, WorkerPool } from "./worker/workerPool";
 
-export interface TlsBootstrapArgs extends Omit<WorkerEnvironment, "cluster" | "kubeProxyKubeconfig"> {
+export interface TlsBootstrapArgs extends Omit<WorkerEnvironment, "cluster" | "servingCa" | "kubeProxyKubeconfig"> {
   /** The API server as workers reach it, and the CA it proves itself with. */
   readonly cluster: { readonly server: pulumi.Input<string>; readonly ca: pulumi.Input<string> };
   readonly pools: readonly PoolSpec[];
@@ -37,6 +41,8 @@ export interface TlsBootstrapArgs extends Omit<WorkerEnvironment, "cluster" | "k
    * @default "enforce"
    */
   readonly joinPolicy?: "enforce" | "off";
+  /** How kubelets get the certificates by which they are servers, for logs, exec and metrics. */
+  readonly servingCertificates?: ServingCertificatesArgs;
   /**
    * Life of the pools' bootstrap tokens, counted from their minting; 5m to 30d.
    * @default "1h"
@@ -71,17 +77,30 @@ export class TlsBootstrap extends pulumi.ComponentResource {
   readonly bootstrapKubeconfigs: pulumi.Output<Record<string, string>>;
   /** What cluster-info publishes; undefined when that is off. */
   readonly clusterInfoKubeconfig: pulumi.Output<string | undefined>;
+  /** PEM of the CA that signs kubelets' serving certificates, for the API server's `--kubelet-certificate-authority`; undefined when the cluster signs them. */
+  readonly servingCa: pulumi.Output<string | undefined>;
   /** Receipts by node name. */
   readonly receipts: pulumi.Output<Record<string, JoinReceipt>>;
 
   constructor(name: string, args: TlsBootstrapArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:TlsBootstrap", name, {}, opts);
     const { cluster, clusterInfo = "create", bindings = {}, joinPolicy = "enforce", tokenTtl, ...rest } = args;
-    const { pools: specs, scaleGroups: groups = [], machines = new Machines(), ...environment } = rest;
+    const {
+      pools: specs,
+      scaleGroups: groups = [],
+      machines = new Machines(),
+      servingCertificates = {},
+      ...environment
+    } = rest;
+    const { mode: servingMode = "issued" } = servingCertificates;
     const poolClaims = specs.map(({ name, workers }) => ({
       name,
       group: tokenGroupOf(name),
       nodes: workers.map((worker) => worker.name),
+    }));
+    const servingNodes = specs.map(({ name, workers }) => ({
+      name,
+      nodes: workers.map(({ name, address, nodeAddress = address }) => ({ name, address: nodeAddress })),
     }));
     refuse(`TlsBootstrap '${name}'`, [
       ...problemsOf(pools, specs, "pools"),
@@ -89,6 +108,8 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       ...kubeletChecks(environment.kubernetesVersion, { pools: specs }),
       ...claimChecks(specs, groups),
       ...problemsOf(kubeProxy, environment.kubeProxy ?? {}, "kubeProxy"),
+      ...servingChecks("servingCertificates", servingCertificates),
+      ...servingKubeletChecks(servingMode, specs),
       ["bindings.group", bindings.group && rules.bindingGroup(bindings.group), bindings.group],
       ["kubernetesVersion", rules.kubernetesVersion(environment.kubernetesVersion), environment.kubernetesVersion],
       ...problemsOf(runtimeSpec.runtime.optional(), environment.runtime, "runtime"),
@@ -98,6 +119,10 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       ...(joinPolicy === "enforce" ? poolClaims : []).map((claim, i): Check => [
         `pools[${i}].workers`,
         sizeProblem(claim),
+      ]),
+      ...(servingMode === "issued" ? [] : servingNodes).map(({ nodes }, i): Check => [
+        `pools[${i}].workers`,
+        servingSizeProblem(nodes),
       ]),
     ]);
     // These two only: whatever else the caller's object holds may be secret, and would make the files on the workers secret too.
@@ -140,6 +165,22 @@ export class TlsBootstrap extends pulumi.ComponentResource {
             inside,
           );
 
+    const servingPolicy = new ServingPolicy(
+      name,
+      { pools: servingNodes, allow: servingMode === "issued" ? "none" : "declared" },
+      inside,
+    );
+    if (servingMode === "approver")
+      new CsrApprover(
+        `${name}-csr-approver`,
+        { nodes: servingNodes.flatMap(({ nodes }) => nodes), image: servingCertificates.image },
+        { ...inside, dependsOn: servingPolicy.parts },
+      );
+    const servingCa =
+      servingMode === "issued"
+        ? (servingCertificates.ca ?? new ServingCa(`${name}-serving-ca`, {}, inside))
+        : undefined;
+
     const { kubeProxy: spec, kubernetesVersion } = environment;
     const proxy =
       spec && spec.mode !== "off"
@@ -165,7 +206,8 @@ export class TlsBootstrap extends pulumi.ComponentResource {
             pool,
             tokenTtl,
             machines,
-            prerequisites: rbac,
+            servingCa,
+            prerequisites: [...rbac, ...servingPolicy.parts],
             kubeProxyKubeconfig: proxy?.kubeconfig,
           },
           guarded,
@@ -183,6 +225,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       Object.fromEntries(Object.entries({ ...members, ...scaling }).map(([name, holder]) => [name, of(holder)]));
     this.tokens = pulumi.output(each(({ token }) => ({ id: token.id, expires: token.expires })));
     this.bootstrapKubeconfigs = pulumi.secret(pulumi.output(each((holder) => holder.bootstrapKubeconfig)));
+    this.servingCa = pulumi.output(servingCa?.certificate);
     this.clusterInfoKubeconfig = pulumi.output(info?.kubeconfig);
     this.receipts = pulumi
       .output(Object.values(members).map((pool) => pulumi.output(pool.receipts)))
@@ -191,6 +234,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       tokens: this.tokens,
       bootstrapKubeconfigs: this.bootstrapKubeconfigs,
       clusterInfoKubeconfig: this.clusterInfoKubeconfig,
+      servingCa: this.servingCa,
       receipts: this.receipts,
     });
   }

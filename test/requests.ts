@@ -2,16 +2,24 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
 /**
- * Certificate requests made by Go's x509, which kubelets use too, as they stand in `spec.request`: `count` for each node name, in order.
+ * Certificate requests made by Go's x509, which kubelets use too, as they stand in `spec.request`: `count` for each line, in order. A line is a node's
+ * name, and behind it, for a serving certificate, what that is for: `worker-1 worker-1 10.0.1.11`.
  */
-export function makeRequests(names: readonly string[], count = 1): string[][] {
-  const requests = requestsProgram(["make", String(count)], names);
-  return names.map((_, i) => requests.slice(i * count, (i + 1) * count));
+export function makeRequests(lines: readonly string[], count = 1): string[][] {
+  const requests = requestsProgram(["make", String(count)], lines);
+  return lines.map((_, i) => requests.slice(i * count, (i + 1) * count));
 }
 
-/** The common name that each request asks for, as the API server and its controllers read it; undefined when they cannot. */
-export function readRequests(requests: readonly string[]): (string | undefined)[] {
-  return requestsProgram(["read"], requests).map((line) => (line ? (JSON.parse(line) as string) : undefined));
+/** What a request asks for. */
+export interface Asked {
+  readonly commonName: string;
+  readonly dns?: readonly string[];
+  readonly ips?: readonly string[];
+}
+
+/** What each request asks for, as the API server and its controllers read it; undefined when they cannot. */
+export function readRequests(requests: readonly string[]): (Asked | undefined)[] {
+  return requestsProgram(["read"], requests).map((line) => (line ? (JSON.parse(line) as Asked) : undefined));
 }
 
 /** The lines that the Go program beside this file prints for the given ones. */

@@ -9,6 +9,7 @@
 
 /** `-----BEGIN CERTIFICATE REQUEST-----` and its newline, in base64: what every request begins with. */
 const BEGIN = "-----BEGIN CERTIFICATE REQUEST-----\n";
+const END = "-----END CERTIFICATE REQUEST-----\n";
 const LINE = 64;
 
 /** The first characters of `spec.request`, the same for all requests. */
@@ -18,7 +19,7 @@ export const REQUEST_BEGIN = Buffer.from(BEGIN).toString("base64");
 export const COMPARE_FROM = REQUEST_BEGIN.length + 8;
 
 /** The longest name of a node; see the rule `nodeName`. */
-const LONGEST_NAME = 63;
+export const LONGEST_NAME = 63;
 
 /** Lengths of an ECDSA P-256 signature in DER. Shorter than 64 is less likely than one in 2^40, and then the kubelet asks again. */
 const SIGNATURE_LENGTHS = range(64, 72);
@@ -26,7 +27,7 @@ const SIGNATURE_LENGTHS = range(64, 72);
 /** Length of the part behind the request's information but for the signature itself: its algorithm, and the frame of the bit string. */
 const SIGNATURE_FRAME = 12 + 3;
 
-const KEY_POINT = 64;
+export const KEY_POINT = 64;
 const NO_ATTRIBUTES = [0xa0, 0x00];
 /** SubjectPublicKeyInfo of a P-256 key up to the two coordinates. */
 const KEY_HEAD = [
@@ -37,9 +38,9 @@ const KEY_HEAD = [
 ];
 
 /** What a position holds: one value, any of several, or anything. */
-type Possible = number | ReadonlySet<number> | undefined;
+export type Possible = number | ReadonlySet<number> | undefined;
 
-const text = (value: string): number[] => [...Buffer.from(value)];
+export const text = (value: string): number[] => [...Buffer.from(value)];
 
 /** Any character of a node's name. */
 const NAME_CHARACTER = new Set(text("abcdefghijklmnopqrstuvwxyz0123456789-."));
@@ -52,7 +53,7 @@ function derLength(length: number): number[] {
   return length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
 }
 
-function sequence(tag: number, content: readonly Possible[]): Possible[] {
+export function sequence(tag: number, content: readonly Possible[]): Possible[] {
   return [tag, ...derLength(content.length), ...content];
 }
 
@@ -61,13 +62,16 @@ const attribute = (type: number, value: readonly Possible[]): Possible[] =>
   sequence(0x31, sequence(0x30, [0x06, 0x03, 0x55, 0x04, type, ...sequence(0x13, value)]));
 
 /** CertificationRequestInfo up to the public key's coordinates, and its whole length. */
-function requestInfo(name: readonly Possible[]): { start: Possible[]; length: number } {
+export function requestInfo(
+  name: readonly Possible[],
+  attributes: readonly Possible[],
+): { start: Possible[]; length: number } {
   const subject = sequence(0x30, [
     ...attribute(10, text("system:nodes")),
     ...attribute(3, [...text("system:node:"), ...name]),
   ]);
   const version = [0x02, 0x01, 0x00];
-  const length = version.length + subject.length + KEY_HEAD.length + KEY_POINT + NO_ATTRIBUTES.length;
+  const length = version.length + subject.length + KEY_HEAD.length + KEY_POINT + attributes.length;
   const beforeKey = [0x30, ...derLength(length), ...version, ...subject];
   return {
     start: [...beforeKey, ...KEY_HEAD],
@@ -78,7 +82,7 @@ function requestInfo(name: readonly Possible[]): { start: Possible[]; length: nu
 /** The length of a request without the outermost tag and length. */
 const contentLength = (info: number, signature: number): number => info + SIGNATURE_FRAME + signature;
 
-function range(least: number, most: number): number[] {
+export function range(least: number, most: number): number[] {
   return Array.from({ length: Math.max(0, most - least + 1) }, (_, i) => least + i);
 }
 
@@ -97,13 +101,13 @@ const valuesOf = (possible: number | ReadonlySet<number>): number[] =>
   typeof possible === "number" ? [possible] : [...possible];
 
 /** Base64 of a row of bytes, as the values of its characters, as far as the bytes decide them. */
-const toBase64 = (bytes: readonly Possible[]): Possible[] =>
+export const toBase64 = (bytes: readonly Possible[]): Possible[] =>
   range(0, base64Length(bytes.length) - 1).map((i) => sixBits(bytes, i * 6));
 
-const base64Length = (bytes: number): number => Math.floor((bytes * 8) / 6);
+export const base64Length = (bytes: number): number => Math.floor((bytes * 8) / 6);
 
 /** DER as the bytes of its PEM text, as far as the DER decides them. */
-function toPem(der: readonly Possible[]): Possible[] {
+export function toPem(der: readonly Possible[]): Possible[] {
   const body = toBase64(der).map((possible): Possible => {
     if (typeof possible === "number") return BASE64_CODES[possible];
     return new Set(possible ? valuesOf(possible).map((value) => BASE64_CODES[value]) : BASE64_CODES);
@@ -111,16 +115,17 @@ function toPem(der: readonly Possible[]): Possible[] {
   return [...text(BEGIN), ...body.flatMap((code, i) => (i > 0 && i % LINE === 0 ? [0x0a, code] : [code]))];
 }
 
-const isKnown = (possible: Possible): possible is number => typeof possible === "number";
+export const isKnown = (possible: Possible): possible is number => typeof possible === "number";
 
-const characters = (values: readonly Possible[]): string => values.map((value) => BASE64[value as number]).join("");
+export const characters = (values: readonly Possible[]): string =>
+  values.map((value) => BASE64[value as number]).join("");
 
 /**
  * The start of a request up to the key, for each size of its outer length: how long the signature is decides that. The length itself is not
  * compared by name, so one of a size stands for all.
  */
-function forms(name: readonly Possible[]): Possible[][] {
-  const info = requestInfo(name);
+export function forms(name: readonly Possible[], attributes: readonly Possible[] = NO_ATTRIBUTES): Possible[][] {
+  const info = requestInfo(name, attributes);
   const lengths = SIGNATURE_LENGTHS.map((signature) => derLength(contentLength(info.length, signature)));
   return [...new Map(lengths.map((length) => [length.length, length])).values()].map((length) => [
     0x30,
@@ -207,18 +212,35 @@ export const BEGIN_AGAIN: readonly string[] = [0, 1, 2].map((at) => {
     .slice(Math.ceil((at * 8) / 6), base64Length(bytes.length));
 });
 
+/** A length that a request can have: how it is written, and how long `spec.request` is then. */
+export interface RequestFrame {
+  /** What stands between {@link REQUEST_BEGIN} and {@link COMPARE_FROM}. */
+  readonly text: string;
+  readonly size: number;
+}
+
+/** The frames of a request with such an information part, for each length of its signature. */
+export function framesOf(info: ReturnType<typeof requestInfo>): RequestFrame[] {
+  return SIGNATURE_LENGTHS.map((signature) => {
+    const length = contentLength(info.length, signature);
+    const start = [0x30, ...derLength(length), ...info.start];
+    const body = Math.ceil((1 + derLength(length).length + length) / 3) * 4;
+    const pem = BEGIN.length + body + Math.ceil(body / LINE) + END.length;
+    return {
+      // Five bytes of DER decide these characters.
+      text: characters(toBase64(toPem(start.slice(0, 5))).slice(REQUEST_BEGIN.length)),
+      size: Math.ceil(pem / 3) * 4,
+    };
+  });
+}
+
 /**
  * What can stand between {@link REQUEST_BEGIN} and {@link COMPARE_FROM}: the outer length of any request for any name. Anything else there, a colon above
  * all, could make a reader of PEM take the first lines for headers, and what follows them for the request.
  */
 export function requestLengths(): string[] {
-  const all = range(1, LONGEST_NAME).flatMap((length) => {
-    const info = requestInfo(text("x".repeat(length)));
-    return SIGNATURE_LENGTHS.map((signature) => {
-      // Five bytes of DER decide these characters.
-      const der = [0x30, ...derLength(contentLength(info.length, signature)), ...info.start].slice(0, 5);
-      return characters(toBase64(toPem(der)).slice(REQUEST_BEGIN.length));
-    });
-  });
-  return [...new Set(all)];
+  const all = range(1, LONGEST_NAME).flatMap((length) =>
+    framesOf(requestInfo(text("x".repeat(length)), NO_ATTRIBUTES)),
+  );
+  return [...new Set(all.map(({ text }) => text))];
 }

@@ -1,11 +1,18 @@
-import {
-  ValidatingAdmissionPolicy,
-  ValidatingAdmissionPolicyBinding,
-} from "@pulumi/kubernetes/admissionregistration/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { KUBELET_SIGNER, NODES_GROUP, REQUEST_ANNOTATION, TOKEN_USER_PREFIX, WORKER_LABEL } from "../names";
 import { refuse } from "../refuse";
-import { BEGIN_AGAIN, COMPARE_FROM, namePatterns, prefixPatterns, REQUEST_BEGIN, requestLengths } from "./csrPattern";
+import {
+  at,
+  celList,
+  denyBy,
+  inVariables,
+  oneBlock,
+  onRequests,
+  type PolicySpec,
+  REQUEST,
+  sizeProblemOf,
+} from "./admission";
+import { COMPARE_FROM, namePatterns, prefixPatterns, REQUEST_BEGIN, requestLengths } from "./csrPattern";
 
 /** The node names that the bootstrap tokens of one group may claim: listed ones, or all that begin with a prefix. */
 export type Claim = {
@@ -103,38 +110,15 @@ export class JoinPolicy extends pulumi.ComponentResource {
     });
   }
 
-  #policy(
-    name: string,
-    spec: NonNullable<ConstructorParameters<typeof ValidatingAdmissionPolicy>[1]>["spec"],
-    paramRef?: object,
-  ): void {
-    const policy = new ValidatingAdmissionPolicy(name, { metadata: { name }, spec }, { parent: this });
-    const binding = new ValidatingAdmissionPolicyBinding(
-      name,
-      {
-        metadata: { name },
-        spec: { policyName: policy.metadata.name, validationActions: ["Deny"], ...(paramRef && { paramRef }) },
-      },
-      { parent: this },
-    );
-    this.parts.push(binding);
+  #policy(name: string, spec: PolicySpec, paramRef?: object): void {
+    this.parts.push(denyBy(name, spec, this, paramRef));
   }
 }
 
-/** An object of more than 1.5 MiB does not fit into etcd (its --max-request-bytes); some of it is not ours to fill. */
-const LARGEST_POLICY = 1_400_000;
-
 /** What is wrong with a claim to so many names that its policy could not be stored. */
 export function sizeProblem(claim: Claim): string | undefined {
-  if (!("nodes" in claim)) return undefined;
-  const size = claimedNames(claim).reduce((sum, { expression }) => sum + expression.length, 0);
-  if (size <= LARGEST_POLICY) return undefined;
-  const fitting = Math.floor((claim.nodes.length * LARGEST_POLICY) / size / 100) * 100;
-  return `are ${claim.nodes.length}, and the join policy of so many names is too large for the cluster's etcd: divide them into pools of at most ${fitting}`;
+  return "nodes" in claim ? sizeProblemOf(claimedNames(claim), claim.nodes.length, "join policy") : undefined;
 }
-
-/** CEL is not parsed beyond 100,000 characters of one expression (apiserver/pkg/cel: limits). */
-const LONGEST_EXPRESSION = 90_000;
 
 /** What requests for the claimed names look like, as lists with a line for each: a preview shows whose line comes or goes. */
 function claimedNames(claim: Claim): { name: string; expression: string }[] {
@@ -145,50 +129,16 @@ function claimedNames(claim: Claim): { name: string; expression: string }[] {
           ({ head, boundary, boundaryLength, tailFrom, tail }) =>
             `  "${[head, boundary, boundaryLength, tailFrom, tail].join(" ")}",`,
         );
-  const lists: string[][] = [[]];
-  let length = 0;
-  for (const line of lines) {
-    length += line.length + 1;
-    if (length > LONGEST_EXPRESSION) {
-      lists.push([]);
-      length = line.length;
-    }
-    lists.at(-1)!.push(line);
-  }
-  return lists.map((list, i) => ({ name: `names${i}`, expression: ["[", ...list, "]"].join("\n") }));
+  return inVariables("names", "[]", lines);
 }
 
 /** What requests for a name look like, for the annotation of its Node. */
 export const renderNamePatterns = (node: string): string => namePatterns(node).join(",");
 
-/** Fails closed, on the creation of certificate requests. */
-const onRequests = {
-  failurePolicy: "Fail",
-  matchConstraints: {
-    resourceRules: [
-      {
-        apiGroups: ["certificates.k8s.io"],
-        apiVersions: ["v1"],
-        operations: ["CREATE"],
-        resources: ["certificatesigningrequests"],
-      },
-    ],
-  },
-};
-
-/** The type checker takes the field for bytes; at run time it is text. */
-const REQUEST = { name: "request", expression: "string(object.spec.request)" };
-
-const celList = (texts: readonly string[]): string => `[${texts.map((text) => `"${text}"`).join(", ")}]`;
-
-const at = (from: string | number, length: string): string =>
-  `variables.request.substring(${from}, ${from} + ${length})`;
-
 /** One PEM block from the first character on, without headers. */
 const wellFormed =
-  `variables.request.startsWith("${REQUEST_BEGIN}") && size(variables.request) > ${COMPARE_FROM} && ` +
-  `variables.request.substring(${REQUEST_BEGIN.length}, ${COMPARE_FROM}) in ${celList(requestLengths())} && ` +
-  `!${celList(BEGIN_AGAIN)}.exists(text, variables.request.substring(${REQUEST_BEGIN.length}).contains(text))`;
+  `${oneBlock} && size(variables.request) > ${COMPARE_FROM} && ` +
+  `variables.request.substring(${REQUEST_BEGIN.length}, ${COMPARE_FROM}) in ${celList(requestLengths())}`;
 
 const asksForOneOf = (patterns: string): string =>
   `${patterns}.exists(text, size(variables.request) > ${COMPARE_FROM} + size(text) && ` +

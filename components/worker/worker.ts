@@ -7,6 +7,7 @@ import type { KubeProxySpec } from "../kubeProxySpec";
 import { binariesOf, PATCH_FORCE, PATHS, REQUEST_ANNOTATION, WORKER_LABEL } from "../names";
 import { refuse } from "../refuse";
 import type { Taint, WorkerSpec } from "../schema";
+import { type CertificateAuthority, servingNamesOf } from "../servingCertificates";
 import { connectionTo, type SshArgs } from "./connection";
 import { PREINSTALLED, type ProxySpec, type RuntimeSpec } from "../runtime";
 import { type HostFile, renderBundle, renderHostScript, renderVariables } from "./files/bundle";
@@ -17,6 +18,7 @@ import { renderKubeletUnit } from "./files/kubeletUnit";
 import { runtimeFiles, runtimeVariables } from "./files/runtime";
 import { Machines } from "./machines";
 import { type JoinReceipt, parseHostReceipt, parseReceipt } from "./receipt";
+import { ServingCertificate } from "./servingCertificate";
 
 /** The CRI socket of containerd, where distribution packages put it. */
 const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
@@ -58,6 +60,11 @@ export interface WorkerEnvironment {
   readonly kubeProxy?: KubeProxySpec;
   /** What kube-proxy proves itself with in mode `unit`; see {@link KubeProxy}. */
   readonly kubeProxyKubeconfig?: pulumi.Input<string>;
+  /**
+   * Signs the kubelets' serving certificates, see {@link ServingCertificatesArgs}.
+   * @default none: kubelets ask the cluster for them (`serverTLSBootstrap`), and somebody approves
+   */
+  readonly servingCa?: CertificateAuthority;
 }
 
 export interface WorkerArgs extends WorkerEnvironment, WorkerSpec {
@@ -70,9 +77,10 @@ export interface WorkerArgs extends WorkerEnvironment, WorkerSpec {
 }
 
 /**
- * One VM as a Kubernetes node: its declared Node object, and three commands over SSH, or four.
+ * One VM as a Kubernetes node: its declared Node object, and its commands over SSH.
  *
  * - `host` checks the VM, prepares its kernel, and installs kubelet and kubectl.
+ * - `serving` brings it the certificate by which its kubelet is a server, see {@link ServingCertificate}.
  * - `kubelet` writes the kubelet's files. Their text is the command's input, so a preview shows the very lines that change.
  * - `kube-proxy`, where that is a unit, brings its credential and starts it.
  * - `join` starts the kubelet with the bootstrap token and waits until the node is Ready; removed, it drains the node, stops
@@ -86,9 +94,10 @@ export class Worker extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:Worker", name, {}, opts);
-    const { kubernetesVersion, generation = 1, machines = new Machines() } = args;
+    const { kubernetesVersion, generation = 1, servingCa, machines = new Machines() } = args;
     const nodeAddress = args.nodeAddress ?? args.address;
     const settings = args.kubelet ?? {};
+    const names = servingNamesOf(args.name, nodeAddress);
     const runtime = args.runtime ?? PREINSTALLED;
     const cgroupDriver = typeof settings.cgroupDriver === "string" ? settings.cgroupDriver : "systemd";
     const cluster = pulumi.output(args.cluster);
@@ -98,6 +107,7 @@ export class Worker extends pulumi.ComponentResource {
       ["kubeProxyKubeconfig", proxyUnit && !args.kubeProxyKubeconfig ? "is required for a kube-proxy unit" : undefined],
     ]);
     const run = commandLines(args.ssh.user);
+    const replaceCommand = `pulumi up --replace "**::${name}-host"`;
     const common = {
       connection: connectionTo(args, args.ssh),
       addPreviousOutputInEnv: false, // stock sshd refuses environment variables
@@ -140,8 +150,14 @@ export class Worker extends pulumi.ComponentResource {
               PORTS: [...portsOf(settings), ...(proxyUnit ? KUBE_PROXY_PORTS : [])].join(" "),
               RUNTIME_SOCKET: CONTAINERD_SOCKET,
               BINARIES: ["kubelet", "kubectl", ...(proxyUnit ? ["kube-proxy"] : [])].join(" "),
-              // Packages bring them with the runtime.
-              TOOLS: proxyUnit && runtime.type !== "package" ? kubeProxyTools(kubernetesVersion).join(" ") : "",
+              TOOLS: [
+                // Packages bring them with the runtime.
+                ...(proxyUnit && runtime.type !== "package" ? kubeProxyTools(kubernetesVersion) : []),
+                ...(servingCa ? ["openssl"] : []),
+              ].join(" "),
+              SERVING: servingCa ? "issued" : "requested",
+              SERVING_NAMES: [...names.dns.map((dns) => `DNS:${dns}`), ...names.ips.map((ip) => `IP:${ip}`)].join(", "),
+              REPLACE_COMMAND: replaceCommand,
               SWAP: keepsSwap(settings) ? "keep" : "off",
               CGROUP_V1: allowsCgroupV1(settings, kubernetesVersion) ? "allow" : "refuse",
               CGROUP_DRIVER: cgroupDriver,
@@ -154,6 +170,21 @@ export class Worker extends pulumi.ComponentResource {
       },
       { parent: this, replacementTrigger: machineOf(args), deleteBeforeReplace: true },
     );
+
+    const serving =
+      servingCa &&
+      new ServingCertificate(
+        `${name}-serving`,
+        {
+          node: args.name,
+          address: nodeAddress,
+          host,
+          ca: servingCa,
+          replaceCommand,
+          command: { ...common, create: run.phase("serving apply"), delete: run.remove("serving") },
+        },
+        { parent: this },
+      );
 
     const files = cluster.apply(({ server, ca }): HostFile[] => [
       { path: PATHS.ca, mode: "0644", text: `${ca.trim()}\n`, restarts: "kubelet" },
@@ -175,6 +206,7 @@ export class Worker extends pulumi.ComponentResource {
           clusterDomain: args.clusterDomain ?? "cluster.local",
           clusterDns: args.clusterDns ?? ["10.96.0.10"],
           containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
+          servingCertificate: servingCa ? "issued" : "requested",
           settings,
         }),
         restarts: "kubelet",
@@ -197,7 +229,7 @@ export class Worker extends pulumi.ComponentResource {
         stdin: files.apply(renderBundle),
         triggers: [host.id],
       },
-      { parent: this, deleteBeforeReplace: true },
+      { parent: this, dependsOn: serving?.installed, deleteBeforeReplace: true },
     );
 
     // For join.sh to refuse, which looks whether it is still so. Not an error here, since that would leave the host's old answer in the state.
@@ -266,7 +298,7 @@ function commandLines(user = "root") {
     script: `${sudo && `${sudo}/bin/sh -c : 2>/dev/null && exec ${sudo}/bin/sh -s; `}exec /bin/sh -s`,
     phase: (words: string, onlyIfInstalled = false) => (onlyIfInstalled ? ifInstalled(phase(words)) : phase(words)),
     /** Undoes a phase; a host that was never prepared, or was wiped, has nothing to undo. */
-    remove: (what: "host" | "kubelet" | "kube-proxy") => ifInstalled(phase(`${what} remove`)),
+    remove: (what: "host" | "serving" | "kubelet" | "kube-proxy") => ifInstalled(phase(`${what} remove`)),
   };
 }
 

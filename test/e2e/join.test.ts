@@ -51,20 +51,20 @@ describe("three bare workers", () => {
     expect(preview.changes.create).toBeGreaterThan(20);
     expect(Object.keys(preview.changes)).toEqual(["create"]);
     for (const name of THREE)
-      for (const step of ["node", "host", "kubelet", "join"])
+      for (const step of ["node", "host", "serving", "kubelet", "join"])
         expect(changes(preview)).toContain(`create ${names(step, name)}`);
     expect(await lab.allSessions(THREE)).toEqual({ "worker-1": 0, "worker-2": 0, "worker-3": 0 });
     expect((await lab.status()).nodes).toEqual([]);
   });
 
-  it("join in one deployment, by three SSH sessions each", async () => {
+  it("join in one deployment, by four SSH sessions each", async () => {
     const { ssh, kubeconfig, passphraseFile } = await lab.facts();
     canaries.sshKey = (await readFile(ssh.privateKeyFile, "utf8")).split("\n")[2];
     canaries.adminKey = /client-key-data: (\S+)/.exec(await readFile(kubeconfig, "utf8"))![1].slice(0, 60);
     canaries.passphrase = (await readFile(passphraseFile, "utf8")).trim();
     watch = new ProcessWatch();
     await lab.operate("deploy");
-    expect(await lab.allSessions(THREE)).toEqual({ "worker-1": 3, "worker-2": 3, "worker-3": 3 });
+    expect(await lab.allSessions(THREE)).toEqual({ "worker-1": 4, "worker-2": 4, "worker-3": 4 });
     const { nodes } = await lab.status();
     expect(nodes?.map(({ name, ready, kubeletVersion }) => [name, ready, kubeletVersion])).toEqual(
       THREE.map((name) => [name, true, "v1.34.4"]),
@@ -299,7 +299,7 @@ describe("a fourth worker", () => {
     });
     const result = await lab.operate("deploy");
     expect(changes(result).filter((line) => /worker-[123]-/.test(line))).toEqual([]);
-    expect(await lab.allSessions(FOUR)).toEqual({ ...sessions, "worker-4": 3 });
+    expect(await lab.allSessions(FOUR)).toEqual({ ...sessions, "worker-4": 4 });
     expect(await Promise.all(THREE.map((name) => lab.kubeletPid(name)))).toEqual(pids);
     expect((await lab.status()).nodes?.map(({ ready }) => ready)).toEqual([true, true, true, true]);
     expect((await outputs()).tokens.worker.id).not.toBe(tokens.worker.id);

@@ -180,6 +180,7 @@ describe("a real kubelet", () => {
             clusterDomain: "cluster.local",
             clusterDns: ["10.96.0.10"],
             containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
+            servingCertificate: "requested",
             settings: merge({ failCgroupV1: false }, settings), // the lab's workers may have that only
           }),
         ),

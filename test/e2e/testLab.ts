@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
@@ -104,6 +105,20 @@ export class TestLab {
     const document = parse(await readFile(configFile, "utf8")) as { config: Record<string, any> };
     change(document.config);
     await writeFile(configFile, stringify(document, { lineWidth: 0 }));
+  }
+
+  /** Brings the end of a certificate in the stack's state nearer, as time would, in whichever engine's state it is. */
+  async bringNearer(name: string, hours: number): Promise<void> {
+    const { stateDir } = await this.facts();
+    const file = [
+      join(stateDir, "state", "tls-bootstrap", "lab.json"),
+      join(stateDir, "pulumi", "backend", ".pulumi", "stacks", "tls-bootstrap", "lab.json"),
+    ].find(existsSync)!;
+    const state = JSON.parse(await readFile(file, "utf8"));
+    const { resources } = state.deployment ?? state.checkpoint.latest;
+    const { outputs } = resources.find(({ urn }: { urn: string }) => urn.endsWith(`::${name}`));
+    outputs.validityEndTime = new Date(Date.parse(outputs.validityEndTime) - hours * 3_600_000).toISOString();
+    await writeFile(file, JSON.stringify(state));
   }
 
   /** A file of settings of its own, made from the stack's. */

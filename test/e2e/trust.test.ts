@@ -1,6 +1,3 @@
-import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { changes, eventually, TestLab } from "./testLab";
 import { makeRequests } from "../requests";
 import { Api } from "./api";
@@ -350,9 +347,9 @@ describe("a scale group", () => {
 
   it("renews its token at half of its life, keeps the retired one, and leaves no binding for it after a destroy", async () => {
     const retired = await holderOf("burst");
-    await bringNearer("tls-bootstrap-burst-token-clock", 35);
+    await lab.bringNearer("tls-bootstrap-burst-token-clock", 35);
     expect(changes(await lab.operate("preview"))).toEqual([]);
-    await bringNearer("tls-bootstrap-burst-token-clock", 2);
+    await lab.bringNearer("tls-bootstrap-burst-token-clock", 2);
     const preview = changes(await lab.operate("preview"));
     expect(preview).not.toEqual([]);
     expect(preview.filter((line) => !line.includes("tls-bootstrap-burst-token"))).toEqual([]);
@@ -370,20 +367,6 @@ describe("a scale group", () => {
     await lab.kubectl("delete", "-n", "kube-system", ...left);
   });
 });
-
-/** Brings the end of a clock nearer, as time would, in whichever engine's state it is. */
-async function bringNearer(clock: string, hours: number): Promise<void> {
-  const { stateDir } = await lab.facts();
-  const file = [
-    join(stateDir, "state", "tls-bootstrap", "lab.json"),
-    join(stateDir, "pulumi", "backend", ".pulumi", "stacks", "tls-bootstrap", "lab.json"),
-  ].find(existsSync)!;
-  const state = JSON.parse(await readFile(file, "utf8"));
-  const { resources } = state.deployment ?? state.checkpoint.latest;
-  const { outputs } = resources.find(({ urn }: { urn: string }) => urn.endsWith(`::${clock}`));
-  outputs.validityEndTime = new Date(Date.parse(outputs.validityEndTime) - hours * 3_600_000).toISOString();
-  await writeFile(file, JSON.stringify(state));
-}
 
 /** Lets a token run out, as its time would. */
 const expire = (id: string) =>

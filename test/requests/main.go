@@ -3,8 +3,8 @@
 //	requests make COUNT < NAMES > REQUESTS
 //	requests read < REQUESTS > NAMES
 //
-// `make` prints COUNT lines for each node name, each the base64 of a request's PEM text. `read` prints for each such line the common
-// name that it asks for, as JSON, or an empty line when it cannot be read.
+// `make` prints COUNT lines for each line, each the base64 of a request's PEM text. A line is a node's name, and behind it, for a serving certificate, the
+// DNS names and IP addresses that it asks for. `read` prints for each request what it asks for, as JSON, or an empty line when it cannot be read.
 package main
 
 import (
@@ -19,17 +19,27 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log"
+	"net"
 	"os"
 	"strconv"
+	"strings"
 )
 
-func request(name string) (string, error) {
+func request(line string) (string, error) {
+	names := strings.Fields(line)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", err
 	}
 	template := &x509.CertificateRequest{
-		Subject: pkix.Name{Organization: []string{"system:nodes"}, CommonName: "system:node:" + name},
+		Subject: pkix.Name{Organization: []string{"system:nodes"}, CommonName: "system:node:" + names[0]},
+	}
+	for _, name := range names[1:] {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
 	}
 	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
 	if err != nil {
@@ -39,21 +49,27 @@ func request(name string) (string, error) {
 	return base64.StdEncoding.EncodeToString(text), nil
 }
 
-// commonName reads as k8s.io/kubernetes/pkg/apis/certificates/v1 ParseCSR does, with which validation, approval and signing begin.
-func commonName(request string) (string, error) {
+type asked struct {
+	CommonName string   `json:"commonName"`
+	DNS        []string `json:"dns,omitempty"`
+	IPs        []net.IP `json:"ips,omitempty"`
+}
+
+// read reads as k8s.io/kubernetes/pkg/apis/certificates/v1 ParseCSR does, with which validation, approval and signing begin.
+func read(request string) (*asked, error) {
 	text, err := base64.StdEncoding.DecodeString(request)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "CERTIFICATE REQUEST" {
-		return "", fmt.Errorf("no PEM block of type CERTIFICATE REQUEST")
+		return nil, fmt.Errorf("no PEM block of type CERTIFICATE REQUEST")
 	}
 	parsed, err := x509.ParseCertificateRequest(block.Bytes)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return parsed.Subject.CommonName, nil
+	return &asked{parsed.Subject.CommonName, parsed.DNSNames, parsed.IPAddresses}, nil
 }
 
 func main() {
@@ -78,8 +94,8 @@ func main() {
 	case "read":
 		for lines.Scan() {
 			line := []byte{}
-			if name, err := commonName(lines.Text()); err == nil {
-				if line, err = json.Marshal(name); err != nil {
+			if asked, err := read(lines.Text()); err == nil {
+				if line, err = json.Marshal(asked); err != nil {
 					log.Fatal(err)
 				}
 			}

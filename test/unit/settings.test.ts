@@ -56,6 +56,7 @@ it("fills in what is safe to assume", () =>
     kubeProxy: { mode: "off" },
     bindings: { mode: "create" },
     joinPolicy: "enforce",
+    servingCertificates: { mode: "issued" },
     scaleGroups: [],
   }));
 
@@ -67,7 +68,7 @@ it("assumes what Pulumi.yaml says it does", () => {
     Object.entries(project.config).flatMap(([key, value]) => ("default" in value ? [[key, value.default]] : [])),
   );
   expect(settings()).toMatchObject(defaults);
-  expect(Object.keys(defaults)).toHaveLength(13);
+  expect(Object.keys(defaults)).toHaveLength(14);
 });
 
 describe("where the cluster is", () => {
@@ -194,6 +195,59 @@ describe.each<[string, Record<string, unknown>, string[]]>([
   ["kubelet settings that are no map", { kubelet: [1] }, ["tls-bootstrap:kubelet: must be a map of Kubelet"]],
   ["a token for ever", { tokenTtl: "never" }, ["tls-bootstrap:tokenTtl: 'never' is not a duration"]],
   ["a bad DNS address", { clusterDns: ["10.96.0"] }, ["tls-bootstrap:clusterDns[0]: '10.96.0' is not an IP address"]],
+  [
+    "an unknown way to serving certificates",
+    { servingCertificates: { mode: "none" } },
+    ["tls-bootstrap:servingCertificates.mode"],
+  ],
+  [
+    "a CA without key",
+    { servingCertificates: { ca: { certificate: CA } } },
+    ["tls-bootstrap:servingCertificates.ca.key: is required"],
+  ],
+  [
+    "a CA with the key of another",
+    { servingCertificates: { ca: { certificate: CA, key: KEY } } },
+    ["tls-bootstrap:servingCertificates.ca.key: is not the key of 'certificate'"],
+  ],
+  [
+    "a CA whose key is no PEM",
+    { servingCertificates: { ca: { certificate: CA, key: "AAAA" } } },
+    ["tls-bootstrap:servingCertificates.ca.key: is no private key in PEM that can be read"],
+  ],
+  [
+    "a CA and an image where they have no use",
+    { servingCertificates: { mode: "manual", ca: { certificate: CA, key: KEY }, image: "a/b:1" } },
+    [
+      "tls-bootstrap:servingCertificates.ca: is for the mode 'issued'; in 'manual' the cluster signs",
+      "tls-bootstrap:servingCertificates.ca.key: is not the key of 'certificate'",
+      "tls-bootstrap:servingCertificates.image: 'a/b:1' is that of the approver",
+    ],
+  ],
+  [
+    "no image",
+    { servingCertificates: { mode: "approver", image: "a b" } },
+    ["tls-bootstrap:servingCertificates.image: 'a b' is not a whole name of an image"],
+  ],
+  [
+    "kubelets that ask for certificates which nobody approves, and ones with files of their own",
+    {
+      kubelet: { serverTLSBootstrap: true },
+      ...worker({ kubelet: { serverTLSBootstrap: false, tlsCertFile: "/a", tlsPrivateKeyFile: "/b" } }),
+    },
+    [
+      "tls-bootstrap:kubelet.serverTLSBootstrap: cannot be true: it follows from servingCertificates.mode, which is 'issued'; 'approver' and 'manual' let kubelets ask the cluster",
+      "tls-bootstrap:pools[0].workers[0].kubelet.tlsCertFile: cannot be set",
+      "tls-bootstrap:pools[0].workers[0].kubelet.tlsPrivateKeyFile: cannot be set",
+    ],
+  ],
+  [
+    "kubelets that do not ask where they should",
+    { servingCertificates: { mode: "manual" }, kubelet: { serverTLSBootstrap: false } },
+    [
+      "tls-bootstrap:kubelet.serverTLSBootstrap: cannot be false: it follows from servingCertificates.mode, which is 'manual'",
+    ],
+  ],
   ["an unknown mode", { clusterInfo: "publish" }, ["tls-bootstrap:clusterInfo"]],
   ["a policy that only warns", { joinPolicy: "warn" }, ["tls-bootstrap:joinPolicy"]],
   [

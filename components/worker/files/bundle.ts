@@ -41,6 +41,7 @@ const SCRIPTS = [
   "preflight.sh",
   "host.sh",
   "runtime.sh",
+  "serving.sh",
   "kubelet.sh",
   "kube-proxy.sh",
   "join.sh",

@@ -13,6 +13,8 @@ export interface KubeletConfigArgs {
   readonly clusterDns: readonly string[];
   /** The container runtime's CRI socket, `unix:///…`. */
   readonly containerRuntimeEndpoint: string;
+  /** `issued`: the files of this module. `requested`: the kubelet asks the cluster for it. */
+  readonly servingCertificate: "issued" | "requested";
   readonly settings?: KubeletSettings;
 }
 
@@ -36,7 +38,6 @@ const FIXED: readonly [path: string, value: unknown, why: string][] = [
   ["authorization.mode", "Webhook", "AlwaysAllow lets every client run commands in pods"],
   ["readOnlyPort", 0, "the read-only port shows pods and their environment to the network"],
   ["rotateCertificates", true, "without it the node drops out of the cluster when its first certificate ends"],
-  ["serverTLSBootstrap", false, "nothing would approve the requests, and logs and exec would stop working"],
 ];
 
 /** The kubelet's hardened defaults; the order is that of the file. */
@@ -52,7 +53,9 @@ function defaults(args: KubeletConfigArgs): Record<string, unknown> {
     authorization: { mode: "Webhook" },
     readOnlyPort: 0,
     rotateCertificates: true,
-    serverTLSBootstrap: false,
+    ...(args.servingCertificate === "issued"
+      ? { serverTLSBootstrap: false, tlsCertFile: PATHS.servingCertificate, tlsPrivateKeyFile: PATHS.servingKey }
+      : { serverTLSBootstrap: true }),
     tlsMinVersion: "VersionTLS12",
     tlsCipherSuites: CIPHER_SUITES,
     healthzBindAddress: "127.0.0.1",

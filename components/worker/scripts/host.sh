@@ -83,7 +83,10 @@ case "$1" in
     prepare
     install_binaries
     "$LIB/runtime.sh" apply
-    printf '{"phase":"host","architecture":"%s","kernel":%s,"ms":%d}\n' "$(architecture)" "$(json_string "$(uname -r)")" $(($(now_ms) - started))
+    request=
+    [ "$SERVING" != issued ] || request=$("$LIB/serving.sh" request)
+    printf '{"phase":"host","architecture":"%s","kernel":%s,"servingRequest":%s,"ms":%d}\n' \
+      "$(architecture)" "$(json_string "$(uname -r)")" "$(json_string "$request")" $(($(now_ms) - started))
     ;;
   remove) remove ;;
 esac

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs one phase on this host:  run.sh PHASE [ACTION]  (host|kubelet|kube-proxy apply|remove, join, leave), its input on stdin.
+# Runs one phase on this host:  run.sh PHASE [ACTION]  (host|serving|kubelet|kube-proxy apply|remove, join, leave), its input on stdin.
 #
 # The phase runs in a transient systemd unit, under a lock and a deadline: a dropped connection neither stops it half way
 # nor lets a second run start beside it.
@@ -8,7 +8,7 @@ set -eu
 . /opt/tls-bootstrap/scripts/common.sh
 
 # What a killed run left behind; whoever holds the lock is the only one.
-sweep() { rm -f "$RUN"/bootstrap.* "$RUN"/bundle.* "$RUN"/credential.* "$RUN"/sums.*; }
+sweep() { rm -f "$RUN"/bootstrap.* "$RUN"/bundle.* "$RUN"/certificate.* "$RUN"/credential.* "$RUN"/sums.*; }
 
 if [ "$1" = --inside ]; then
   # Within the unit.

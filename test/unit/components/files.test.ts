@@ -14,7 +14,8 @@ const CONFIG = {
   clusterDomain: "cluster.local",
   clusterDns: ["10.96.0.10"],
   containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
-};
+  servingCertificate: "issued",
+} as const;
 
 describe("renderKubeletConfig", () => {
   it("is complete and hardened", () =>
@@ -33,6 +34,8 @@ authorization:
 readOnlyPort: 0
 rotateCertificates: true
 serverTLSBootstrap: false
+tlsCertFile: /etc/kubernetes/pki/kubelet-serving.crt
+tlsPrivateKeyFile: /etc/kubernetes/pki/kubelet-serving.key
 tlsMinVersion: VersionTLS12
 tlsCipherSuites:
   - TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
@@ -56,6 +59,13 @@ podPidsLimit: 4096
 seccompDefault: true
 failSwapOn: true
 `));
+
+  it("has the kubelet ask the cluster for its serving certificate, when none is issued", () => {
+    const lines = renderKubeletConfig({ ...CONFIG, servingCertificate: "requested" }).split("\n");
+    expect(lines.filter((line) => /^(serverTLSBootstrap|tlsCert|tlsPrivate)/.test(line))).toEqual([
+      "serverTLSBootstrap: true",
+    ]);
+  });
 
   it("changes one line for one setting", () => {
     const before = renderKubeletConfig(CONFIG).split("\n");
@@ -90,7 +100,6 @@ describe("checkKubeletSettings", () => {
     [{ readOnlyPort: 10255 }, "at.readOnlyPort"],
     [{ rotateCertificates: false }, "at.rotateCertificates"],
     [{ authentication: { x509: { clientCAFile: "/tmp/ca" } } }, "at.authentication.x509.clientCAFile"],
-    [{ serverTLSBootstrap: true }, "at.serverTLSBootstrap"],
     [{ kind: "Pod" }, "at.kind"],
   ])("refuses %j", (settings, where) =>
     expect(checkKubeletSettings("at", settings).flatMap(([at, problem]) => (problem ? [at] : []))).toEqual([where]),
@@ -181,7 +190,18 @@ describe("renderHostScript", () => {
 
   it("is a whole shell script that carries the others and their parameters", () => {
     expect(spawnSync("sh", ["-n"], { input: script }).status).toBe(0);
-    for (const name of ["common", "download", "run", "preflight", "host", "runtime", "kubelet", "join", "leave"])
+    for (const name of [
+      "common",
+      "download",
+      "run",
+      "preflight",
+      "host",
+      "runtime",
+      "serving",
+      "kubelet",
+      "join",
+      "leave",
+    ])
       expect(script).toContain(`/opt/tls-bootstrap/scripts/${name}.sh <<'END-OF-FILE'\n`);
     expect(script).toContain(
       "file 0644 /etc/tls-bootstrap/host.conf <<'END-OF-FILE'\nKUBERNETES_VERSION='1.34.4'\nEND-OF-FILE\n",

@@ -104,7 +104,7 @@ describe("a worker with kube-proxy as a unit", () => {
 
   it("downloads the binary and looks for what it needs", async () => {
     const host = step(await declare(unit), "host").stdin as string;
-    expect(host).toContain("\nBINARIES='kubelet kubectl kube-proxy'\nTOOLS='iptables'\n");
+    expect(host).toContain("\nBINARIES='kubelet kubectl kube-proxy'\nTOOLS='iptables openssl'\n");
   });
 
   it.each([undefined, { mode: "off", clusterCidr: "10.244.0.0/16" } as const])(
@@ -112,7 +112,7 @@ describe("a worker with kube-proxy as a unit", () => {
     async (spec) => {
       const program = await declare(spec);
       expect(program.listing().filter((line) => /proxy/i.test(line))).toEqual([]);
-      expect(step(program, "host").stdin).toContain("\nBINARIES='kubelet kubectl'\nTOOLS=''\n");
+      expect(step(program, "host").stdin).toContain("\nBINARIES='kubelet kubectl'\nTOOLS='openssl'\n");
       expect(step(program, "kubelet").stdin).toContain("\nKUBE_PROXY='off'\n");
     },
   );

@@ -1,6 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { MockResourceArgs } from "@pulumi/pulumi/runtime/mocks";
+import type { JsonName } from "@peculiar/x509";
 import { NODE_CERTIFICATE } from "../fixtures";
+import { dns, ip, makeRequest } from "./servingRequests";
+
+// The first program of a file loads the providers' SDKs.
+jest.setTimeout(30_000);
 
 /** A registered resource, as the engine would see it. */
 export interface Registered {
@@ -12,13 +17,21 @@ export interface Registered {
 /** The key by which the SDK marks a boxed secret. */
 const SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d";
 
+type Outputs = Record<string, unknown>;
+
 /** Outputs that a provider would compute, by type; a type that is not here is a mistake in the program or in this list. */
-const OUTPUTS: Record<string, (name: string, inputs: any) => Record<string, unknown>> = {
+const OUTPUTS: Record<string, (name: string, inputs: any) => Outputs | Promise<Outputs>> = {
   "tls:index/privateKey:PrivateKey": () => ({ privateKeyPem: "PRIVATE KEY OF THE CLOCK" }),
-  "tls:index/selfSignedCert:SelfSignedCert": () => ({ validityStartTime: "2026-01-02T03:04:05.678901234Z" }),
+  "tls:index/selfSignedCert:SelfSignedCert": () => ({
+    validityStartTime: "2026-01-02T03:04:05.678901234Z",
+    certPem: "CERTIFICATE OF THE SERVING CA",
+  }),
+  "tls:index/locallySignedCert:LocallySignedCert": () => ({ certPem: "SERVING CERTIFICATE" }),
   "random:index/randomString:RandomString": () => ({ result: "abc123" }),
   "random:index/randomPassword:RandomPassword": () => ({ result: "s3cr3ts3cr3ts3cr" }),
-  "command:remote:Command": (name) => ({ stdout: STDOUT[name.split("-").at(-1)!] ?? "" }),
+  "command:remote:Command": async (name, { stdin }) => ({
+    stdout: name.endsWith("-host") ? await hostOutput(stdin) : (STDOUT[name.split("-").at(-1)!] ?? ""),
+  }),
   // The token controller fills these in.
   "kubernetes:core/v1:Secret": (_, { type }) =>
     type === "kubernetes.io/service-account-token" ? { data: { token: btoa("the proxy's token") } } : {},
@@ -27,6 +40,8 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Record<string, unkn
   "kubernetes:core/v1:Node": () => ({}),
   "kubernetes:core/v1:ServiceAccount": () => ({}),
   "kubernetes:apps/v1:DaemonSet": () => ({}),
+  "kubernetes:apps/v1:Deployment": () => ({}),
+  "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": () => ({}),
   "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy": () => ({}),
   "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": () => ({}),
@@ -35,7 +50,6 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Record<string, unkn
 };
 
 const STDOUT: Record<string, string> = {
-  host: `${JSON.stringify({ phase: "preflight", machine: "0a", notes: ["a note"] })}\n${JSON.stringify({ phase: "host" })}`,
   kubelet: JSON.stringify({ phase: "kubelet", configHash: "sha256:0f", changed: [], restarted: [], ms: 1 }),
   join: JSON.stringify({
     node: "worker-1",
@@ -44,6 +58,16 @@ const STDOUT: Record<string, string> = {
     ms: { token: 90, certificate: 800, ready: 700, total: 1590 },
   }),
 };
+
+/** What `host` prints, with the request that a worker would make. */
+async function hostOutput(script: string): Promise<string> {
+  const variable = (name: string) => new RegExp(`^${name}='(.*)'$`, "m").exec(script)?.[1] ?? "";
+  const [node, address] = [variable("NODE_NAME"), variable("NODE_ADDRESS")];
+  const subject: JsonName = [{ O: ["system:nodes"] }, { CN: [`system:node:${node}`] }];
+  const servingRequest = await makeRequest({ subject, names: [dns(node), ip(address)] });
+  const checked = { phase: "preflight", machine: "0a", notes: ["a note"] };
+  return `${JSON.stringify(checked)}\n${JSON.stringify({ phase: "host", servingRequest })}\n`;
+}
 
 /** Runs a piece of a program with mocked providers. What it declares is to be looked at after `done`. */
 export class Program {
@@ -57,11 +81,11 @@ export class Program {
         call: ({ token }) => {
           throw new Error(`unexpected call of ${token}`);
         },
-        newResource: ({ type, name, inputs, custom }: MockResourceArgs) => {
+        newResource: async ({ type, name, inputs, custom }: MockResourceArgs) => {
           this.resources.push({ type, name, inputs: inputs as Record<string, any> });
           const known = OUTPUTS[type];
           if (!known && custom !== false) throw new Error(`unexpected resource type ${type}`);
-          return { id: `${name}-id`, state: { ...inputs, ...known?.(name, inputs) } };
+          return { id: `${name}-id`, state: { ...inputs, ...(await known?.(name, inputs)) } };
         },
       },
       "tls-bootstrap",

@@ -24,21 +24,25 @@ const pool = (worker: object, more: object = {}): Partial<TlsBootstrapArgs> => (
   pools: [{ ...base.pools[0], ...more, workers: [{ ...base.pools[0].workers[0], ...worker }] }],
 });
 
-const clockOf = ({ resources }: Program): Registered => resources.find(({ type }) => type.includes("selfSignedCert"))!;
+const clockOf = ({ resources }: Program): Registered =>
+  resources.find(({ type, name }) => type.includes("selfSignedCert") && name.endsWith("-clock"))!;
 
 describe("TlsBootstrap with one worker", () => {
-  it("declares the cluster's side, a Node and three commands", async () => {
+  it("declares the cluster's side, a Node and four commands", async () => {
     const { program } = await declare();
     expect(program.listing()).toEqual([
       "command:remote:Command t-worker-worker-1-host",
       "command:remote:Command t-worker-worker-1-join",
       "command:remote:Command t-worker-worker-1-kubelet",
+      "command:remote:Command t-worker-worker-1-serving",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-fixed-annotation",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-not-ready",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-worker-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-worker-serving",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-fixed-annotation",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-not-ready",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-serving",
       "kubernetes:core/v1:ConfigMap t-cluster-info",
       "kubernetes:core/v1:Node t-worker-worker-1-node",
       "kubernetes:core/v1:Secret t-worker-token",
@@ -53,10 +57,16 @@ describe("TlsBootstrap with one worker", () => {
       "tls-bootstrap:index:ClusterInfo t-cluster-info",
       "tls-bootstrap:index:JoinPolicy t",
       "tls-bootstrap:index:NodeBootstrapRbac t",
+      "tls-bootstrap:index:ServingCa t-serving-ca",
+      "tls-bootstrap:index:ServingCertificate t-worker-worker-1-serving",
+      "tls-bootstrap:index:ServingPolicy t",
       "tls-bootstrap:index:TlsBootstrap t",
       "tls-bootstrap:index:Worker t-worker-worker-1",
       "tls-bootstrap:index:WorkerPool t-worker",
+      "tls:index/locallySignedCert:LocallySignedCert t-worker-worker-1-serving-certificate",
+      "tls:index/privateKey:PrivateKey t-serving-ca-key",
       "tls:index/privateKey:PrivateKey t-worker-token-clock-key",
+      "tls:index/selfSignedCert:SelfSignedCert t-serving-ca",
       "tls:index/selfSignedCert:SelfSignedCert t-worker-token-clock",
     ]);
   });
@@ -78,6 +88,11 @@ describe("TlsBootstrap with one worker", () => {
       undefined,
       `if [ -e ${run} ]; then exec sudo -n ${run} kubelet remove; fi`,
     ]);
+    expect(texts("serving")).toEqual([
+      `exec sudo -n ${run} serving apply`,
+      undefined,
+      `if [ -e ${run} ]; then exec sudo -n ${run} serving remove; fi`,
+    ]);
     expect(texts("join")).toEqual([
       `exec sudo -n ${run} join`,
       undefined,
@@ -93,7 +108,7 @@ describe("TlsBootstrap with one worker", () => {
   it("pins the host key and waits for a VM that still boots", async () => {
     const bastion = { host: "jump", hostKey: ED25519_OTHER, user: "jump", privateKey: "THE BASTION KEY" };
     const { program } = await declare({ ssh: { ...base.ssh, port: 2222, bastion } });
-    for (const step of ["host", "kubelet", "join"]) {
+    for (const step of ["host", "serving", "kubelet", "join"]) {
       const { connection, ...inputs } = program.find(COMMAND, `t-worker-worker-1-${step}`).inputs;
       expect(unboxed(connection)).toEqual({
         host: "10.0.1.11",
@@ -158,7 +173,7 @@ describe("TlsBootstrap with one worker", () => {
     });
   });
 
-  it("rebuilds all three steps on another machine, and joins anew for a raised generation", async () => {
+  it("rebuilds all steps on another machine, and joins anew for a raised generation", async () => {
     const { program } = await declare(pool({ generation: 7 }));
     const options = (step: string) => program.optionsOf(COMMAND, `t-worker-worker-1-${step}`);
     const triggers = (step: string) => program.find(COMMAND, `t-worker-worker-1-${step}`).inputs.triggers as unknown;
@@ -166,6 +181,8 @@ describe("TlsBootstrap with one worker", () => {
       replacementTrigger: `10.0.1.11 ${ED25519} preinstalled`,
       deleteBeforeReplace: true,
     });
+    expect(triggers("serving")).toEqual(["t-worker-worker-1-host-id"]);
+    expect(options("serving")).toMatchObject({ deleteBeforeReplace: true });
     expect(triggers("kubelet")).toEqual(["t-worker-worker-1-host-id"]);
     expect(options("kubelet")).toMatchObject({ deleteBeforeReplace: true });
     expect(triggers("join")).toEqual(["t-worker-worker-1-kubelet-id"]);
@@ -363,7 +380,7 @@ describe("the join policy", () => {
 
   it("can be left out", async () => {
     const { program } = await declare({ joinPolicy: "off" });
-    expect(program.listing().filter((line) => /Admission|names/.test(line))).toEqual([]);
+    expect(program.listing().filter((line) => /Admission|names/.test(line) && !line.includes("-serving"))).toEqual([]);
   });
 });
 
@@ -429,7 +446,7 @@ describe("arguments", () => {
   it("do not carry secrets into the state of a component", async () => {
     const { program } = await declare();
     const components = program.resources.filter(({ type }) => type.startsWith("tls-bootstrap:"));
-    expect(components).toHaveLength(7);
+    expect(components).toHaveLength(10);
     expect(JSON.stringify(components)).not.toMatch(/THE SSH KEY|s3cr3t/);
   });
 });

@@ -1,0 +1,66 @@
+#!/bin/sh
+# serving.sh request              prints a request for the kubelet's serving certificate; its key is made when there is none
+# serving.sh apply < CERTIFICATE  installs the signed certificate, if it fits the key
+# serving.sh remove               removes both
+#
+# The key never leaves this host. A kubelet from 1.31 on reloads a certificate that changes, without a restart.
+set -eu
+# shellcheck source=common.sh
+. /opt/tls-bootstrap/scripts/common.sh
+# shellcheck source=/dev/null
+. "$CONF/host.conf"
+
+KEY=/etc/kubernetes/pki/kubelet-serving.key
+CERTIFICATE=/etc/kubernetes/pki/kubelet-serving.crt
+# What to do when the two do not belong together any more: another certificate takes another request, which 'host' makes.
+HINT="make both anew, by taking this node out and joining it again: $REPLACE_COMMAND"
+
+# fits CERTIFICATE: it is for the key of this host.
+fits() {
+  public=$(openssl pkey -in "$KEY" -pubout 2>/dev/null) && [ "$(openssl x509 -in "$1" -noout -pubkey 2>/dev/null)" = "$public" ]
+}
+
+request() {
+  if [ -e "$CERTIFICATE" ]; then
+    fits "$CERTIFICATE" || fail "$KEY is gone or is not the key of $CERTIFICATE" "$HINT"
+  elif ! openssl pkey -in "$KEY" -noout 2>/dev/null; then
+    key=$(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256)
+    printf '%s\n' "$key" | install_file 0600 "$KEY"
+  fi
+  # A configuration of its own: what the host's openssl.cnf adds to requests is not asked for.
+  openssl req -new -sha256 -key "$KEY" -config /dev/stdin <<END
+[req]
+prompt = no
+distinguished_name = subject
+req_extensions = extensions
+[subject]
+O = system:nodes
+CN = system:node:$NODE_NAME
+[extensions]
+subjectAltName = $SERVING_NAMES
+END
+}
+
+apply() {
+  started=$(now_ms)
+  new=$(mktemp "$RUN/certificate.XXXXXX")
+  trap 'rm -f "$new"' EXIT
+  cat >"$new"
+  fits "$new" || fail "the serving certificate that was signed for $NODE_NAME is not for the key in $KEY" "$HINT"
+  install_file 0644 "$CERTIFICATE" <"$new"
+  case "$KUBERNETES_VERSION" in
+    1.30.*) systemctl try-restart kubelet ;; # it reads the file only when it starts
+  esac
+  printf '{"phase":"serving","ms":%d}\n' $(($(now_ms) - started))
+}
+
+remove() {
+  # Its config is gone when the node goes, and names other files when certificates come another way: what it still names is in use.
+  if ! grep -qsF "$KEY" "$KUBELET_DIR/config.yaml"; then rm -f "$KEY" "$CERTIFICATE"; fi
+}
+
+case "$1" in
+  request) request ;;
+  apply) apply ;;
+  remove) remove ;;
+esac

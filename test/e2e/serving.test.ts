@@ -1,0 +1,369 @@
+import { X509Certificate } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { connect } from "node:tls";
+import { makeRequests, readRequests } from "../requests";
+import { changes, eventually, TestLab } from "./testLab";
+
+/** How the API server knows kubelets, and that it knows no others: told in order on one lab, whose API server verifies. */
+const lab = new TestLab();
+const TWO = ["worker-1", "worker-2"];
+const KEY = "/etc/kubernetes/pki/kubelet-serving.key";
+const name = (worker: string, step: string) => `tls-bootstrap-worker-${worker}-${step}`;
+
+jest.setTimeout(600_000); // kubelets look at their files once a minute
+
+const workers = (change: (worker: any) => void) =>
+  lab.configure((settings) => settings["tls-bootstrap:pools"][0].workers.forEach(change));
+
+/** Where the API server has the CA of kubelets from. */
+const caFile = async () => join((await lab.facts()).stateDir, "kubelet-ca.crt");
+
+/** Has the API server verify kubelets with a CA. */
+async function trust(ca: string): Promise<void> {
+  await writeFile(await caFile(), ca);
+  await lab.out("restart", "kube-apiserver");
+}
+
+const servingCa = async () => (await lab.json<{ servingCa: string }>("output")).servingCa;
+const clusterCa = async () => readFile(join((await lab.facts()).stateDir, "pki", "ca.crt"), "utf8");
+
+/** The certificate that a kubelet shows, whoever signed it. */
+async function shown(worker: string, host?: string): Promise<X509Certificate> {
+  const { workers: machines } = await lab.facts();
+  host ??= machines.find((machine) => machine.name === worker)!.address;
+  return new Promise((done, failed) => {
+    const socket = connect({ host, port: 10250, rejectUnauthorized: false }, () => {
+      done(new X509Certificate(socket.getPeerCertificate(true).raw));
+      socket.destroy();
+    });
+    socket.once("error", failed);
+  });
+}
+
+const pod = (worker: string) => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: `on-${worker}` },
+  spec: {
+    nodeName: worker,
+    terminationGracePeriodSeconds: 0,
+    containers: [
+      {
+        name: "main",
+        image: "lab.local/busybox:1",
+        command: ["sh", "-c", "echo a line; sleep 3600"],
+        imagePullPolicy: "Never",
+      },
+    ],
+  },
+});
+
+async function startPods(...nodes: string[]): Promise<void> {
+  const file = join((await lab.facts()).stateDir, "pods.json");
+  await writeFile(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: nodes.map(pod) }));
+  await lab.kubectl("apply", "-f", file);
+  const names = nodes.map((node) => `on-${node}`);
+  await lab.kubectl("wait", "pod", ...names, "--for=condition=Ready", "--timeout=180s");
+}
+
+/** What an administrator does every day, and what an API server that verifies does with a verified kubelet only. */
+async function expectLogsAndExec(...nodes: string[]): Promise<void> {
+  await startPods(...nodes);
+  for (const node of nodes) {
+    await eventually(async () => expect(await lab.kubectl("logs", `on-${node}`)).toBe("a line\n"), 90);
+    expect(await lab.kubectl("exec", `on-${node}`, "--", "echo", "done")).toBe("done\n");
+  }
+}
+
+beforeAll(async () => {
+  await writeFile(await caFile(), await clusterCa());
+  await lab.out("up", "--flag", `kube-apiserver=--kubelet-certificate-authority=${await caFile()}`);
+  await lab.configure((settings) => {
+    settings["tls-bootstrap:pools"][0].workers.splice(2);
+  });
+});
+
+afterAll(async () => {
+  await lab.run("destroy");
+  await lab.out("up", "--reset-flags");
+});
+
+describe("issued", () => {
+  it("a kubelet that the API server's CA does not know is refused", async () => {
+    await lab.operate("deploy");
+    await startPods(...TWO);
+    const { status, stderr } = await lab.run("kubectl", "logs", "on-worker-1");
+    expect([status === 0, stderr]).toEqual([
+      false,
+      expect.stringContaining("x509: certificate signed by unknown authority"),
+    ]);
+  });
+
+  it("logs and exec work at once on an API server that verifies kubelets with the stack's CA", async () => {
+    await trust(await servingCa());
+    await expectLogsAndExec(...TWO);
+    const ca = new X509Certificate(await servingCa());
+    const { workers: machines } = await lab.facts();
+    for (const worker of TWO) {
+      const certificate = await shown(worker);
+      expect(certificate.verify(ca.publicKey)).toBe(true);
+      expect(certificate.subject).toBe(`O=system:nodes\nCN=system:node:${worker}`);
+      const { address } = machines.find((machine) => machine.name === worker)!;
+      expect(certificate.subjectAltName).toBe(`DNS:${worker}, IP Address:${address}`);
+      expect(certificate.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1"]); // a server, and no client
+      expect(certificate.ca).toBe(false);
+      expect(await lab.exec(worker, "stat", "-c", "%a %U", KEY)).toBe("600 root\n");
+    }
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("is renewed by an update when it is due: one session, another certificate, the same kubelet", async () => {
+    await lab.bringNearer(name("worker-1", "serving-certificate"), 244 * 24);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+    await lab.bringNearer(name("worker-1", "serving-certificate"), 2 * 24);
+    const before = await shown("worker-1");
+    const [pid, key] = [await lab.kubeletPid("worker-1"), await lab.exec("worker-1", "sha256sum", KEY)];
+    const sessions = await lab.allSessions(TWO);
+
+    const result = await lab.operate("deploy");
+
+    expect(changes(result).filter((line) => !line.includes("-serving-certificate"))).toEqual([
+      `update ${name("worker-1", "serving")}`,
+    ]);
+    expect(changes(result).join()).not.toContain("worker-2");
+    expect(await lab.allSessions(TWO)).toEqual({ ...sessions, "worker-1": sessions["worker-1"] + 1 });
+    // The kubelet looks at its files once a minute.
+    await eventually(async () => expect((await shown("worker-1")).serialNumber).not.toBe(before.serialNumber), 120);
+    expect(await lab.kubeletPid("worker-1")).toBe(pid);
+    expect(await lab.exec("worker-1", "sha256sum", KEY)).toBe(key);
+    await expectLogsAndExec("worker-1");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("a change of the host alone signs nothing anew", async () => {
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:downloadUrl"] += "/.";
+    });
+    const hosts = TWO.map((worker) => `update ${name(worker, "host")}`);
+    expect(changes(await lab.operate("preview"))).toEqual(hosts);
+    expect(changes(await lab.operate("deploy"))).toEqual(hosts);
+  });
+
+  it("follows an address that changes", async () => {
+    const { workers: machines } = await lab.facts();
+    const address = machines.find(({ name }) => name === "worker-2")!.address.replace(/\d+$/, "212");
+    await lab.shell(
+      "worker-2",
+      `ip address add ${address}/24 dev $(ip -o route get 10.96.0.1 | sed 's/.* dev \\([^ ]*\\).*/\\1/')`,
+    );
+    await workers((worker) => {
+      if (worker.name === "worker-2") worker.nodeAddress = address;
+    });
+    await lab.operate("deploy");
+    expect((await shown("worker-2", address)).subjectAltName).toBe(`DNS:worker-2, IP Address:${address}`);
+    await expectLogsAndExec("worker-2");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+    await workers((worker) => delete worker.nodeAddress);
+    await lab.operate("deploy");
+    await expectLogsAndExec("worker-2");
+  });
+
+  it("a key that is lost is told when the host is looked at, with the command that makes both anew", async () => {
+    const before = await shown("worker-2");
+    await lab.exec("worker-2", "rm", KEY);
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:downloadUrl"] += "/.";
+    });
+    const errors = await lab.fails("deploy");
+    expect(errors).toContain(`${KEY} is gone or is not the key of /etc/kubernetes/pki/kubelet-serving.crt`);
+    expect(errors).toContain(`pulumi up --replace "**::${name("worker-2", "host")}"`);
+    expect((await shown("worker-2")).serialNumber).toBe(before.serialNumber);
+    await lab.operate("deploy", "--replace", `**::${name("worker-2", "host")}`);
+    expect((await shown("worker-2")).publicKey.equals(before.publicKey)).toBe(false);
+    await expectLogsAndExec("worker-2");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("what a worker asks for besides its own name and address is not signed", async () => {
+    // A worker that somebody else controls: its openssl asks for the API server's address.
+    const openssl = "/usr/local/bin/openssl";
+    await lab.shell(
+      "worker-2",
+      `printf '#!/bin/sh\\n[ "$1" = req ] || exec /usr/bin/openssl "$@"\\nsed s/IP:[0-9.]*/IP:10.96.0.1/ | /usr/bin/openssl "$@"\\n' >${openssl}; chmod +x ${openssl}`,
+    );
+    const replace = ["--replace", `**::${name("worker-2", "host")}`];
+    const errors = await lab.fails("deploy", ...replace);
+    expect(errors).toContain(
+      'worker-2: the request for its serving certificate is refused: it is for dns "worker-2", ip "10.96.0.1", and must be for dns "worker-2", ip "10.',
+    );
+    expect(await lab.shell("worker-2", "ls /etc/kubernetes/pki")).toBe("kubelet-serving.key\n");
+    await lab.exec("worker-2", "rm", openssl);
+    await lab.operate("deploy", ...replace);
+    await expectLogsAndExec("worker-2");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("can be signed by the cluster's CA, and no kubelet restarts for it", async () => {
+    const { stateDir } = await lab.facts();
+    const pids = await Promise.all(TWO.map((worker) => lab.kubeletPid(worker)));
+    const certificate = await clusterCa();
+    const key = await readFile(join(stateDir, "pki", "ca.key"), "utf8");
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:servingCertificates"] = { ca: { certificate, key } };
+    });
+    await lab.operate("deploy");
+    expect(await servingCa()).toBe(certificate);
+    await trust(certificate);
+    await expectLogsAndExec(...TWO);
+    expect(await Promise.all(TWO.map((worker) => lab.kubeletPid(worker)))).toEqual(pids);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+});
+
+/** Asks for a serving certificate with the identity of a node, and gives what the API server says. */
+async function ask(node: string, line: string): Promise<string> {
+  const [[request]] = makeRequests([line]);
+  const document = {
+    apiVersion: "certificates.k8s.io/v1",
+    kind: "CertificateSigningRequest",
+    metadata: { generateName: "asked-" },
+    spec: { request, signerName: SIGNER, usages: ["digital signature", "server auth"] },
+  };
+  const kubectl = ". /etc/tls-bootstrap/node.conf; $KUBECTL --kubeconfig /etc/kubernetes/kubelet.conf";
+  return lab.shell(node, `${kubectl} create -f - -o name 2>&1 <<'END' || true\n${JSON.stringify(document)}\nEND\n`);
+}
+
+const SIGNER = "kubernetes.io/kubelet-serving";
+
+/** The requests for serving certificates, with what they ask for. */
+async function requests() {
+  const { items } = await lab.get<{ items: any[] }>("csr");
+  const serving = items.filter(({ spec }) => spec.signerName === SIGNER);
+  const asked = readRequests(serving.map(({ spec }) => spec.request as string));
+  return serving.map(({ metadata, spec, status }, i) => ({
+    name: metadata.name as string,
+    by: spec.username as string,
+    asked: asked[i]!,
+    isApproved: Boolean(status.conditions),
+    certificate: status.certificate as string | undefined,
+  }));
+}
+
+/** An approver that looks at nothing. */
+async function approveEverything(...as: string[]): Promise<void> {
+  const pending = (await requests()).filter(({ isApproved }) => !isApproved);
+  if (pending.length > 0) await lab.kubectl("certificate", "approve", ...pending.map(({ name }) => name), ...as);
+}
+
+const mode = (settings: object) =>
+  lab.configure((all) => {
+    all["tls-bootstrap:servingCertificates"] = settings;
+  });
+
+it("issued: a declared node gets no serving certificate of the cluster", async () => {
+  const address = (await lab.facts()).workers[0].address;
+  expect(await ask("worker-1", `worker-1 worker-1 ${address}`)).toContain(
+    "system:node:worker-1 gets its serving certificate from whoever declared it, and asks the cluster for none",
+  );
+});
+
+describe("manual", () => {
+  it("has kubelets ask the cluster, whose CA the API server then has", async () => {
+    await mode({ mode: "manual" });
+    await lab.operate("deploy");
+    expect(await lab.json("output")).toMatchObject({ approveServing: expect.stringContaining("certificate approve") });
+    await trust(await clusterCa());
+    for (const worker of TWO) expect(await lab.shell(worker, "ls /etc/kubernetes/pki")).toBe("ca.crt\n");
+    await eventually(async () => expect((await requests()).map(({ by }) => by).sort()).toEqual(TWO.map(userOf)), 120);
+    await startPods(...TWO);
+    expect((await lab.run("kubectl", "logs", "on-worker-1")).stderr).toContain("remote error: tls: internal error");
+    await approveEverything();
+    await expectLogsAndExec(...TWO);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("even an approver that approves everything gives no node a certificate for another name or address", async () => {
+    const [own, other] = (await lab.facts()).workers.map(({ address }) => address);
+    for (const line of [
+      `worker-1 worker-1 ${other}`,
+      "worker-1 worker-1 10.96.0.1",
+      `worker-1 kubernetes.default.svc ${own}`,
+      `worker-1 worker-1 kubernetes ${own}`,
+      `worker-1 worker-1 ${own} ${other}`,
+      `worker-1 worker-1`,
+      `worker-1 ${own}`,
+      `worker-2 worker-2 ${other}`,
+      `worker-2 worker-1 ${own}`,
+      `master-1 worker-1 ${own}`,
+    ])
+      expect([line, await ask("worker-1", line)]).toEqual([
+        line,
+        expect.stringContaining("may ask for a serving certificate with its declared name and address only"),
+      ]);
+    expect(await ask("worker-1", `worker-1 worker-1 ${own}`)).toMatch(/^certificatesigningrequest\S* *\n$/);
+    await approveEverything();
+    await eventually(async () => {
+      const all = await requests();
+      expect(all.filter(({ certificate }) => !certificate)).toEqual([]);
+      for (const { by, asked } of all) {
+        const node = by.replace("system:node:", "");
+        const { address } = (await lab.facts()).workers.find(({ name }) => name === node)!;
+        expect(asked).toEqual({ commonName: by, dns: [node], ips: [address] });
+      }
+    }, 30);
+  });
+
+  it("leaves nodes alone that are not declared, and gives bootstrap tokens no serving certificate", async () => {
+    const [[request]] = makeRequests(["master-1 master-1 10.0.0.1"]);
+    const document = {
+      apiVersion: "certificates.k8s.io/v1",
+      kind: "CertificateSigningRequest",
+      metadata: { generateName: "asked-" },
+      spec: { request, signerName: SIGNER, usages: ["digital signature", "server auth"] },
+    };
+    const file = join((await lab.facts()).stateDir, "request.json");
+    await writeFile(file, JSON.stringify(document));
+    const create = (...as: string[]) => lab.run("kubectl", "create", "-f", file, "--dry-run=server", ...as);
+    expect((await create("--as=system:node:master-1", "--as-group=system:nodes")).status).toBe(0);
+    const masters = "--as-group=system:masters"; // may do everything, so only the policy is in the way
+    expect((await create("--as=system:bootstrap:abc123", masters)).stderr).toContain(
+      "a bootstrap token is not for serving certificates",
+    );
+  });
+});
+
+describe("approver", () => {
+  it("is declared as the API server takes it, and may approve serving certificates and no others", async () => {
+    await mode({ mode: "approver" });
+    await lab.operate("deploy");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+    await eventually(async () => {
+      const { items } = await lab.get<{ items: any[] }>("pods", "-n", "kube-system");
+      expect(items.map(({ spec }) => spec.containers[0].image)).toEqual([expect.stringContaining("@sha256:")]);
+    });
+    const as = "--as=system:serviceaccount:kube-system:tls-bootstrap-csr-approver";
+    const [own] = (await lab.facts()).workers.map(({ address }) => address);
+    const name = (await ask("worker-1", `worker-1 worker-1 ${own}`)).trim().split(/[/ ]/)[1];
+    await approveEverything(as);
+    await eventually(async () =>
+      expect((await requests()).find((request) => request.name === name)?.certificate).toBeTruthy(),
+    );
+    await expectLogsAndExec("worker-1");
+    const [client] = (await lab.get<{ items: any[] }>("csr")).items.filter(({ spec }) => spec.signerName !== SIGNER);
+    const { stderr } = await lab.run("kubectl", "certificate", "approve", "--force", client.metadata.name, as);
+    expect(stderr).toContain("forbidden");
+  });
+
+  it("goes with its mode, and kubelets get their certificates from the stack again", async () => {
+    await mode({ mode: "issued" });
+    await lab.operate("deploy");
+    await trust(await servingCa());
+    await expectLogsAndExec(...TWO);
+    const objects = await lab.kubectl("get", "deployments,serviceaccounts", "-n", "kube-system", "-o", "name");
+    expect(objects).not.toContain("approver");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+});
+
+const userOf = (node: string) => `system:node:${node}`;

@@ -3,7 +3,7 @@
 # serving.sh apply < CERTIFICATE  installs the signed certificate, if it fits the key
 # serving.sh remove               removes both
 #
-# The key never leaves this host. A kubelet from 1.31 on reloads a certificate that changes, without a restart.
+# The key never leaves this host.
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
@@ -41,16 +41,31 @@ subjectAltName = $SERVING_NAMES
 END
 }
 
+# outdated: the kubelet runs with an earlier certificate. It reads the file when it starts, and whatever its feature gate promises, clients that call it
+# by its address get that one until it restarts (kubernetes/kubernetes#133001, all versions up to 1.35).
+outdated() {
+  [ "$(systemctl is-active kubelet)" = active ] && grep -qsF "$CERTIFICATE" "$KUBELET_DIR/config.yaml" &&
+    [ "$(stat -c %Y "$CERTIFICATE")" -ge "$(date -d "$(systemctl show -P ActiveEnterTimestamp kubelet)" +%s)" ]
+}
+
+restart_kubelet() {
+  since=$(now_rfc3339)
+  systemctl restart kubelet
+  # shellcheck source=/dev/null
+  . "$CONF/node.conf"
+  healthy kubelet "$since" && return 0
+  unit_journal kubelet
+  fail "after it was restarted for its new serving certificate, the kubelet of $NODE_NAME does not become healthy" "see 'journalctl -u kubelet' on this host"
+}
+
 apply() {
   started=$(now_ms)
   new=$(mktemp "$RUN/certificate.XXXXXX")
   trap 'rm -f "$new"' EXIT
   cat >"$new"
   fits "$new" || fail "the serving certificate that was signed for $NODE_NAME is not for the key in $KEY" "$HINT"
-  install_file 0644 "$CERTIFICATE" <"$new"
-  case "$KUBERNETES_VERSION" in
-    1.30.*) systemctl try-restart kubelet ;; # it reads the file only when it starts
-  esac
+  cmp -s "$new" "$CERTIFICATE" || install_file 0644 "$CERTIFICATE" <"$new"
+  ! outdated || restart_kubelet
   printf '{"phase":"serving","ms":%d}\n' $(($(now_ms) - started))
 }
 

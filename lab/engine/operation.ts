@@ -133,11 +133,15 @@ class Run {
     const { project } = setting;
     const entry = findEntry(project, stack.program);
     const reported = new Set<unknown>();
+    let endless = (): void => {};
+    const stuck = new Promise<void>((resolve) => (endless = resolve));
     const report = (error: unknown): void => {
       if (isEngineGone(error) || reported.has(error)) return;
       reported.add(error);
       this.programErrors++;
       reporter.diagnostic("error", undefined, describeProgramError(error, entry.file));
+      // What waits for a resource that could not be registered would wait for ever. Node ends such a program, since nothing is left to happen.
+      void this.quiet().then(endless);
     };
     // Errors in applies end up here: nobody awaits the promises of resources.
     process.on("uncaughtException", report).on("unhandledRejection", report);
@@ -159,7 +163,7 @@ class Run {
         },
         deployment,
       ).catch(report);
-      await Promise.race([program, deployment.cancelled]);
+      await Promise.race([program, deployment.cancelled, stuck]);
       await deployment.settle();
       // Rejections that nobody handles are told one turn later.
       await new Promise((resolve) => setImmediate(resolve));
@@ -167,6 +171,16 @@ class Run {
       await deployment.finish();
     } finally {
       process.off("uncaughtException", report).off("unhandledRejection", report);
+    }
+  }
+
+  /** Resolves when nothing runs any more and the program begins nothing new. */
+  private async quiet(): Promise<void> {
+    const { deployment } = this;
+    for (let before = -1; before !== deployment.begun; ) {
+      await deployment.settle();
+      before = deployment.begun;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
 

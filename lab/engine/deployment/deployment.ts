@@ -66,6 +66,8 @@ export class Deployment {
   readonly cancelled = new Promise<void>((resolve) => (this.halted = resolve));
   failed = false;
   interrupted = false;
+  /** How much has been begun so far. */
+  begun = 0;
 
   constructor(
     base: ResourceState[],
@@ -263,6 +265,7 @@ export class Deployment {
   }
 
   private track<T>(task: () => Promise<T>): Promise<T> {
+    this.begun++;
     const promise = task();
     const settled = promise.then(
       () => undefined,

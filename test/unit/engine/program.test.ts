@@ -80,6 +80,7 @@ describe("a program on the embedded engine", () => {
       new RegExp(`^Running program '.*index.ts' failed with an unhandled exception:\nError: something broke${inFile}`),
     ],
     ["late error", new RegExp(`unhandled exception:\nTypeError: .*missing.*${inFile}`)],
+    ["error that others wait for", new RegExp(`unhandled exception:\nTypeError: .*missing.*${inFile}`)],
     ["log error", /^the program says no$/],
     ["unknown type", /^resource type 'aws:s3\/bucket:Bucket' is unknown to the embedded engine; it performs /],
     ["missing reference", /^unknown stack "organization\/sample\/nowhere"$/],

@@ -30,6 +30,11 @@ function stumble(text: string): string {
 
 if (scene === "unknown type") new Bucket("aws:s3/bucket:Bucket", "bucket");
 if (scene === "late error") pair.both.apply(stumble);
+if (scene === "error that others wait for") {
+  const length = pair.both.apply(stumble).apply(Number);
+  const never = new RandomString("never", { length });
+  new RandomString("waiting", { length: 8, keepers: { never: never.result } });
+}
 if (scene === "run error") throw new pulumi.RunError("settings are wrong:\n  tls-bootstrap:pools is missing");
 if (scene === "error") throw new Error("something broke");
 if (scene === "log error") void pulumi.log.error("the program says no");

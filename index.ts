@@ -40,6 +40,7 @@ export = async () => {
         ca: servingCertificates.ca && { ...servingCertificates.ca, key: pulumi.secret(servingCertificates.ca.key) },
       },
       downloadUrl: settings.downloadUrl,
+      airGap: settings.airGap,
       binDir: settings.binDir,
       proxy: settings.proxy,
       runtime: settings.runtime,

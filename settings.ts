@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime";
 import { z } from "zod";
+import { airGapChecks } from "./components/airGap";
 import { kubeletChecks } from "./components/kubelet/levels";
 import { type ClusterEndpoint, endpointOf, renderKubeconfig } from "./components/kubeconfig";
 import { kubeProxy } from "./components/kubeProxySpec";
@@ -71,6 +72,7 @@ const schema = z.strictObject({
   joinPolicy: z.enum(["enforce", "off"]).default("enforce"),
   servingCertificates: servingCertificates.default({ mode: "issued" }),
   downloadUrl: by(rules.downloadUrl).default("https://dl.k8s.io"),
+  airGap: z.string().min(1).optional(),
   binDir: by(rules.hostFolder).default("/usr/local/bin"),
   proxy: proxy.default({}),
   runtime: runtime.default({ type: "preinstalled" }),
@@ -104,6 +106,7 @@ const TEXTS = new Set([
   "clusterInfo",
   "joinPolicy",
   "downloadUrl",
+  "airGap",
   "binDir",
   "tokenTtl",
 ]);
@@ -140,9 +143,38 @@ export function parseSettings(namespace: string, raw: Readonly<Record<string, st
       ...claimChecks(settings.pools, settings.scaleGroups),
       ...checkServing("kubelet", mode, settings.kubelet),
       ...servingKubeletChecks(mode, settings.pools),
+      ...airGapChecks(settings, settings.pools),
     ].map(([at, ...rest]): Check => [`${namespace}:${at}`, ...rest]),
   );
   return settings;
+}
+
+/** What decides about the workers' downloads. */
+const downloads = schema.pick({
+  kubernetesVersion: true,
+  downloadUrl: true,
+  runtime: true,
+  kubeProxy: true,
+  pools: true,
+});
+
+/**
+ * Those settings from what stands in a stack's file, where secrets may be encrypted.
+ * @throws pulumi.RunError with all problems, each at its config key.
+ */
+export function parseDownloadSettings(config: Readonly<Record<string, unknown>>): z.infer<typeof downloads> {
+  const value = Object.fromEntries(
+    Object.keys(downloads.shape).flatMap((key) => {
+      const given = config[`tls-bootstrap:${key}`];
+      return given === undefined ? [] : [[key, given]];
+    }),
+  );
+  const problems = problemsOf(downloads, value, "");
+  refuse(
+    "The configuration of this stack cannot be used",
+    problems.map(([at, ...rest]): Check => [`tls-bootstrap:${at.replace(/^\./, "")}`, ...rest]),
+  );
+  return downloads.parse(value);
 }
 
 /** The settings of the current stack. */

@@ -95,6 +95,47 @@ export function releaseOf(name: keyof typeof RELEASES, spec: ReleaseSpec = {}): 
   return { version: wanted, sha256: spec.sha256 ?? (wanted === version ? sha256 : {}) };
 }
 
+/** A release's file below `downloadUrl`, and the file with its checksum there. */
+export interface ReleaseFile extends Required<ReleaseSpec> {
+  readonly path: string;
+  readonly sums: string;
+}
+
+/** The files of a runtime of type `tarball`; the architecture may be a placeholder. */
+export function releaseFiles(runtime: RuntimeSpec, architecture: string): Record<keyof typeof RELEASES, ReleaseFile> {
+  const of = (
+    name: keyof typeof RELEASES,
+    repository: string,
+    fileOf: (version: string) => string,
+    sumsOf: (file: string) => string,
+  ): ReleaseFile => {
+    const release = releaseOf(name, runtime[name]);
+    const at = (file: string) => `${repository}/releases/download/v${release.version}/${file}`;
+    const file = fileOf(release.version);
+    return { ...release, path: at(file), sums: at(sumsOf(file)) };
+  };
+  return {
+    containerd: of(
+      "containerd",
+      "containerd/containerd",
+      (version) => `containerd-${version}-linux-${architecture}.tar.gz`,
+      (file) => `${file}.sha256sum`,
+    ),
+    runc: of(
+      "runc",
+      "opencontainers/runc",
+      () => `runc.${architecture}`,
+      () => "runc.sha256sum",
+    ),
+    cniPlugins: of(
+      "cniPlugins",
+      "containernetworking/plugins",
+      (version) => `cni-plugins-linux-${architecture}-v${version}.tgz`,
+      (file) => `${file}.sha256`,
+    ),
+  };
+}
+
 /** Whether this module writes containerd's settings. */
 export const configuresContainerd = ({ type, containerd }: RuntimeSpec): boolean =>
   type !== "preinstalled" || containerd !== undefined;

@@ -59,6 +59,11 @@ export interface PoolSpec extends NodeSettings {
    * @default that of all pools
    */
   readonly runtime?: RuntimeSpec;
+  /**
+   * The archive for its workers, where they download nothing; see {@link WorkerEnvironment.airGap}.
+   * @default that of all pools
+   */
+  readonly airGap?: string;
   readonly workers: readonly WorkerSpec[];
 }
 
@@ -118,6 +123,7 @@ export const pools = z
     z.strictObject({
       name: by(rules.poolName),
       runtime: runtime.optional(),
+      airGap: z.string().min(1).optional(),
       workers: z.array(worker),
       ...nodeSettings,
     }),

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { airGapChecks } from "./airGap";
 import type { TokenUsage } from "./cluster/bootstrapToken";
 import { ClusterInfo } from "./cluster/clusterInfo";
 import { JoinPolicy, sizeProblem } from "./cluster/joinPolicy";
@@ -106,6 +107,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       ...problemsOf(pools, specs, "pools"),
       ...problemsOf(scaleGroups, groups, "scaleGroups"),
       ...kubeletChecks(environment.kubernetesVersion, { pools: specs }),
+      ...airGapChecks(environment, specs),
       ...claimChecks(specs, groups),
       ...problemsOf(kubeProxy, environment.kubeProxy ?? {}, "kubeProxy"),
       ...servingChecks("servingCertificates", servingCertificates),

@@ -1,6 +1,8 @@
 import { remote } from "@pulumi/command";
 import { Node } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
+import { readAirGap } from "../airGap";
+import { binaryNames, siteUrls } from "../downloads";
 import type { ClusterEndpoint } from "../kubeconfig";
 import { renderNamePatterns } from "../cluster/joinPolicy";
 import type { KubeProxySpec } from "../kubeProxySpec";
@@ -23,6 +25,10 @@ import { ServingCertificate } from "./servingCertificate";
 /** The CRI socket of containerd, where distribution packages put it. */
 const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
 
+/** What is sent to a worker that downloads nothing, in the home of whoever logs in, and where it is unpacked. */
+const AIR_GAP_FILE = ".tls-bootstrap-air-gap.tar";
+const AIR_GAP_DIR = "/var/lib/tls-bootstrap/air-gap";
+
 /** What all workers of a cluster have in common. */
 export interface WorkerEnvironment {
   /** Server and CA that the worker trusts. */
@@ -40,6 +46,12 @@ export interface WorkerEnvironment {
    * @default "/usr/local/bin"
    */
   readonly binDir?: string;
+  /**
+   * Path, on the machine that runs Pulumi, of an archive with all that the workers would download: it is sent to them over SSH, and they download
+   * nothing. `npm run air-gap` makes it.
+   * @default none: `downloadUrl`
+   */
+  readonly airGap?: string;
   /** For downloads, packages and images. */
   readonly proxy?: ProxySpec;
   /**
@@ -79,6 +91,7 @@ export interface WorkerArgs extends WorkerEnvironment, WorkerSpec {
 /**
  * One VM as a Kubernetes node: its declared Node object, and its commands over SSH.
  *
+ * - `air-gap`, where nothing can be downloaded, sends what is needed.
  * - `host` checks the VM, prepares its kernel, and installs kubelet and kubectl.
  * - `serving` brings it the certificate by which its kubelet is a server, see {@link ServingCertificate}.
  * - `kubelet` writes the kubelet's files. Their text is the command's input, so a preview shows the very lines that change.
@@ -108,6 +121,10 @@ export class Worker extends pulumi.ComponentResource {
     ]);
     const run = commandLines(args.ssh.user);
     const replaceCommand = `pulumi up --replace "**::${name}-host"`;
+    const archive = args.airGap === undefined ? undefined : readAirGap(args.airGap);
+    const sites = archive
+      ? { kubernetes: `${AIR_GAP_DIR}/kubernetes`, releases: `${AIR_GAP_DIR}/releases` }
+      : siteUrls({ downloadUrl: args.downloadUrl, runtime });
     const common = {
       connection: connectionTo(args, args.ssh),
       addPreviousOutputInEnv: false, // stock sshd refuses environment variables
@@ -132,6 +149,18 @@ export class Worker extends pulumi.ComponentResource {
       },
     );
 
+    const sent =
+      archive &&
+      new remote.CopyToRemote(
+        `${name}-air-gap`,
+        {
+          connection: common.connection,
+          source: new pulumi.asset.FileAsset(args.airGap!),
+          remotePath: AIR_GAP_FILE, // in the home of whoever logs in
+        },
+        { parent: this, replacementTrigger: machineOf(args) },
+      );
+
     const host = new remote.Command(
       `${name}-host`,
       {
@@ -142,18 +171,19 @@ export class Worker extends pulumi.ComponentResource {
           renderHostScript(
             {
               KUBERNETES_VERSION: kubernetesVersion,
-              DOWNLOAD_URL: (args.downloadUrl ?? "https://dl.k8s.io").replace(/\/+$/, ""),
+              DOWNLOAD_URL: sites.kubernetes,
               BIN_DIR: args.binDir ?? "/usr/local/bin",
               API_SERVER: server,
               NODE_NAME: args.name,
               NODE_ADDRESS: nodeAddress,
               PORTS: [...portsOf(settings), ...(proxyUnit ? KUBE_PROXY_PORTS : [])].join(" "),
               RUNTIME_SOCKET: CONTAINERD_SOCKET,
-              BINARIES: ["kubelet", "kubectl", ...(proxyUnit ? ["kube-proxy"] : [])].join(" "),
+              BINARIES: binaryNames(args.kubeProxy).join(" "),
               TOOLS: [
                 // Packages bring them with the runtime.
                 ...(proxyUnit && runtime.type !== "package" ? kubeProxyTools(kubernetesVersion) : []),
                 ...(servingCa ? ["openssl"] : []),
+                ...(archive ? ["tar"] : []),
               ].join(" "),
               SERVING: servingCa ? "issued" : "requested",
               SERVING_NAMES: [...names.dns.map((dns) => `DNS:${dns}`), ...names.ips.map((ip) => `IP:${ip}`)].join(", "),
@@ -163,12 +193,25 @@ export class Worker extends pulumi.ComponentResource {
               CGROUP_DRIVER: cgroupDriver,
               ...proxyVariables(args.proxy),
               ...runtimeVariables(runtime),
+              ...(runtime.type === "tarball" && { RUNTIME_URL: sites.releases }),
+              ...(archive && {
+                AIR_GAP: archive.digest,
+                AIR_GAP_USER: args.ssh.user ?? "root",
+                AIR_GAP_FILE,
+                AIR_GAP_DIR,
+                AIR_GAP_COMMAND: `pulumi up --replace "**::${name}-air-gap"`,
+              }),
             },
             runtimeFiles(runtime, { cgroupDriver, proxy: args.proxy }),
           ),
         ),
       },
-      { parent: this, replacementTrigger: machineOf(args), deleteBeforeReplace: true },
+      {
+        parent: this,
+        dependsOn: sent ? [sent] : [],
+        replacementTrigger: machineOf(args),
+        deleteBeforeReplace: true,
+      },
     );
 
     const serving =

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { BootstrapToken, type TokenUsage } from "../cluster/bootstrapToken";
+import { airGapChecks } from "../airGap";
 import { kubeletChecks } from "../kubelet/levels";
 import { BOOTSTRAPPERS_GROUP } from "../names";
 import { refuse } from "../refuse";
@@ -45,6 +46,7 @@ export class WorkerPool extends pulumi.ComponentResource {
     refuse(`WorkerPool '${name}'`, [
       ...problemsOf(pools, [pool], "pools"),
       ...kubeletChecks(environment.kubernetesVersion, { pools: [pool] }),
+      ...airGapChecks(environment, [pool]),
     ]);
 
     this.token = new BootstrapToken(
@@ -67,6 +69,7 @@ export class WorkerPool extends pulumi.ComponentResource {
           {
             ...environment,
             ...(pool.runtime && { runtime: pool.runtime }),
+            ...(pool.airGap && { airGap: pool.airGap }),
             ...spec,
             labels: { [`node-role.kubernetes.io/${pool.name}`]: "", ...pool.labels, ...spec.labels },
             taints: [...(pool.taints ?? []), ...(spec.taints ?? [])],

@@ -1,5 +1,12 @@
 import { PATHS } from "../../names";
-import { configuresContainerd, type ProxySpec, type ReleaseSpec, releaseOf, type RuntimeSpec } from "../../runtime";
+import {
+  configuresContainerd,
+  type ProxySpec,
+  type ReleaseFile,
+  releaseFiles,
+  releaseOf,
+  type RuntimeSpec,
+} from "../../runtime";
 import type { HostFile } from "./bundle";
 import {
   configVersionOf,
@@ -9,25 +16,30 @@ import {
   renderRegistryHosts,
 } from "./containerd";
 
+/** What stands in `host.conf` for the host's architecture, which only the host knows. */
+const ARCHITECTURE_PLACEHOLDER = "@ARCHITECTURE@";
+
 /** What `runtime.sh` is told by host.conf. */
 export function runtimeVariables(runtime: RuntimeSpec): Record<string, string> {
-  const release = (name: string, { version, sha256 }: Required<ReleaseSpec>) => ({
+  const release = (name: string, { version, sha256, path, sums }: ReleaseFile) => ({
     [`${name}_VERSION`]: version,
+    [`${name}_FILE`]: path,
+    [`${name}_SUMS`]: sums,
     [`${name}_SHA256`]: Object.entries(sha256)
       .map(([architecture, sum]) => `${architecture}:${sum}`)
       .join(" "),
   });
-  const { type, containerd = {}, runc, cniPlugins } = runtime;
+  const { type, containerd = {} } = runtime;
+  const files = releaseFiles(runtime, ARCHITECTURE_PLACEHOLDER);
   return {
     RUNTIME: type,
     CONFIGURE: configuresContainerd(runtime) ? "yes" : "no",
     REGISTRIES: Object.keys(containerd.registryMirrors ?? {}).join(" "),
     ...(type === "package" && { CONTAINERD_VERSION: containerd.version ?? "" }),
     ...(type === "tarball" && {
-      RUNTIME_URL: (runtime.downloadUrl ?? "https://github.com").replace(/\/+$/, ""),
-      ...release("CONTAINERD", releaseOf("containerd", containerd)),
-      ...release("RUNC", releaseOf("runc", runc)),
-      ...release("CNI", releaseOf("cniPlugins", cniPlugins)),
+      ...release("CONTAINERD", files.containerd),
+      ...release("RUNC", files.runc),
+      ...release("CNI", files.cniPlugins),
     }),
   };
 }

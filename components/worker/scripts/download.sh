@@ -4,7 +4,13 @@
 # Of host.conf, where the settings name a proxy; curl, wget, apt and dnf know these names.
 export http_proxy https_proxy no_proxy
 
-download() { # URL FILE
+# download URL FILE: or of a path, in what was unpacked of an air-gap archive.
+download() {
+  case "$1" in /*)
+    cp "$1" "$2" 2>/dev/null || fail "${1#"$AIR_GAP_DIR/"} is neither on this host nor in its air-gap archive" "send the archive once more: $AIR_GAP_COMMAND"
+    return
+    ;;
+  esac
   if command -v curl >/dev/null; then
     curl --fail --silent --show-error --location --connect-timeout 10 --retry 3 --retry-connrefused --speed-limit 1024 --speed-time 30 --output "$2" "$1"
   else
@@ -16,25 +22,37 @@ matches() { # FILE SHA256
   [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d ' ' -f 1)" = "$2" ]
 }
 
+# discard_at_end PATH: it goes when the script ends, whichever way.
+discarded=
+discard_at_end() {
+  discarded="$discarded $1"
+  # shellcheck disable=SC2086 # a list of paths without blanks
+  trap 'rm -rf $discarded' EXIT
+  trap 'exit 143' TERM
+}
+
+# stage FOLDER: an empty folder in FOLDER, STAGING, for what is not verified yet.
+stage() {
+  STAGING=$1/staging
+  discard_at_end "$STAGING"
+  rm -rf "$STAGING" # of a run that was killed
+  mkdir -p "$STAGING"
+}
+
 # published URL NAME: the SHA-256 of NAME in the checksum file at URL, which holds it alone or with those of other files.
 published() {
-  sums=$(mktemp "$RUN/sums.XXXXXX")
-  download "$1" "$sums"
-  sum=$(awk -v name="$2" '$2 == "" || $2 == name || $2 == "*" name { print $1; exit }' "$sums")
-  rm -f "$sums"
+  download "$1" "$STAGING/sums"
+  sum=$(awk -v name="$2" '$2 == "" || $2 == name || $2 == "*" name { print $1; exit }' "$STAGING/sums")
   case "$sum" in
     *[!0-9a-f]* | '') fail "$1 holds no SHA-256 of $2" "check the mirror behind downloadUrl" ;;
   esac
   echo "$sum"
 }
 
-# download_verified URL FILE SHA256: FILE is there only when it is what it should be.
+# download_verified URL FILE SHA256
 download_verified() {
   say "downloading $1"
   download "$1" "$2"
-  if ! matches "$2" "$3"; then
-    actual=$(sha256sum "$2" | cut -d ' ' -f 1)
-    rm -f "$2"
-    fail "$1 has SHA-256 $actual, but $3 is expected; nothing was installed" "check the mirror behind downloadUrl; what ran before still runs"
-  fi
+  matches "$2" "$3" ||
+    fail "$1 has SHA-256 $(sha256sum "$2" | cut -d ' ' -f 1), but $3 is expected; nothing was installed" "check the mirror behind downloadUrl; what ran before still runs"
 }

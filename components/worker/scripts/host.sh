@@ -15,6 +15,10 @@ VERSIONS=/opt/kubernetes
 SYSCTL=/etc/sysctl.d/90-tls-bootstrap.conf
 MODULES=/etc/modules-load.d/tls-bootstrap.conf
 
+# What an air-gapped host would download; sftp has put it into the home of whoever logs in.
+archive=
+[ -z "${AIR_GAP:-}" ] || archive=$(getent passwd "$AIR_GAP_USER" | cut -d : -f 6)/$AIR_GAP_FILE
+
 prepare() {
   if [ "$SWAP" = off ] && [ -n "$(tail -n +2 /proc/swaps)" ]; then
     say "turning swap off, now and after a reboot"
@@ -48,19 +52,32 @@ END
   link "$resolv" "$CONF/resolv.conf"
 }
 
+unpack_archive() {
+  [ -e "$archive" ] || return 0 # there is none, or an earlier run took from it what this host needs
+  rm -rf "$AIR_GAP_DIR" # of a run that was killed
+  mkdir -p "$AIR_GAP_DIR"
+  discard_at_end "$AIR_GAP_DIR"
+  say "unpacking the air-gap archive"
+  damaged() { fail "the air-gap archive did not arrive as it was sent: $1" "send it once more: $AIR_GAP_COMMAND"; }
+  answer=$(tar -xf "$archive" -C "$AIR_GAP_DIR" --no-same-owner 2>&1) || damaged "$answer"
+  matches "$AIR_GAP_DIR/SHA256SUMS" "$AIR_GAP" || damaged "its list is another one"
+  answer=$(cd "$AIR_GAP_DIR" && LC_ALL=C sha256sum --quiet --check SHA256SUMS 2>&1) || damaged "$answer"
+}
+
 # All of them are there and verified before the first of them is of any use.
 install_binaries() {
   bin=$VERSIONS/v$KUBERNETES_VERSION/bin
   from=$DOWNLOAD_URL/v$KUBERNETES_VERSION/bin/linux/$(architecture)
-  mkdir -p "$bin"
+  stage "$VERSIONS"
   for name in $BINARIES; do
     # The checksum is kept beside the binary, so that a repeated run needs no network.
     if [ -f "$bin/$name.sha256" ] && matches "$bin/$name" "$(cat "$bin/$name.sha256")"; then continue; fi
     expected=$(published "$from/$name.sha256" "$name")
-    download_verified "$from/$name" "$bin/$name.new" "$expected"
-    chmod 0755 "$bin/$name.new"
-    sync "$bin/$name.new"
-    mv -fT "$bin/$name.new" "$bin/$name"
+    download_verified "$from/$name" "$STAGING/$name" "$expected"
+    chmod 0755 "$STAGING/$name"
+    sync "$STAGING/$name"
+    mkdir -p "$bin"
+    mv -fT "$STAGING/$name" "$bin/$name"
     printf '%s\n' "$expected" | install_file 0644 "$bin/$name.sha256"
   done
   for name in $BINARIES; do link "$bin/$name" "$BIN_DIR/$name"; done
@@ -68,6 +85,7 @@ install_binaries() {
 
 remove() {
   "$LIB/runtime.sh" remove
+  rm -f "$archive"
   for name in "$BIN_DIR"/*; do
     case "$(readlink "$name" || true)" in "$VERSIONS"/*) rm -f "$name" ;; esac
   done
@@ -81,8 +99,10 @@ case "$1" in
   apply)
     started=$(now_ms)
     prepare
+    unpack_archive
     install_binaries
     "$LIB/runtime.sh" apply
+    rm -f "$archive"
     request=
     [ "$SERVING" != issued ] || request=$("$LIB/serving.sh" request)
     printf '{"phase":"host","architecture":"%s","kernel":%s,"servingRequest":%s,"ms":%d}\n' \

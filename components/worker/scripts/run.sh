@@ -8,7 +8,7 @@ set -eu
 . /opt/tls-bootstrap/scripts/common.sh
 
 # What a killed run left behind; whoever holds the lock is the only one.
-sweep() { rm -f "$RUN"/bootstrap.* "$RUN"/bundle.* "$RUN"/certificate.* "$RUN"/credential.* "$RUN"/sums.*; }
+sweep() { rm -f "$RUN"/bootstrap.* "$RUN"/bundle.* "$RUN"/certificate.* "$RUN"/credential.*; }
 
 if [ "$1" = --inside ]; then
   # Within the unit.

@@ -40,7 +40,7 @@ cri_problem() {
     [ -S "$RUNTIME_SOCKET" ] || echo "no container runtime listens on $RUNTIME_SOCKET"
     return 0
   fi
-  if ! plugins=$(ctr --address "$RUNTIME_SOCKET" plugins ls 2>&1); then
+  if ! plugins=$(ctr --address "$RUNTIME_SOCKET" --connect-timeout 2s --timeout 10s plugins ls 2>&1); then
     echo "no containerd answers on $RUNTIME_SOCKET: $(printf '%s' "$plugins" | tail -n 1)"
     return 0
   fi
@@ -176,6 +176,9 @@ remove_with_dnf() {
 
 # --- releases ---
 
+# for_this_host PATH: with this host's architecture in it.
+for_this_host() { printf '%s\n' "$1" | sed "s/@ARCHITECTURE@/$(architecture)/g"; }
+
 # pin SHA256S: the one for this architecture, of a list such as `amd64:… arm64:…`.
 pin() {
   for entry in $1; do
@@ -183,38 +186,30 @@ pin() {
   done
 }
 
-# release NAME VERSION SHA256S URL CHECKSUMS-URL: unpacked into a folder of its own, which is whole if it is there at all.
+# release NAME VERSION SHA256S PATH CHECKSUMS-PATH: unpacked into a folder of its own, which is whole if it is there at all.
 release() {
-  folder=$RELEASES/$1-$2 file=${4##*/}
+  folder=$RELEASES/$1-$2 url=$RUNTIME_URL/$(for_this_host "$4") file=$(for_this_host "${4##*/}")
   [ ! -d "$folder" ] || return 0
-  rm -rf "$folder.new"
-  mkdir -p "$folder.new"
   expected=$(pin "$3")
-  [ -n "$expected" ] || expected=$(published "$5" "$file")
-  download_verified "$4" "$folder.new/$file" "$expected"
+  [ -n "$expected" ] || expected=$(published "$RUNTIME_URL/$(for_this_host "$5")" "$file")
+  download_verified "$url" "$STAGING/$file" "$expected"
+  mkdir "$STAGING/$1"
   case "$file" in
-    *gz)
-      tar -xzf "$folder.new/$file" -C "$folder.new" --no-same-owner
-      rm "$folder.new/$file"
-      ;;
+    *gz) tar -xzf "$STAGING/$file" -C "$STAGING/$1" --no-same-owner ;;
     *)
-      chmod 0755 "$folder.new/$file"
-      mv "$folder.new/$file" "$folder.new/$1"
+      chmod 0755 "$STAGING/$file"
+      mv "$STAGING/$file" "$STAGING/$1/$1"
       ;;
   esac
-  sync -f "$folder.new"
-  mv -T "$folder.new" "$folder"
+  sync -f "$STAGING/$1"
+  mv -T "$STAGING/$1" "$folder"
 }
 
 install_releases() {
-  arch=$(architecture)
-  of() { echo "$RUNTIME_URL/$1/releases/download/v$2"; }
-  url=$(of containerd/containerd "$CONTAINERD_VERSION")/containerd-$CONTAINERD_VERSION-linux-$arch.tar.gz
-  release containerd "$CONTAINERD_VERSION" "$CONTAINERD_SHA256" "$url" "$url.sha256sum"
-  url=$(of opencontainers/runc "$RUNC_VERSION")
-  release runc "$RUNC_VERSION" "$RUNC_SHA256" "$url/runc.$arch" "$url/runc.sha256sum"
-  url=$(of containernetworking/plugins "$CNI_VERSION")/cni-plugins-linux-$arch-v$CNI_VERSION.tgz
-  release cni-plugins "$CNI_VERSION" "$CNI_SHA256" "$url" "$url.sha256"
+  stage "$RELEASES"
+  release containerd "$CONTAINERD_VERSION" "$CONTAINERD_SHA256" "$CONTAINERD_FILE" "$CONTAINERD_SUMS"
+  release runc "$RUNC_VERSION" "$RUNC_SHA256" "$RUNC_FILE" "$RUNC_SUMS"
+  release cni-plugins "$CNI_VERSION" "$CNI_SHA256" "$CNI_FILE" "$CNI_SUMS"
   for program in containerd ctr containerd-shim-runc-v2; do
     own_link "$RELEASES/containerd-$CONTAINERD_VERSION/bin/$program" "$BIN_DIR/$program"
   done
@@ -297,11 +292,12 @@ configure() {
 start() {
   systemctl daemon-reload
   systemctl enable --quiet containerd
-  if [ -n "$restart" ]; then systemctl restart containerd || true; else systemctl start containerd || true; fi
-  attempts=0
+  # systemctl alone would wait without end for one that hangs while it starts.
+  if [ -n "$restart" ]; then verb=restart; else verb=start; fi
+  timeout 20 systemctl "$verb" containerd || true
+  deadline=$(($(date +%s) + 20))
   until cri=$(cri_problem) && [ -z "$cri" ]; do
-    attempts=$((attempts + 1))
-    if [ "$attempts" -ge 40 ]; then
+    if [ "$(date +%s)" -ge "$deadline" ]; then
       say "  last lines of containerd (journalctl -u containerd):"
       journalctl -u containerd --no-pager -o cat -n 200 2>/dev/null | grep -E 'level=(error|fatal)|^containerd: ' | tail -n 8 | sed 's/^/    /' >&2 || true
       put_back
@@ -316,7 +312,7 @@ put_back() {
     if [ -e "$PREVIOUS$path" ]; then install_file 0644 "$path" <"$PREVIOUS$path"; else rm -f "$path"; fi
   done
   systemctl daemon-reload
-  systemctl restart containerd || true
+  timeout 60 systemctl restart containerd || true
 }
 
 apply() {

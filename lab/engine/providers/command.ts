@@ -27,10 +27,11 @@ import type {
   ProviderHost,
   UpdateRequest,
 } from "./provider";
-import { dial, run, type Connection } from "./ssh";
+import { copy, dial, run, type Connection } from "./ssh";
 
-/** remote.Command of @pulumi/command 1.2.1, over ssh2. */
+/** remote.Command and remote.CopyToRemote of @pulumi/command 1.2.1, over ssh2. */
 const commandType = "command:remote:Command";
+const copyType = "command:remote:CopyToRemote";
 
 const texts = ["create", "update", "delete", "stdin", "logging"];
 const logModes = ["stdout", "stderr", "stdoutAndStderr", "none"];
@@ -49,10 +50,13 @@ const connectionKeys = new Set([
 class CommandProvider implements Provider {
   constructor(private readonly host: ProviderHost) {}
 
-  check({ news }: CheckRequest) {
+  check({ type, news }: CheckRequest) {
     const connection = news.connection;
     const failures = connection === undefined ? [required("connection")] : checkConnection(connection);
-    for (const key of texts) {
+    if (type === copyType) {
+      for (const key of ["source", "remotePath"]) if (news[key] === undefined) failures.push(required(key));
+    }
+    for (const key of type === commandType ? texts : []) {
       const value = reveal(news[key]);
       if (value !== null && typeof value !== "string" && !(value instanceof Unknown))
         failures.push(mustBe(key, "a string"));
@@ -69,18 +73,28 @@ class CommandProvider implements Provider {
     const inputs = keepIgnored(newInputs, oldInputs, ignoreChanges);
     const keys = diffProps(oldInputs, inputs);
     if (keys.triggers) keys.triggers.replace = true;
+    delete keys["source.path"]; // the same file from elsewhere
     return Promise.resolve({ changes: Object.keys(keys).length > 0, keys });
   }
 
-  async create({ urn, name, inputs, preview }: CreateRequest) {
+  async create({ urn, type, name, inputs, preview }: CreateRequest) {
+    if (type === copyType) {
+      if (!preview) await this.copy(urn, inputs);
+      return { id: preview ? "" : randomBytes(4).toString("hex"), outputs: inputs };
+    }
     const id = `${name}${randomBytes(4).toString("hex")}`;
     if (preview) return { id: "", outputs: { ...inputs, stdout: unknown, stderr: unknown } };
     const result = await this.perform(urn, inputs, "create", {});
     return { id, outputs: { ...inputs, ...(result ?? { stdout: "", stderr: "" }) } };
   }
 
-  async update({ urn, inputs, oldInputs, oldOutputs, ignoreChanges, preview }: UpdateRequest) {
+  async update({ urn, type, inputs, oldInputs, oldOutputs, ignoreChanges, preview }: UpdateRequest) {
     const news = keepIgnored(inputs, oldInputs, ignoreChanges);
+    if (type === copyType) {
+      const isSame = ({ source, remotePath }: Props) => [hashOf(source), remotePath].join();
+      if (!preview && isSame(news) !== isSame(oldInputs)) await this.copy(urn, news);
+      return { outputs: news };
+    }
     const before: Props = { stdout: oldOutputs.stdout ?? "", stderr: oldOutputs.stderr ?? "" };
     if (preview) {
       // Every output depends on every input, so any change makes the outputs unknown.
@@ -96,26 +110,43 @@ class CommandProvider implements Provider {
     return Promise.resolve({ id, inputs, outputs });
   }
 
-  async delete({ urn, outputs }: ExistingRequest): Promise<void> {
+  async delete({ urn, type, outputs }: ExistingRequest): Promise<void> {
+    if (type === copyType) return; // what was copied stays
     await this.perform(urn, outputs, "delete", outputs);
   }
 
-  private async perform(urn: string, props: Props, which: "create" | "update" | "delete", previous: Props) {
+  private perform(urn: string, props: Props, which: "create" | "update" | "delete", previous: Props) {
     const command = plain(props[which] ?? null);
-    if (typeof command !== "string") return undefined;
-    const status = (message: string): void => this.host.status(urn, message);
-    const clients = await dial(connectionOf(props.connection), status);
-    const [client] = clients as [Client, ...Client[]];
-    try {
-      const stdin = plain(props.stdin ?? null);
-      return await run(client, {
+    if (typeof command !== "string") return Promise.resolve(undefined);
+    const stdin = plain(props.stdin ?? null);
+    return this.connected(urn, props, (client, status) =>
+      run(client, {
         command,
         ...(typeof stdin === "string" ? { stdin } : {}),
         environment: stringsOf(props.environment),
         optionalEnvironment: plain(props.addPreviousOutputInEnv ?? null) === false ? {} : previousOutput(previous),
         onOutput: liveLines(plain(props.logging ?? null), status),
         onWarning: (message) => this.host.log("warning", urn, message),
-      });
+      }),
+    );
+  }
+
+  private copy(urn: string, { connection, source, remotePath }: Props): Promise<void> {
+    const { path } = plain(source ?? {}) as { path: string };
+    return this.connected(urn, { connection: connection ?? null }, (client) =>
+      copy(client, path, plain(remotePath ?? null) as string),
+    );
+  }
+
+  private async connected<T>(
+    urn: string,
+    { connection }: Props,
+    use: (client: Client, status: (message: string) => void) => Promise<T>,
+  ): Promise<T> {
+    const status = (message: string): void => this.host.status(urn, message);
+    const clients = await dial(connectionOf(connection), status);
+    try {
+      return await use(clients[0]!, status);
     } finally {
       clients.forEach((item) => item.end());
     }
@@ -158,6 +189,11 @@ function keepIgnored(news: Props, olds: Props, ignoreChanges: string[]): Props {
   }, news);
 }
 
+function hashOf(asset: Value | undefined): Value {
+  const file = plain(asset ?? null);
+  return isObject(file) ? (file.hash ?? null) : null;
+}
+
 function connectionOf(value: Value | undefined): Connection {
   return plain(value ?? {}) as unknown as Connection;
 }
@@ -195,7 +231,7 @@ function liveLines(logging: Value, status: (line: string) => void) {
 }
 
 export const command: Package = {
-  types: (type) => type === commandType,
-  describeTypes: [commandType],
+  types: (type) => type === commandType || type === copyType,
+  describeTypes: [commandType, copyType],
   configure: (_inputs, host) => new CommandProvider(host),
 };

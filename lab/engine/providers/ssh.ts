@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { connect as openSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { Client, utils, type ConnectConfig } from "ssh2";
+import { basename, posix } from "node:path";
+import { Client, utils, type ConnectConfig, type SFTPWrapper } from "ssh2";
 import { EngineError, messageOf } from "../errors";
 
 /** How to reach a host, with remote.Command's property names and defaults. */
@@ -178,6 +179,32 @@ export async function run(client: Client, request: RunRequest): Promise<RunResul
   const { stdout, stderr, both, fault } = await execute(client, command, env, stdin, onOutput);
   if (fault !== undefined) throw new EngineError(`${fault}: running ${goQuote(command)}:\n${both}`);
   return { stdout: trim(stdout), stderr: trim(stderr) };
+}
+
+/** Copies a file by SFTP, over what is there; into `to`, when that is a folder. */
+export async function copy(client: Client, from: string, to: string): Promise<void> {
+  const sftp = await new Promise<SFTPWrapper>((resolve, reject) => {
+    client.sftp((error, session) => (error ? reject(error) : resolve(session)));
+  });
+  const isFolder = await new Promise<boolean>((resolve) => {
+    sftp.stat(to, (error, stats) => resolve(!error && stats.isDirectory()));
+  });
+  const target = isFolder ? posix.join(to, basename(from)) : to;
+  for (const folder of parentsOf(target)) {
+    await new Promise<void>((resolve) => sftp.mkdir(folder, () => resolve())); // most of them are there
+  }
+  await new Promise<void>((resolve, reject) => {
+    sftp.fastPut(from, target, (error) =>
+      error
+        ? reject(new EngineError(`failed to copy file ${from} to remote path ${target}: ${error.message}`))
+        : resolve(),
+    );
+  });
+}
+
+function parentsOf(path: string): string[] {
+  const parent = posix.dirname(path);
+  return parent === "." || parent === "/" ? [] : [...parentsOf(parent), parent];
 }
 
 /** A server drops variables that it does not accept without a word (ssh2 asks for none), so a first session looks. */

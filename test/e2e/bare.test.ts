@@ -1,0 +1,434 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer, request } from "node:http";
+import { arch } from "node:process";
+import { join } from "node:path";
+import { RELEASES } from "../../components/runtime";
+import { RUNC_VERSION } from "../../lab/worker/bare";
+import { makeAirGap } from "../airGap";
+import { changes, eventually, TestLab } from "./testLab";
+
+/**
+ * Workers with nothing but Debian, sshd and a user with sudo, behind a bastion and on a port of their own: one gets its container runtime from
+ * packages, the other, whose /usr/local is read-only, from releases. Told in order.
+ */
+const lab = new TestLab();
+const PACKAGE = "worker-5";
+const TARBALL = "worker-6";
+const BASTION = "worker-1";
+const BOTH = [PACKAGE, TARBALL];
+const ARCH = arch === "x64" ? "amd64" : arch;
+
+/** A proxy, and a mirror of registries that has nothing: what it was asked for. */
+const asked: string[] = [];
+const server = createServer((incoming, outgoing) => {
+  asked.push(`${incoming.method} ${incoming.url}`);
+  if (!incoming.url!.startsWith("http://")) {
+    outgoing.writeHead(404).end();
+    return;
+  }
+  const onward = request(incoming.url!, { method: incoming.method, headers: incoming.headers }, (answer) => {
+    outgoing.writeHead(answer.statusCode!, answer.headers);
+    answer.pipe(outgoing);
+  });
+  onward.on("error", () => outgoing.writeHead(502).end());
+  incoming.pipe(onward);
+});
+
+/** Everything that a VM has outside of what changes by itself. */
+const inventory = (worker: string) =>
+  lab.shell(
+    worker,
+    "find /etc /opt /usr /home /var/lib -xdev ! -path '/var/lib/systemd/*' ! -path '/var/lib/apt/*' ! -path '/var/lib/dpkg/*' | sort; dpkg-query -W",
+  );
+const before: Record<string, string> = {};
+
+const pid = async (worker: string, unit: string) =>
+  (await lab.exec(worker, "systemctl", "show", "-P", "MainPID", unit)).trim();
+const pids = (unit: string) => Promise.all(BOTH.map((worker) => pid(worker, unit)));
+
+/** Where a worker is, and its host key. */
+async function hostOf(name: string): Promise<{ address: string; hostKey: string }> {
+  const { address } = (await lab.status()).workers.find((worker) => worker.name === name)!;
+  const key = await lab.exec(name, "cat", "/etc/ssh/ssh_host_ed25519_key.pub");
+  return { address, hostKey: key.split(" ").slice(0, 2).join(" ") };
+}
+
+/** Changes the settings of both pools' runtimes. */
+const runtimes = (change: (runtime: any, settings: any) => void) =>
+  lab.configure((settings) => {
+    for (const pool of settings["tls-bootstrap:pools"]) change(pool.runtime, settings);
+  });
+
+async function checksum(...path: string[]): Promise<string> {
+  const file = join((await lab.facts()).mirrorDir, "github", ...path);
+  return createHash("sha256")
+    .update(await readFile(file))
+    .digest("hex");
+}
+
+beforeAll(async () => {
+  await lab.out("up", "--workers", "6", "--bare", "2");
+  const { mirror } = await lab.facts();
+  const { hostname } = new URL(mirror);
+  await new Promise<void>((listening) => server.listen(0, hostname, listening));
+  const own = `http://${hostname}:${(server.address() as { port: number }).port}`;
+  for (const worker of BOTH)
+    await lab.shell(worker, "echo Port 2222 >/etc/ssh/sshd_config.d/port.conf; systemctl restart ssh");
+  await lab.shell(TARBALL, "mount --bind /usr/local /usr/local; mount -o remount,ro,bind /usr/local");
+  const bastion = await hostOf(BASTION);
+  const { containerd, cniPlugins } = RELEASES;
+  const archive = `containerd-${containerd.version}-linux-${ARCH}.tar.gz`;
+  const plugins = `cni-plugins-linux-${ARCH}-v${cniPlugins.version}.tgz`;
+  const sums = {
+    containerd: await checksum("containerd/containerd/releases/download", `v${containerd.version}`, archive),
+    cniPlugins: await checksum("containernetworking/plugins/releases/download", `v${cniPlugins.version}`, plugins),
+  };
+  await lab.configure((settings) => {
+    settings["tls-bootstrap:proxy"] = { http: own };
+    settings["tls-bootstrap:binDir"] = "/opt/bin";
+    settings["tls-bootstrap:ssh"].port = 2222;
+    settings["tls-bootstrap:ssh"].bastion = { user: "admin", host: bastion.address, hostKey: bastion.hostKey };
+    const [{ workers, ...pool }] = settings["tls-bootstrap:pools"];
+    const only = (name: string) => workers.filter((worker: { name: string }) => worker.name === name);
+    // A container on this machine may not be allowed to lower the OOM score of its processes.
+    const oom = { restrict_oom_score_adj: true };
+    const common = {
+      sandboxImage: "lab.local/pause:1",
+      registryMirrors: { "docker.io": [own] },
+      config: { plugins: { "io.containerd.grpc.v1.cri": oom, "io.containerd.cri.v1.runtime": oom } },
+    };
+    settings["tls-bootstrap:pools"] = [
+      { ...pool, name: "package", runtime: { type: "package", containerd: common }, workers: only(PACKAGE) },
+      {
+        ...pool,
+        name: "tarball",
+        runtime: {
+          type: "tarball",
+          downloadUrl: `${mirror}/github`,
+          containerd: { ...common, sha256: { [ARCH]: sums.containerd } },
+          runc: { version: RUNC_VERSION },
+          cniPlugins: { sha256: { [ARCH]: sums.cniPlugins } },
+        },
+        workers: only(TARBALL),
+      },
+    ];
+  });
+  for (const worker of BOTH) before[worker] = await inventory(worker);
+}, 900_000); // where nobody has built the releases yet
+
+afterAll(async () => {
+  await lab.run("kubectl", "delete", "pod", "--all", "--force", "--ignore-not-found");
+  await lab.run("destroy");
+  server.close();
+  await lab.out("up", "--workers", "4", "--bare", "0");
+});
+
+it("a folder that cannot be written is found before anything is changed", async () => {
+  const file = await lab.configFile("read-only", (settings) => {
+    delete settings["tls-bootstrap:binDir"];
+    settings["tls-bootstrap:pools"].shift();
+    return settings;
+  });
+  const errors = await lab.fails("deploy", "--config-file", file);
+  expect(errors).toContain("/usr/local/bin cannot be written: set binDir to a folder that can, such as /opt/bin");
+  expect(await lab.shell(TARBALL, "ls /opt/kubernetes /etc/containerd 2>/dev/null || true")).toBe("");
+});
+
+it("both become Ready nodes, and all that they need comes through the proxy", async () => {
+  for (const worker of BOTH) expect(await lab.shell(worker, "command -v containerd runc iptables || true")).toBe("");
+  await lab.operate("deploy");
+  const { items } = await lab.get<{ items: any[] }>("nodes");
+  expect(items.map(({ metadata, status }) => [metadata.name, status.nodeInfo.containerRuntimeVersion])).toEqual([
+    [PACKAGE, expect.stringMatching(/^containerd:\/\/1\./)],
+    [TARBALL, `containerd://${RELEASES.containerd.version}`],
+  ]);
+  expect((await lab.status()).nodes?.map(({ ready }) => ready)).toEqual([true, true]);
+  for (const file of ["/containerd.deb", `/kubelet`, `/runc.${ARCH}`, `-linux-${ARCH}.tar.gz`])
+    expect(asked.join("\n")).toContain(`${file}\n`);
+});
+
+it("a pod runs on each", async () => {
+  for (const worker of BOTH) {
+    const container = {
+      name: "main",
+      image: "lab.local/busybox:1",
+      imagePullPolicy: "Never",
+      command: ["sleep", "9999"],
+    };
+    const spec = {
+      nodeName: worker,
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: 0,
+      containers: [container],
+    };
+    const file = join((await lab.facts()).stateDir, "pod.json");
+    await writeFile(file, JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: worker }, spec }));
+    await eventually(() => lab.kubectl("apply", "-f", file)); // the default service account comes a little later than the cluster
+  }
+  for (const worker of BOTH)
+    await eventually(async () => expect((await lab.get<any>("pod", worker)).status.phase).toBe("Running"));
+});
+
+it("an idle preview shows nothing", async () => {
+  await lab.out("preview", "--expect-no-changes");
+});
+
+it("images are asked for at the mirror first", async () => {
+  for (const worker of BOTH)
+    await lab.kubectl(
+      "run",
+      `pull-${worker}`,
+      "--image",
+      `docker.io/library/${worker}:1`,
+      "--overrides",
+      JSON.stringify({ spec: { nodeName: worker } }),
+    );
+  for (const worker of BOTH) {
+    const line = new RegExp(`/v2/library/${worker}/manifests/1\\?ns=docker\\.io`);
+    await eventually(() =>
+      asked.some((url) => line.test(url)) ? Promise.resolve() : Promise.reject(new Error(`not among ${asked.join()}`)),
+    );
+  }
+});
+
+it("a changed mirror restarts nothing, a changed proxy containerd only; the pods run on", async () => {
+  const [containerd, kubelet] = [await pids("containerd"), await pids("kubelet")];
+  await runtimes((runtime) => {
+    runtime.containerd.registryMirrors["quay.io"] = ["https://mirror.example.com/v2/quay"];
+    delete runtime.containerd.registryMirrors["docker.io"];
+  });
+  const preview = await lab.operate("preview");
+  expect(changes(preview)).toEqual([
+    "update tls-bootstrap-package-worker-5-host",
+    "update tls-bootstrap-tarball-worker-6-host",
+  ]);
+  await lab.operate("deploy");
+  for (const worker of BOTH) expect(await lab.shell(worker, "ls /etc/containerd/certs.d")).toBe("quay.io\n");
+  expect(await pids("containerd")).toEqual(containerd);
+
+  await runtimes((_, settings) => {
+    settings["tls-bootstrap:proxy"].no = ["10.0.0.0/8"];
+  });
+  await lab.operate("deploy");
+  const restarted = await pids("containerd");
+  for (const [i, worker] of BOTH.entries()) {
+    expect(restarted[i]).not.toBe(containerd[i]);
+    expect(await lab.shell(worker, `tr '\\0' '\\n' </proc/${restarted[i]}/environ`)).toContain("NO_PROXY=10.0.0.0/8\n");
+    const { status } = await lab.get<any>("pod", worker);
+    expect([status.phase, status.containerStatuses[0].restartCount]).toEqual(["Running", 0]);
+  }
+  expect(await pids("kubelet")).toEqual(kubelet);
+});
+
+describe("what cannot be installed leaves everything as it is", () => {
+  const state = (worker: string) =>
+    lab.shell(
+      worker,
+      "ls /opt/tls-bootstrap /opt/kubernetes 2>/dev/null; cat /etc/containerd/config.toml; readlink /opt/bin/* || true",
+    );
+  let untouched: string[];
+
+  beforeAll(async () => {
+    untouched = [...(await Promise.all(BOTH.map(state))), ...(await pids("containerd")), ...(await pids("kubelet"))];
+  });
+
+  const refused = async (change: (settings: any) => void): Promise<string> => {
+    const file = await lab.configFile("refused", (settings) => {
+      change(settings);
+      return settings;
+    });
+    const errors = await lab.fails("deploy", "--config-file", file);
+    expect([
+      ...(await Promise.all(BOTH.map(state))),
+      ...(await pids("containerd")),
+      ...(await pids("kubelet")),
+    ]).toEqual(untouched);
+    return errors;
+  };
+
+  it("a release with another checksum", async () => {
+    const folder = join((await lab.facts()).mirrorDir, "github/opencontainers/runc/releases/download/v9.9.9");
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, `runc.${ARCH}`), "spoilt");
+    await writeFile(join(folder, "runc.sha256sum"), `${"0".repeat(64)}  runc.${ARCH}\n`);
+    const errors = await refused((settings) => {
+      settings["tls-bootstrap:pools"][1].runtime.runc.version = "9.9.9";
+    });
+    expect(errors).toMatch(
+      new RegExp(`runc.${ARCH} has SHA-256 [0-9a-f]{64}, but 0{64} is expected; nothing was installed`),
+    );
+  });
+
+  it("a release whose own checksum file fits, but not the checksum in the settings", async () => {
+    const folder = join((await lab.facts()).mirrorDir, "github/opencontainers/runc/releases/download/v9.9.8");
+    await mkdir(folder, { recursive: true });
+    const file = join(folder, `runc.${ARCH}`);
+    await writeFile(file, "another");
+    await writeFile(
+      join(folder, "runc.sha256sum"),
+      `${createHash("sha256").update("another").digest("hex")}  runc.${ARCH}\n`,
+    );
+    const errors = await refused((settings) => {
+      settings["tls-bootstrap:pools"][1].runtime.runc = { version: "9.9.8", sha256: { [ARCH]: "1".repeat(64) } };
+    });
+    expect(errors).toMatch(/but 1{64} is expected; nothing was installed/);
+  });
+
+  it("Kubernetes binaries of a mirror that is down", async () => {
+    await lab.out("stop", "mirror");
+    try {
+      const errors = await refused((settings) => {
+        settings["tls-bootstrap:kubernetesVersion"] = "1.34.5";
+      });
+      expect(errors).toContain("/v1.34.5/bin/linux/");
+      expect(errors).toContain("what ran before still runs");
+    } finally {
+      await lab.out("start", "mirror");
+    }
+  });
+
+  it("a package that the repositories do not have", async () => {
+    const errors = await refused((settings) => {
+      settings["tls-bootstrap:pools"][0].runtime.containerd.version = "9.9.9";
+    });
+    expect(errors).toContain("these packages cannot be installed: containerd=9.9.9");
+  });
+});
+
+it("settings with which containerd does not start are taken back, and the pods run on", async () => {
+  const config = await lab.exec(TARBALL, "cat", "/etc/containerd/config.toml");
+  const file = await lab.configFile("broken", (settings) => {
+    settings["tls-bootstrap:pools"][1].runtime.containerd.config.oom_score = "high";
+    return settings;
+  });
+  const errors = await lab.fails("deploy", "--config-file", file);
+  expect(errors).toContain("with its new settings containerd is of no use to a kubelet");
+  expect(errors).toContain("oom_score");
+  expect(await lab.exec(TARBALL, "cat", "/etc/containerd/config.toml")).toBe(config);
+  expect((await lab.exec(TARBALL, "systemctl", "is-active", "containerd")).trim()).toBe("active");
+  expect((await lab.get<any>("pod", TARBALL)).status.phase).toBe("Running");
+  await lab.out("preview", "--expect-no-changes");
+});
+
+it("removal takes away what was installed, and leaves what was there before", async () => {
+  await lab.kubectl("delete", "pod", "--all", "--force");
+  await lab.operate("destroy");
+  for (const worker of BOTH) expect(await inventory(worker)).toBe(before[worker]);
+});
+
+describe("with an archive that is sent by SSH, and nothing to download from", () => {
+  let archive: string;
+  const KUBECTL = "/opt/kubernetes/v1.34.4/bin/kubectl";
+  const left = () => lab.shell(TARBALL, "ls -A /home/admin /var/lib/tls-bootstrap | grep air-gap || true");
+
+  beforeAll(async () => {
+    const { configFile, stateDir } = await lab.facts();
+    archive = join(stateDir, "air-gap.tar");
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:pools"].shift();
+      delete settings["tls-bootstrap:proxy"];
+    });
+    const made = await makeAirGap(configFile, "--architecture", ARCH, "--output", archive);
+    expect(made).toBe(`  tls-bootstrap:airGap: ${archive}\n`);
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:airGap"] = archive;
+    });
+    await lab.out("stop", "mirror");
+  });
+
+  afterAll(() => lab.out("start", "mirror"));
+
+  it("a version that is not in it is refused at preview, without a session", async () => {
+    const file = await lab.configFile("too-new", (settings) => ({
+      ...settings,
+      "tls-bootstrap:kubernetesVersion": "1.34.5",
+    }));
+    const sessions = await lab.sessions(TARBALL);
+    expect(await lab.fails("preview", "--config-file", file)).toContain(
+      `tls-bootstrap:airGap: '${archive}' lacks kubernetes/v1.34.5/bin/linux/${ARCH}/kubelet`,
+    );
+    expect(await lab.sessions(TARBALL)).toBe(sessions);
+  });
+
+  it("a bare worker becomes a Ready node, and an idle preview shows nothing", async () => {
+    await lab.operate("deploy");
+    expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([[TARBALL, true]]);
+    expect(await left()).toBe("");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("a program that is lost is told with the command that sends it again", async () => {
+    await lab.exec(TARBALL, "rm", KUBECTL);
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:binDir"] = "/opt/programs";
+    });
+    const errors = await lab.fails("deploy");
+    expect(errors).toContain(`kubernetes/v1.34.4/bin/linux/${ARCH}/kubectl.sha256 is neither on this host nor in its`);
+    const target = `**::tls-bootstrap-tarball-${TARBALL}-air-gap`;
+    expect(errors).toContain(`pulumi up --replace "${target}"`);
+    await lab.operate("deploy", "--replace", target);
+    expect(await lab.exec(TARBALL, KUBECTL, "version", "--client")).toContain("v1.34.4");
+    expect(await left()).toBe("");
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("leaves nothing of it behind when it is removed", async () => {
+    await lab.operate("destroy");
+    expect(await inventory(TARBALL)).toBe(before[TARBALL]);
+  });
+});
+
+describe("a containerd that belongs to Docker", () => {
+  const ONE = "worker-1";
+  const only = (runtime: object) =>
+    lab.configFile("docker", (settings) => {
+      const [pool] = settings["tls-bootstrap:pools"];
+      for (const key of ["airGap", "binDir"]) delete settings[`tls-bootstrap:${key}`];
+      for (const key of ["port", "bastion"]) delete settings["tls-bootstrap:ssh"][key];
+      settings["tls-bootstrap:pools"] = [{ ...pool, runtime, workers: [{ name: ONE, ...target }] }];
+      return settings;
+    });
+  let target: Awaited<ReturnType<typeof hostOf>>;
+
+  beforeAll(async () => {
+    target = await hostOf(ONE);
+    await lab.shell(
+      ONE,
+      "cp /etc/containerd/config.toml /root/config.toml; sed -i '1a disabled_plugins = [\"io.containerd.grpc.v1.cri\"]' /etc/containerd/config.toml; systemctl restart containerd",
+    );
+  });
+
+  afterAll(async () => {
+    await lab.shell(
+      ONE,
+      "rm -f /etc/systemd/system/docker.service; mv /root/config.toml /etc/containerd/config.toml; systemctl daemon-reload; systemctl restart containerd",
+    );
+    await lab.run("destroy");
+  });
+
+  const refusal = async (runtime: object) => lab.fails("deploy", "--config-file", await only(runtime));
+
+  it("and has its CRI plugin disabled is told from one that does not run", async () => {
+    expect(await refusal({ type: "preinstalled" })).toContain(
+      "containerd runs, but its CRI plugin is disabled: take it out of disabled_plugins",
+    );
+  });
+
+  it("is neither replaced nor configured", async () => {
+    await lab.shell(
+      ONE,
+      "printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/docker.service; systemctl daemon-reload",
+    );
+    const [config, containerd] = [
+      await lab.exec(ONE, "cat", "/etc/containerd/config.toml"),
+      await pid(ONE, "containerd"),
+    ];
+    for (const runtime of [{ type: "package" }, { type: "tarball" }, { type: "preinstalled", containerd: {} }])
+      expect(await refusal(runtime)).toContain(
+        "a Docker engine is on this host, and its containerd must not be changed under it",
+      );
+    expect(await lab.exec(ONE, "cat", "/etc/containerd/config.toml")).toBe(config);
+    expect(await pid(ONE, "containerd")).toBe(containerd);
+  });
+});

@@ -1,0 +1,157 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { airGapChecks, airGapProblem, readAirGap } from "../../../components/airGap";
+import { makeAirGap } from "../../airGap";
+
+jest.setTimeout(60_000); // each archive is made by a process of its own
+
+const VERSION = "1.34.4";
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+describe("an archive for workers that download nothing", () => {
+  /** What the sites have; a path that is not among it is a 404. */
+  const site = new Map<string, string>();
+  const server = createServer((request, answer) => {
+    const text = site.get(request.url!);
+    answer.writeHead(text === undefined ? 404 : 200).end(text);
+  });
+  let folder: string;
+  let url: string;
+
+  beforeAll(async () => {
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    folder = await mkdtemp(join(tmpdir(), "air-gap-"));
+  });
+
+  afterAll(async () => {
+    server.close();
+    await rm(folder, { recursive: true });
+  });
+
+  beforeEach(() => {
+    site.clear();
+    for (const name of ["kubelet", "kubectl", "kube-proxy"]) {
+      site.set(`/k8s/v${VERSION}/bin/linux/amd64/${name}`, name);
+      site.set(`/k8s/v${VERSION}/bin/linux/amd64/${name}.sha256`, sha256(name));
+    }
+    const runc = "/releases/opencontainers/runc/releases/download/v1.3.0";
+    site.set(`${runc}/runc.amd64`, "runc");
+    site.set(`${runc}/runc.sha256sum`, `${sha256("other")}  runc.arm64\n${sha256("runc")} *runc.amd64\n`);
+    const containerd = "/releases/containerd/containerd/releases/download/v2.2.0/containerd-2.2.0-linux-amd64.tar.gz";
+    site.set(containerd, "containerd");
+    site.set(`${containerd}.sha256sum`, `${sha256("containerd")}  containerd-2.2.0-linux-amd64.tar.gz\n`);
+    site.set(
+      "/releases/containernetworking/plugins/releases/download/v1.9.1/cni-plugins-linux-amd64-v1.9.1.tgz",
+      "plugins",
+    );
+  });
+
+  const runtime = () =>
+    ({
+      type: "tarball",
+      downloadUrl: `${url}/releases/`,
+      containerd: { version: "2.2.0" },
+      runc: { version: "1.3.0" },
+      cniPlugins: { sha256: { amd64: sha256("plugins") } },
+    }) as const;
+
+  let files = 0;
+  /** Makes one of a stack's settings; gives its path. */
+  async function make(settings: object = {}): Promise<string> {
+    const [stack, output] = [join(folder, `Pulumi.${++files}.yaml`), join(folder, `${files}.tar`)];
+    const config = {
+      "tls-bootstrap:kubernetesVersion": VERSION,
+      "tls-bootstrap:downloadUrl": `${url}/k8s`,
+      "tls-bootstrap:ssh": { privateKey: { secure: "v1:encrypted" } },
+      "tls-bootstrap:pools": [{ name: "worker", workers: [] }],
+      ...settings,
+    };
+    await writeFile(stack, stringify({ config }));
+    expect(await makeAirGap(stack, "--output", output)).toBe(`  tls-bootstrap:airGap: ${output}\n`);
+    return output;
+  }
+
+  it("has what the stack's settings need, and is the same when it is made again", async () => {
+    const [one, other] = [await make(), await make()];
+    const { digest, files } = readAirGap(one);
+    const at = `kubernetes/v${VERSION}/bin/linux/amd64`;
+    expect([...files].sort()).toEqual([
+      `${at}/kubectl`,
+      `${at}/kubectl.sha256`,
+      `${at}/kubelet`,
+      `${at}/kubelet.sha256`,
+    ]);
+    expect(readAirGap(other).digest).toBe(digest);
+    expect(airGapProblem(one, { kubernetesVersion: VERSION })).toBeUndefined();
+  });
+
+  it("has kube-proxy and the releases of every pool that asks for them", async () => {
+    const kubeProxy = { mode: "unit", clusterCidr: "10.244.0.0/16" } as const;
+    const file = await make({
+      "tls-bootstrap:kubeProxy": kubeProxy,
+      "tls-bootstrap:pools": [
+        { name: "worker", workers: [] },
+        { name: "bare", runtime: runtime(), workers: [] },
+      ],
+    });
+    expect(airGapProblem(file, { kubernetesVersion: VERSION, kubeProxy, runtime: runtime() })).toBeUndefined();
+    expect([...readAirGap(file).files].filter((path) => path.startsWith("releases/"))).toHaveLength(5); // one is pinned
+  });
+
+  it.each([
+    ["another version", { kubernetesVersion: "1.34.5" }, /^lacks kubernetes\/v1\.34\.5\/bin\/linux\/amd64\/kubelet, /],
+    [
+      "a kube-proxy",
+      { kubernetesVersion: VERSION, kubeProxy: { mode: "unit", clusterCidr: "10.244.0.0/16" } as const },
+      /^lacks kubernetes\/\S+\/kube-proxy, kubernetes\/\S+\/kube-proxy\.sha256; make it anew: npm run air-gap/,
+    ],
+    [
+      "releases",
+      { kubernetesVersion: VERSION, runtime: { type: "tarball" } as const },
+      /^lacks releases\/containerd\/containerd\/\S+, releases\/opencontainers\/runc\S+, releases\/containernetworking/,
+    ],
+    ["packages", { kubernetesVersion: VERSION, runtime: { type: "package" } as const }, /^cannot bring packages/],
+  ])("is refused where workers need %s that it has not", async (_, args, problem) => {
+    expect(airGapProblem(await make(), args)).toMatch(problem);
+  });
+
+  it("is told from what is none", async () => {
+    const text = join(folder, "text");
+    await writeFile(text, "text");
+    expect(airGapProblem(text, { kubernetesVersion: VERSION })).toMatch(/^is no archive for air-gapped workers: .*; make it/);
+    expect(airGapProblem(join(folder, "missing"), { kubernetesVersion: VERSION })).toMatch(/^does not exist; make it/);
+  });
+
+  it("is a problem of the pool that names it, or once of all", async () => {
+    const [own, missing] = [await make(), join(folder, "missing")];
+    const settings = { kubernetesVersion: VERSION, airGap: missing };
+    const where = airGapChecks(settings, [{ airGap: own }, {}, {}, { airGap: missing }]).flatMap(([at, problem]) =>
+      problem ? [at] : [],
+    );
+    expect(where).toEqual(["airGap", "pools[3].airGap"]);
+  });
+
+  it.each([
+    ["a file that is not there", () => site.delete(`/k8s/v${VERSION}/bin/linux/amd64/kubectl`), /kubectl: 404/],
+    [
+      "another checksum",
+      () => site.set(`/k8s/v${VERSION}/bin/linux/amd64/kubelet`, "spoilt"),
+      new RegExp(`kubelet has SHA-256 ${sha256("spoilt")}, but ${sha256("kubelet")} is expected`),
+    ],
+    [
+      "no checksum",
+      () => site.set(`/k8s/v${VERSION}/bin/linux/amd64/kubelet.sha256`, `${sha256("kubelet")}  kubeadm\n`),
+      /kubelet\.sha256 holds no SHA-256 of /,
+    ],
+  ])("is not made of %s", async (_, spoil, problem) => {
+    spoil();
+    await expect(make()).rejects.toThrow(problem);
+    expect(airGapProblem(join(folder, `${files}.tar`), { kubernetesVersion: VERSION })).toMatch(/^does not exist/);
+  });
+});

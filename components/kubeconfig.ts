@@ -8,6 +8,12 @@ export interface ClusterEndpoint {
   readonly ca: string;
 }
 
+/** The same for a host that has the CA in a file: a CA that changes there holds for every kubeconfig that names the file. */
+export interface EndpointWithCaFile {
+  readonly server: string;
+  readonly caFile: string;
+}
+
 /** What a client proves itself with: nothing, a token, or a certificate. */
 export interface ClientCredentials {
   readonly token?: string;
@@ -27,16 +33,22 @@ const base64 = (text: string) => Buffer.from(text).toString("base64");
  * Without credentials it is the form that kube-public/cluster-info carries: a cluster with an empty name and nothing else
  * (kubeadm's discovery accepts exactly one cluster).
  */
-export function renderKubeconfig(cluster: ClusterEndpoint, user?: string, credentials: ClientCredentials = {}): string {
+export function renderKubeconfig(
+  cluster: ClusterEndpoint | EndpointWithCaFile,
+  user?: string,
+  credentials: ClientCredentials = {},
+): string {
   const named = user ? "kubernetes" : "";
   const context = `${user}@${named}`;
+  const authority =
+    "caFile" in cluster
+      ? { "certificate-authority": cluster.caFile }
+      : { "certificate-authority-data": base64(cluster.ca) };
   return stringify(
     {
       apiVersion: "v1",
       kind: "Config",
-      clusters: [
-        { name: named, cluster: { server: cluster.server, "certificate-authority-data": base64(cluster.ca) } },
-      ],
+      clusters: [{ name: named, cluster: { server: cluster.server, ...authority } }],
       users: user ? [{ name: user, user: userEntry(credentials) }] : [],
       contexts: user ? [{ name: context, context: { cluster: named, user } }] : [],
       "current-context": user ? context : "",

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Secret } from "@pulumi/kubernetes/core/v1";
 import { RandomPassword, RandomString } from "@pulumi/random";
 import { PrivateKey, SelfSignedCert } from "@pulumi/tls";
-import { ClusterEndpoint, renderKubeconfig } from "../kubeconfig";
+import { ClusterEndpoint, EndpointWithCaFile, renderKubeconfig } from "../kubeconfig";
 import { TOKEN_NAMESPACE, TOKEN_SECRET_PREFIX, TOKEN_SECRET_TYPE } from "../names";
 import * as rules from "../rules";
 import { refuse } from "../refuse";
@@ -125,9 +125,9 @@ export class BootstrapToken extends pulumi.ComponentResource {
 
   /**
    * The kubeconfig with which a kubelet asks for its first certificate, as a secret.
-   * @param cluster server and CA of the API server.
+   * @param cluster server and CA of the API server, or the file in which the kubelet's host has that CA.
    */
-  bootstrapKubeconfig(cluster: pulumi.Input<ClusterEndpoint>): pulumi.Output<string> {
+  bootstrapKubeconfig(cluster: pulumi.Input<ClusterEndpoint | EndpointWithCaFile>): pulumi.Output<string> {
     return pulumi
       .all([cluster, this.token])
       .apply(([endpoint, token]) => renderKubeconfig(endpoint, "kubelet-bootstrap", { token }));

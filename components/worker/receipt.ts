@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 export interface JoinReceipt {
   /** Name of the Node. */
   readonly node: string;
-  /** Version that the kubelet reports, such as `v1.34.4`. */
+  /** Version of the kubelet, such as `v1.34.4`. */
   readonly kubeletVersion: string;
   /** The client certificate that it joined with; the kubelet renews it by itself. */
   readonly certificate: {
@@ -35,30 +35,27 @@ export const parseHostReceipt = (stdout: string): HostReceipt => JSON.parse(stdo
 
 interface JoinOutput {
   node: string;
-  kubeletVersion: string;
   certificate: string;
   ms: JoinReceipt["ms"];
 }
 
-interface KubeletOutput {
-  configHash: string;
-}
+/** What the kubelet runs with, as declared: a preview knows it before the worker does. */
+export type Declared = Pick<JoinReceipt, "kubeletVersion" | "configHash">;
 
-/** The receipt of a worker, from what its commands printed. */
-export function parseReceipt(hostStdout: string, kubeletStdout: string, joinStdout: string): JoinReceipt {
-  const { node, kubeletVersion, certificate, ms } = JSON.parse(joinStdout) as JoinOutput;
-  const { configHash } = JSON.parse(kubeletStdout) as KubeletOutput;
+/** The receipt of a worker, from what was declared and what its commands printed. */
+export function parseReceipt(declared: Declared, hostStdout: string, joinStdout: string): JoinReceipt {
+  const { node, certificate, ms } = JSON.parse(joinStdout) as JoinOutput;
   const x509 = new X509Certificate(certificate);
   const oneLine = (name: string) => name.split("\n").join(", ");
   return {
     node,
-    kubeletVersion,
+    kubeletVersion: declared.kubeletVersion,
     certificate: {
       subject: oneLine(x509.subject),
       issuer: oneLine(x509.issuer),
       notAfter: new Date(x509.validTo).toISOString(),
     },
-    configHash,
+    configHash: declared.configHash,
     notes: parseHostReceipt(hostStdout).notes,
     ms,
   };

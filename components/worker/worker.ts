@@ -12,7 +12,7 @@ import type { Taint, WorkerSpec } from "../schema";
 import { type CertificateAuthority, servingNamesOf } from "../servingCertificates";
 import { connectionTo, type SshArgs } from "./connection";
 import { PREINSTALLED, type ProxySpec, type RuntimeSpec } from "../runtime";
-import { type HostFile, renderBundle, renderHostScript, renderVariables } from "./files/bundle";
+import { hashOf, type HostFile, renderBundle, renderHostScript, renderVariables } from "./files/bundle";
 import { proxyVariables } from "./files/containerd";
 import { allowsCgroupV1, keepsSwap, portsOf, renderKubeletConfig } from "./files/kubeletConfig";
 import { KUBE_PROXY_PORTS, kubeProxyTools, renderKubeProxyConfig, renderKubeProxyUnit } from "./files/kubeProxyConfig";
@@ -236,6 +236,7 @@ export class Worker extends pulumi.ComponentResource {
         mode: "0644",
         text: renderVariables({
           NODE_NAME: args.name,
+          GENERATION: String(generation),
           API_SERVER: server,
           KUBECTL: `${binariesOf(kubernetesVersion)}/kubectl`,
           MINT_COMMAND: args.mintCommand,
@@ -316,8 +317,11 @@ export class Worker extends pulumi.ComponentResource {
     );
 
     this.receipt = pulumi
-      .unsecret(pulumi.all([host.stdout, kubelet.stdout, join.stdout]))
-      .apply(([checked, files, joined]) => parseReceipt(checked, files, joined));
+      // The kubelet's id, since it is there once the files are, and known in the preview of a change.
+      .unsecret(pulumi.all([files, kubelet.id, host.stdout, join.stdout]))
+      .apply(([list, , checked, joined]) =>
+        parseReceipt({ kubeletVersion: `v${kubernetesVersion}`, configHash: hashOf(list) }, checked, joined),
+      );
     this.registerOutputs({ receipt: this.receipt });
   }
 }

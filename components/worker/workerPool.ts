@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { BootstrapToken, type TokenUsage } from "../cluster/bootstrapToken";
 import { airGapChecks } from "../airGap";
 import { kubeletChecks } from "../kubelet/levels";
-import { BOOTSTRAPPERS_GROUP } from "../names";
+import { BOOTSTRAPPERS_GROUP, PATHS } from "../names";
 import { refuse } from "../refuse";
 import type { RuntimeSpec } from "../runtime";
 import { type PoolSpec, pools, problemsOf } from "../schema";
@@ -62,6 +62,10 @@ export class WorkerPool extends pulumi.ComponentResource {
     );
     this.bootstrapKubeconfig = this.token.bootstrapKubeconfig(environment.cluster);
 
+    // A kubelet's kubeconfig takes over from this one how the CA is named: by the file, so that a CA that rolls needs no new kubeconfig.
+    const bootstrapKubeconfig = this.token.bootstrapKubeconfig(
+      pulumi.output(environment.cluster).apply(({ server }) => ({ server, caFile: PATHS.ca })),
+    );
     this.receipts = Object.fromEntries(
       pool.workers.map((spec) => {
         const worker = new Worker(
@@ -75,7 +79,7 @@ export class WorkerPool extends pulumi.ComponentResource {
             taints: [...(pool.taints ?? []), ...(spec.taints ?? [])],
             kubelet: merge(pool.kubelet ?? {}, spec.kubelet ?? {}),
             kubeletFlags: { ...pool.kubeletFlags, ...spec.kubeletFlags },
-            bootstrapKubeconfig: this.bootstrapKubeconfig,
+            bootstrapKubeconfig,
             mintCommand: this.token.mintCommand,
             prerequisites,
           },

@@ -26,9 +26,13 @@ it("is ten one-line diffs and nothing else, and no session", async () => {
     TEN.map((name) => `update tls-bootstrap-worker-${name}-kubelet`).sort(),
   );
   const text = await lab.out("preview", "--diff");
-  // Behind the resources come the stack's outputs: the receipts are unknown until the kubelets have restarted.
-  const [resources] = text.split(/^\s*(?:Outputs:|--outputs:--)/m);
-  const lines = resources.split("\n").filter((line) => /^\s*[+-] +\S/.test(line));
-  expect(lines.map((line) => line.trim().replace(/\s+/g, " "))).toEqual(TEN.map(() => "+ maxPods: 42"));
+  const [resources, outputs] = text.split(/^\s*(?:Outputs:|--outputs:--)/m);
+  const lines = (of: string) => of.split("\n").map((line) => line.trim().replace(/\s+/g, " "));
+  const signed = (of: string) => lines(of).filter((line) => /^[+-] ./.test(line));
+  expect(signed(resources)).toEqual(TEN.map(() => "+ maxPods: 42"));
+  // Behind the resources come the stack's outputs: in each worker's receipt, the hash of its kubelet's files.
+  expect(signed(outputs)).toEqual([]);
+  const hashes = lines(outputs).filter((line) => line.includes(" => "));
+  expect(hashes).toEqual(TEN.map(() => expect.stringMatching(/^~ configHash ?: "sha256:\w+" => "sha256:\w+"$/)));
   expect(await lab.allSessions(TEN)).toEqual(sessions);
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PATHS } from "../../names";
@@ -26,6 +27,10 @@ function renderFile({ path, mode, text, restarts }: HostFile): string {
 export function renderBundle(files: readonly HostFile[]): string {
   return [...files.map(renderFile), "# end of bundle", ""].join("\n");
 }
+
+/** By which equal files are known: `sha256:…`. */
+export const hashOf = (files: readonly HostFile[]): string =>
+  `sha256:${createHash("sha256").update(renderBundle(files)).digest("hex")}`;
 
 /** Variables for a shell file. */
 export function renderVariables(variables: Readonly<Record<string, string>>): string {

@@ -180,9 +180,8 @@ kube_proxy_hint() {
 
 receipt() {
   certificate=$(sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' "$CLIENT_CERTIFICATE") # only this block: the key is in the same file
-  version=$(node_field '{.status.nodeInfo.kubeletVersion}')
-  printf '{"node":"%s","kubeletVersion":"%s","certificate":%s,"ms":{"token":%d,"certificate":%d,"ready":%d,"total":%d}}\n' \
-    "$NODE_NAME" "$version" "$(json_string "$certificate")" \
+  printf '{"node":"%s","certificate":%s,"ms":{"token":%d,"certificate":%d,"ready":%d,"total":%d}}\n' \
+    "$NODE_NAME" "$(json_string "$certificate")" \
     $((token - started)) $((certified - token)) $((joined - certified)) $((joined - started))
 }
 

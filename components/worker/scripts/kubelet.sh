@@ -63,6 +63,14 @@ put_back() {
   done
 }
 
+# leaves: this update makes the node leave and join anew, so that its present identity is no measure: it may be that of a cluster that is gone.
+leaves() {
+  generation() { sed -n "s/^GENERATION=//p" "$1$CONF/node.conf" 2>/dev/null || true; }
+  was=$(generation "$PREVIOUS")
+  [ -n "$was" ] || was=$(generation '')
+  [ -n "$was" ] && [ "$was" != "$(generation "$STAGED")" ]
+}
+
 # discard PATH: a file that is no longer wanted; a unit is stopped first.
 discard() {
   case "$1" in /etc/systemd/system/*.service) systemctl disable --quiet --now "${1##*/}" 2>/dev/null || true ;; esac
@@ -74,6 +82,8 @@ apply() {
   started=$(now_ms)
   stage
   [ -e "$CHANGING" ] || rm -rf "$PREVIOUS"
+  judge=yes
+  ! leaves || judge=no
   while read -r mode path unit; do
     changed "$path" "$mode" || continue
     keep "$path" "$unit"
@@ -90,7 +100,7 @@ apply() {
   if [ -n "$units" ]; then
     since=$(now_rfc3339)
     for unit in $units; do
-      if [ -e "$CLIENT_CERTIFICATE" ] && [ "$(systemctl is-active "$unit")" = active ]; then restarted="$restarted$unit "; fi
+      if [ "$judge" = yes ] && [ -e "$CLIENT_CERTIFICATE" ] && [ "$(systemctl is-active "$unit")" = active ]; then restarted="$restarted$unit "; fi
     done
     # shellcheck disable=SC2086 # a list of unit names
     restart $units
@@ -116,9 +126,8 @@ apply() {
     done <"$MANIFEST"
   fi
   install_file 0600 "$MANIFEST" <"$STAGED.manifest"
-  hash=$(while read -r mode path _; do printf '%s %s %s\n' "$mode" "$path" "$(sha256sum <"$path")"; done <"$MANIFEST" | sha256sum | cut -d ' ' -f 1)
-  printf '{"phase":"kubelet","configHash":"sha256:%s","changed":[%s],"restarted":[%s],"ms":%d}\n' \
-    "$hash" "$(list "$names")" "$(list "$restarted")" $(($(now_ms) - started))
+  printf '{"phase":"kubelet","changed":[%s],"restarted":[%s],"ms":%d}\n' \
+    "$(list "$names")" "$(list "$restarted")" $(($(now_ms) - started))
 }
 
 remove() {

@@ -50,10 +50,9 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Outputs | Promise<O
 };
 
 const STDOUT: Record<string, string> = {
-  kubelet: JSON.stringify({ phase: "kubelet", configHash: "sha256:0f", changed: [], restarted: [], ms: 1 }),
+  kubelet: JSON.stringify({ phase: "kubelet", changed: [], restarted: [], ms: 1 }),
   join: JSON.stringify({
     node: "worker-1",
-    kubeletVersion: "v1.34.4",
     certificate: NODE_CERTIFICATE,
     ms: { token: 90, certificate: 800, ready: 700, total: 1590 },
   }),

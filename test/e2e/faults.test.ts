@@ -97,3 +97,60 @@ END
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 });
+
+it("a volume that is in use is not deleted through its mount when the node leaves", async () => {
+  const volume = "/var/lib/kubelet/pods/a-pod/volumes/a-volume";
+  await lab.shell(
+    "worker-1",
+    `mkdir -p ${volume} && mount -t tmpfs none ${volume} && echo precious >${volume}/data &&
+     systemd-run --quiet --unit holder --property WorkingDirectory=${volume} sleep 600`,
+  );
+  await configure({});
+  const errors = await lab.fails("deploy");
+  expect(errors).toContain(
+    `volumes are still mounted below /var/lib/kubelet, so nothing there was deleted:\n    ${volume}`,
+  );
+  expect(await lab.exec("worker-1", "cat", `${volume}/data`)).toBe("precious\n");
+  await lab.shell("worker-1", "systemctl stop holder");
+  await lab.operate("deploy");
+  expect(await lab.shell("worker-1", "ls /var/lib/kubelet /etc/kubernetes 2>/dev/null || true")).toBe("");
+  expect(changes(await lab.operate("preview"))).toEqual([]);
+});
+
+describe("while a join is at work on a host", () => {
+  const run = "/run/tls-bootstrap";
+
+  it("another run waits for it, and says so", async () => {
+    await configure({ "worker-2": {} });
+    const { end } = await joining("worker-2");
+    const other = lab.shell("worker-2", "/opt/tls-bootstrap/scripts/run.sh kubelet remove </dev/null 2>&1");
+    const said = "another run of tls-bootstrap is busy on this host; waiting for it\n";
+    await eventually(async () => expect(await lab.shell("worker-2", `cat ${run}/kubelet.*/err`)).toBe(said));
+    expect((await lab.exec("worker-2", "systemctl", "is-active", "kubelet")).trim()).toBe("active");
+    await killPhase("worker-2", "join");
+    await end();
+    expect(await other).toBe(said);
+    expect(await lab.shell("worker-2", "ls /etc/kubernetes/pki")).toBe("kubelet-serving.crt\nkubelet-serving.key\n");
+  });
+
+  it("a connection that goes silent fails in bounded time with the host's name, and the next deployment goes on from there", async () => {
+    await lab.operate("destroy");
+    await configure({ "worker-3": {} });
+    const { end } = await joining("worker-3");
+    const { address } = (await lab.status()).workers.find(({ name }) => name === "worker-3")!;
+    const rules = ["INPUT -p tcp --dport 22", "OUTPUT -p tcp --sport 22"];
+    const each = (action: string) => rules.map((rule) => `iptables -${action} ${rule} -j DROP`).join(" && ");
+    await lab.shell("worker-3", each("I"));
+    const started = Date.now();
+    try {
+      const errors = await end();
+      expect(errors).toMatch(new RegExp(`worker-3|${address.replaceAll(".", "\\.")}`));
+      expect(Date.now() - started).toBeLessThan(240_000);
+    } finally {
+      await lab.shell("worker-3", each("D"));
+    }
+    await lab.operate("deploy");
+    expect(await isReady("worker-3")).toBe(true);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+});

@@ -148,3 +148,29 @@ it("does not rename a node, nor touch it, and the old settings still hold", asyn
   await lab.operate("deploy", ...at(file));
   expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([["worker-1", true]]);
 });
+
+it("refuses the second of two workers with one machine-id, before its kubelet starts, and takes it with one of its own", async () => {
+  const id = (worker: string) => lab.shell(worker, "cat /etc/machine-id");
+  const file = await lab.configFile("copies", (settings) => {
+    settings["tls-bootstrap:pools"][0].workers.splice(2);
+    return settings;
+  });
+  const [first, second] = [await id("worker-1"), await id("worker-2")];
+  await lab.shell("worker-2", `echo ${first.trim()} >/etc/machine-id`);
+  try {
+    const errors = await lab.fails("deploy", ...at(file));
+    expect(errors).toContain("worker-2 has the same machine-id as worker-1: one image, copied after its first boot");
+    expect(errors).not.toContain(first.trim());
+    expect(await lab.shell("worker-2", "systemctl show -P ExecMainStartTimestamp kubelet; ls /etc/kubernetes")).toBe(
+      "\npki\n",
+    );
+  } finally {
+    await lab.shell("worker-2", `echo ${second.trim()} >/etc/machine-id`);
+  }
+  await lab.operate("deploy", ...at(file));
+  expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([
+    ["worker-1", true],
+    ["worker-2", true],
+  ]);
+  expect(changes(await lab.operate("preview", ...at(file)))).toEqual([]);
+});

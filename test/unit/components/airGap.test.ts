@@ -124,7 +124,9 @@ describe("an archive for workers that download nothing", () => {
   it("is told from what is none", async () => {
     const text = join(folder, "text");
     await writeFile(text, "text");
-    expect(airGapProblem(text, { kubernetesVersion: VERSION })).toMatch(/^is no archive for air-gapped workers: .*; make it/);
+    expect(airGapProblem(text, { kubernetesVersion: VERSION })).toMatch(
+      /^is no archive for air-gapped workers: .*; make it/,
+    );
     expect(airGapProblem(join(folder, "missing"), { kubernetesVersion: VERSION })).toMatch(/^does not exist; make it/);
   });
 

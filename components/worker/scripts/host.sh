@@ -12,6 +12,7 @@ set -eu
 . "$LIB/download.sh"
 
 VERSIONS=/opt/kubernetes
+LINK_FOLDERS=$STATE/link-folders # FOLDER [new]: where our links are, and whether it was made for them
 SYSCTL=/etc/sysctl.d/90-tls-bootstrap.conf
 MODULES=/etc/modules-load.d/tls-bootstrap.conf
 
@@ -80,15 +81,27 @@ install_binaries() {
     mv -fT "$STAGING/$name" "$bin/$name"
     printf '%s\n' "$expected" | install_file 0644 "$bin/$name.sha256"
   done
+  grep -qs "^$BIN_DIR " "$LINK_FOLDERS" || printf '%s %s\n' "$BIN_DIR" "$([ -d "$BIN_DIR" ] || echo new)" >>"$LINK_FOLDERS"
   for name in $BINARIES; do link "$bin/$name" "$BIN_DIR/$name"; done
+}
+
+# leave_folders [KEPT]: takes our links out of all folders but KEPT, and the folders away that were made for them.
+leave_folders() {
+  [ -e "$LINK_FOLDERS" ] || return 0
+  while read -r folder new; do
+    [ "$folder" != "${1:-}" ] || continue
+    for name in "$folder"/*; do
+      case "$(readlink "$name" || true)" in "$VERSIONS"/*) rm -f "$name" ;; esac
+    done
+    [ -z "$new" ] || rmdir "$folder" 2>/dev/null || true
+  done <"$LINK_FOLDERS"
+  [ $# = 0 ] || grep "^$1 " "$LINK_FOLDERS" | install_file 0644 "$LINK_FOLDERS"
 }
 
 remove() {
   "$LIB/runtime.sh" remove
   rm -f "$archive"
-  for name in "$BIN_DIR"/*; do
-    case "$(readlink "$name" || true)" in "$VERSIONS"/*) rm -f "$name" ;; esac
-  done
+  leave_folders
   rm -rf "$VERSIONS" "$CONF" "$STATE" "$SYSCTL" "$MODULES"
   rmdir /etc/kubernetes/pki /etc/kubernetes 2>/dev/null || true
   rm -rf "$LIB" # last: these scripts
@@ -102,6 +115,7 @@ case "$1" in
     unpack_archive
     install_binaries
     "$LIB/runtime.sh" apply
+    leave_folders "$BIN_DIR"
     rm -f "$archive"
     request=
     [ "$SERVING" != issued ] || request=$("$LIB/serving.sh" request)

@@ -138,6 +138,8 @@ remove() {
   rm -rf "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG" "$KUBELET_DIR/pki"
   empty_kubelet_dir ''
   rmdir "$KUBELET_DIR" 2>/dev/null || true # a file system of its own stays
+  # The kubelet makes it for volume plugins that somebody may bring.
+  rmdir -p --ignore-fail-on-non-empty /usr/libexec/kubernetes/kubelet-plugins/volume/exec 2>/dev/null || true
   rm -rf "$MANIFEST" "$PREVIOUS" "$CHANGING"
   systemctl daemon-reload
   systemctl reset-failed kubelet 2>/dev/null || true

@@ -214,6 +214,10 @@ install_releases() {
     own_link "$RELEASES/containerd-$CONTAINERD_VERSION/bin/$program" "$BIN_DIR/$program"
   done
   own_link "$RELEASES/runc-$RUNC_VERSION/runc" "$BIN_DIR/runc"
+  # Those in an earlier binDir.
+  while read -r path; do
+    case "${path%/*}" in "$BIN_DIR" | "$CNI_BIN") ;; *) rm -f "$path" ;; esac
+  done <"$LINKS"
 }
 
 # own_link TARGET PATH: not over a file of somebody else's, such as the plugins that a cluster network brings.
@@ -294,12 +298,13 @@ start() {
   systemctl enable --quiet containerd
   # systemctl alone would wait without end for one that hangs while it starts.
   if [ -n "$restart" ]; then verb=restart; else verb=start; fi
-  timeout 20 systemctl "$verb" containerd || true
+  since=$(date +%s)
+  timeout 20 systemctl "$verb" containerd 2>/dev/null || true
   deadline=$(($(date +%s) + 20))
   until cri=$(cri_problem) && [ -z "$cri" ]; do
     if [ "$(date +%s)" -ge "$deadline" ]; then
       say "  last lines of containerd (journalctl -u containerd):"
-      journalctl -u containerd --no-pager -o cat -n 200 2>/dev/null | grep -E 'level=(error|fatal)|^containerd: ' | tail -n 8 | sed 's/^/    /' >&2 || true
+      journalctl -u containerd --since "@$since" --no-pager -o cat 2>/dev/null | grep -E 'level=(error|fatal)|^containerd: ' | tail -n 4 | sed 's/^/    /' >&2 || true
       put_back
       fail "with its new settings containerd is of no use to a kubelet: $cri" "correct the runtime's settings and run the update again; the previous ones were put back"
     fi

@@ -1,11 +1,12 @@
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { arch } from "node:process";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { RELEASES } from "../../components/runtime";
 import { RUNC_VERSION } from "../../lab/worker/bare";
-import { makeAirGap } from "../airGap";
 import { changes, eventually, TestLab } from "./testLab";
 
 /**
@@ -320,6 +321,12 @@ it("removal takes away what was installed, and leaves what was there before", as
   await lab.operate("destroy");
   for (const worker of BOTH) expect(await inventory(worker)).toBe(before[worker]);
 });
+
+/** Makes an archive as its users do; gives what is printed for the settings. */
+async function makeAirGap(...args: string[]): Promise<string> {
+  const argv = ["--import", "tsx", "tools/air-gap/main.ts", ...args];
+  return (await promisify(execFile)(process.execPath, argv, { cwd: resolve(__dirname, "..", "..") })).stdout;
+}
 
 describe("with an archive that is sent by SSH, and nothing to download from", () => {
   let archive: string;

@@ -1,97 +1,9 @@
-/**
- * Makes the archive for workers that download nothing, on a machine that can download: `npm run air-gap -- stacks/Pulumi.<stack>.yaml`.
- * What belongs into it follows from the stack's settings.
- */
-import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import type { ReadableStream } from "node:stream/web";
+/** `npm run air-gap -- stacks/Pulumi.<stack>.yaml`, on a machine that can download. */
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import * as tar from "tar";
-import { parse } from "yaml";
-import { AIR_GAP_LIST, airGapPath } from "../../components/airGap";
-import { type Download, downloadsOf, siteUrls } from "../../components/downloads";
 import { type Architecture, ARCHITECTURES } from "../../components/runtime";
-import { parseDownloadSettings } from "../../settings";
-
-/** A download, and where it is. */
-interface Wanted extends Download {
-  readonly base: string;
-}
-
-/** Everything that any pool of a stack needs. */
-async function wantedBy(stackFile: string, architecture: Architecture): Promise<Wanted[]> {
-  const { config } = parse(await readFile(stackFile, "utf8")) as { config?: Record<string, unknown> };
-  const { downloadUrl, runtime, pools, ...settings } = parseDownloadSettings(config ?? {});
-  const wanted = pools.flatMap((pool) => {
-    const own = { downloadUrl, runtime: pool.runtime ?? runtime };
-    const urls = siteUrls(own);
-    return downloadsOf({ ...settings, ...own }, architecture).map((download): Wanted => ({
-      ...download,
-      base: urls[download.site],
-    }));
-  });
-  return [...new Map(wanted.map((download) => [airGapPath(download, download.path), download])).values()];
-}
-
-async function download(url: string, file: string): Promise<void> {
-  const answer = await fetch(url).catch((error: Error) => {
-    throw new Error(`cannot download ${url}: ${String(error.cause ?? error.message)}`);
-  });
-  if (!answer.ok) throw new Error(`cannot download ${url}: ${answer.status} ${answer.statusText}`);
-  await mkdir(dirname(file), { recursive: true });
-  await pipeline(Readable.fromWeb(answer.body as ReadableStream), createWriteStream(file));
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(file), hash);
-  return hash.digest("hex");
-}
-
-/** The checksum of a file in the text of a checksum file, which holds it alone or with those of others. */
-function publishedSum(text: string, file: string): string | undefined {
-  const lines = text.split("\n").map((line) => line.trim().split(/\s+\*?/));
-  return lines.find(([, name]) => name === undefined || name === file)?.[0];
-}
-
-/** Downloads into `folder` and verifies; the paths of what is there now. */
-async function fetchVerified({ base, path, verifiedBy, site }: Wanted, folder: string): Promise<string[]> {
-  const at = (of: string) => join(folder, airGapPath({ site }, of));
-  console.error(`  ${base}/${path}`);
-  await download(`${base}/${path}`, at(path));
-  let expected: string | undefined;
-  if ("sha256" in verifiedBy) expected = verifiedBy.sha256;
-  else {
-    await download(`${base}/${verifiedBy.sums}`, at(verifiedBy.sums));
-    expected = publishedSum(await readFile(at(verifiedBy.sums), "utf8"), path.split("/").at(-1)!);
-    if (!expected) throw new Error(`${base}/${verifiedBy.sums} holds no SHA-256 of ${path}`);
-  }
-  const actual = await sha256(at(path));
-  if (actual !== expected) throw new Error(`${base}/${path} has SHA-256 ${actual}, but ${expected} is expected`);
-  return [path, ...("sums" in verifiedBy ? [verifiedBy.sums] : [])].map((of) => airGapPath({ site }, of));
-}
-
-async function make(wanted: readonly Wanted[], output: string): Promise<void> {
-  const folder = `${output}.parts`;
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  try {
-    const paths: string[] = [];
-    for (const one of wanted) paths.push(...(await fetchVerified(one, folder)));
-    const sums = await Promise.all(paths.map(async (path) => `${await sha256(join(folder, path))}  ${path}\n`));
-    await writeFile(join(folder, AIR_GAP_LIST), sums.join(""));
-    // Made again of the same files it is the same archive, so that nothing is sent anew.
-    const archive = join(folder, "archive");
-    await tar.create({ file: archive, cwd: folder, portable: true, mtime: new Date(0) }, [AIR_GAP_LIST, ...paths]);
-    await rename(archive, output);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+import { makeArchive, wantedBy } from "./archive";
 
 const program = new Command("npm run air-gap --")
   .description("Makes the archive for workers that download nothing; see docs/settings.md, air gap.")
@@ -105,7 +17,7 @@ const program = new Command("npm run air-gap --")
     const version = /^v([^/]+)/.exec(wanted[0]!.path)![1];
     const output = options.output ?? `air-gap-${version}-${options.architecture}.tar`;
     console.error(`Downloading ${wanted.length} files`);
-    await make(wanted, resolve(output));
+    await makeArchive(wanted, resolve(output), (line) => console.error(`  ${line}`));
     const { size } = await stat(output);
     console.error(
       `${output} (${Math.round(size / 2 ** 20)} MiB). Copy it to the machine that runs Pulumi, and say where it is:`,

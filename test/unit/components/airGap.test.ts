@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { airGapChecks, airGapProblem, readAirGap } from "../../../components/airGap";
-import { makeAirGap } from "../../airGap";
-
-jest.setTimeout(60_000); // each archive is made by a process of its own
+import { TlsBootstrap } from "../../../components";
+import { makeArchive, wantedBy } from "../../../tools/air-gap/archive";
+import { CA, ED25519, ED25519_OTHER } from "../fixtures";
+import { Program } from "./program";
 
 const VERSION = "1.34.4";
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -73,7 +74,7 @@ describe("an archive for workers that download nothing", () => {
       ...settings,
     };
     await writeFile(stack, stringify({ config }));
-    expect(await makeAirGap(stack, "--output", output)).toBe(`  tls-bootstrap:airGap: ${output}\n`);
+    await makeArchive(await wantedBy(stack, "amd64"), output, () => {});
     return output;
   }
 
@@ -155,5 +156,39 @@ describe("an archive for workers that download nothing", () => {
     spoil();
     await expect(make()).rejects.toThrow(problem);
     expect(airGapProblem(join(folder, `${files}.tar`), { kubernetesVersion: VERSION })).toMatch(/^does not exist/);
+  });
+
+  it("is sent to the workers of its pool before the host is prepared, which takes everything from it", async () => {
+    const file = await make();
+    const worker = (name: string, address: string, hostKey: string) => ({ name, address, hostKey });
+    const program = new Program();
+    await program.run(
+      (opts) =>
+        new TlsBootstrap(
+          "t",
+          {
+            cluster: { server: "https://10.0.0.1:6443", ca: CA },
+            kubernetesVersion: VERSION,
+            ssh: { user: "debian", privateKey: "THE SSH KEY" },
+            pools: [
+              { name: "cut-off", airGap: file, workers: [worker("one", "10.0.1.11", ED25519)] },
+              { name: "other", workers: [worker("two", "10.0.1.12", ED25519_OTHER)] },
+            ],
+          },
+          opts,
+        ),
+    );
+    const copies = program.resources.filter(({ type }) => type.endsWith("CopyToRemote"));
+    expect(copies.map(({ name, inputs }) => [name, inputs.remotePath])).toEqual([
+      ["t-cut-off-one-air-gap", ".tls-bootstrap-air-gap.tar"],
+    ]);
+    expect(await copies[0].inputs.source.path).toBe(file);
+    const command = "command:remote:Command";
+    expect(program.options[`${command} t-cut-off-one-host`].dependsOn).toHaveLength(1);
+    const conf = (name: string) => program.find(command, name).inputs.stdin as string;
+    expect(conf("t-cut-off-one-host")).toContain("DOWNLOAD_URL='/var/lib/tls-bootstrap/air-gap/kubernetes'\n");
+    expect(conf("t-cut-off-one-host")).toContain(`AIR_GAP='${readAirGap(file).digest}'\nAIR_GAP_USER='debian'\n`);
+    expect(conf("t-other-two-host")).toContain("DOWNLOAD_URL='https://dl.k8s.io'\n");
+    expect(conf("t-other-two-host")).not.toMatch(/^AIR_GAP/m);
   });
 });

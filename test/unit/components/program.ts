@@ -32,6 +32,7 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Outputs | Promise<O
   "command:remote:Command": async (name, { stdin }) => ({
     stdout: name.endsWith("-host") ? await hostOutput(stdin) : (STDOUT[name.split("-").at(-1)!] ?? ""),
   }),
+  "command:remote:CopyToRemote": () => ({}),
   // The token controller fills these in.
   "kubernetes:core/v1:Secret": (_, { type }) =>
     type === "kubernetes.io/service-account-token" ? { data: { token: btoa("the proxy's token") } } : {},

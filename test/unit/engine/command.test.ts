@@ -1,6 +1,10 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { command } from "../../../lab/engine/providers/command";
 import type { CreateRequest, Provider } from "../../../lab/engine/providers/provider";
 import { Secret, unknown, type Props } from "../../../lab/engine/values";
+import { propsFromWire } from "../../../lab/engine/wire";
 import { newKey, SshServer } from "./sshServer";
 
 const type = "command:remote:Command";
@@ -166,5 +170,84 @@ describe("remote.Command", () => {
     const newInputs = await checked({ create: "a" }, { host: "elsewhere" });
     const diff = await provider.diff({ ...subject, id: "c1", oldInputs, oldOutputs: {}, newInputs, ignoreChanges: [] });
     expect(diff.keys).toEqual({ connection: { kind: "update", replace: false } });
+  });
+});
+
+describe("remote.CopyToRemote", () => {
+  const server = new SshServer();
+  const copy = {
+    urn: "urn:pulumi:dev::proj::command:remote:CopyToRemote::f",
+    type: "command:remote:CopyToRemote",
+    name: "f",
+  };
+  let provider: Provider;
+  let folder: string;
+
+  beforeAll(async () => {
+    await server.listen();
+    folder = mkdtempSync(join(tmpdir(), "copy-"));
+    provider = command.configure({}, { log: () => {}, status: () => {} });
+  });
+  afterAll(async () => {
+    await server.close();
+    rmSync(folder, { recursive: true });
+  });
+  beforeEach(() => {
+    server.copied.length = 0;
+  });
+
+  /** What a program gives, as it comes from the SDK. */
+  async function inputsOf(name: string, text: string, remotePath = "copy"): Promise<Props> {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    const source = { "4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", path };
+    const news = { connection: server.connection, ...propsFromWire({ source }), remotePath: join(folder, remotePath) };
+    const { inputs, failures } = await provider.check({ ...copy, news });
+    expect(failures).toEqual([]);
+    return inputs;
+  }
+  const update = (oldInputs: Props, inputs: Props) =>
+    provider.update({ ...copy, id: "f1", inputs, oldInputs, oldOutputs: oldInputs, ignoreChanges: [], preview: false });
+
+  test("copies a file, making the folders on the way, and not in a preview", async () => {
+    const text = "a line\n".repeat(50_000);
+    const inputs = await inputsOf("one", text, "new/folder/copy");
+    await provider.create({ ...copy, inputs, preview: true });
+    expect(server.copied).toEqual([]);
+    await provider.create({ ...copy, inputs, preview: false });
+    expect(readFileSync(join(folder, "new/folder/copy"), "utf8")).toBe(text);
+  });
+
+  test("into a folder that is there, under its own name", async () => {
+    mkdirSync(join(folder, "existing"));
+    await provider.create({ ...copy, inputs: await inputsOf("two", "two", "existing"), preview: false });
+    expect(readFileSync(join(folder, "existing", "two"), "utf8")).toBe("two");
+  });
+
+  test("the same file from elsewhere is no change; another one is, and so is another place", async () => {
+    const [before, moved, changed] = [
+      await inputsOf("a", "text"),
+      await inputsOf("b", "text"),
+      await inputsOf("a", "other"),
+    ];
+    const diff = async (newInputs: Props) =>
+      (await provider.diff({ ...copy, id: "f1", oldInputs: before, oldOutputs: {}, newInputs, ignoreChanges: [] }))
+        .keys;
+    expect(await diff(moved)).toEqual({});
+    expect(Object.keys(await diff(changed))).toEqual(["source.hash"]);
+    await update(before, { ...before, triggers: ["x"] });
+    expect(server.copied).toEqual([]);
+    await update(before, changed);
+    await update(before, await inputsOf("a", "text", "elsewhere"));
+    expect(server.copied).toEqual([join(folder, "copy"), join(folder, "elsewhere")]);
+  });
+
+  test("a file that is not there, an archive and a missing path are told", async () => {
+    const asset = (rest: object) =>
+      propsFromWire({ source: { "4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", ...rest } });
+    expect(() => asset({ path: join(folder, "missing") })).toThrow(/^failed to compute asset hash: .*ENOENT/);
+    expect(() => asset({ text: "x" })).toThrow("files only");
+    const { failures } = await provider.check({ ...copy, news: { connection: server.connection } });
+    expect(failures.map(({ property }) => property)).toEqual(["source", "remotePath"]);
   });
 });

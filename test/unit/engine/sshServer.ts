@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createConnection } from "node:net";
-import { Server, utils, type ParsedKey } from "ssh2";
+import { Server, utils, type ParsedKey, type SFTPWrapper } from "ssh2";
 
 export interface KeyPair {
   private: string;
@@ -18,6 +19,8 @@ export class SshServer {
   readonly userKey = newKey();
   connections = 0;
   readonly commands: string[] = [];
+  /** Where files were written by SFTP. */
+  readonly copied: string[] = [];
   /** Variables that it lets a client set, as sshd's AcceptEnv. */
   acceptEnv: string[] = [];
   authentications = 0;
@@ -47,6 +50,7 @@ export class SshServer {
           environment[key] = String(val);
           acceptEnv?.();
         });
+        session.on("sftp", (acceptSftp) => this.serveFiles(acceptSftp()));
         session.on("exec", (acceptExec, _reject, { command }) => {
           this.commands.push(command);
           const channel = acceptExec();
@@ -69,6 +73,46 @@ export class SshServer {
         }).on("error", () => reject());
       });
     });
+  }
+
+  /** As much of SFTP as a copy takes; paths are those of this machine. */
+  private serveFiles(sftp: SFTPWrapper): void {
+    const { OK, FAILURE, NO_SUCH_FILE } = utils.sftp.STATUS_CODE;
+    const attempt = (id: number, task: () => void, failed = FAILURE): void => {
+      try {
+        task();
+      } catch {
+        sftp.status(id, failed);
+      }
+    };
+    const done = (id: number, task: () => void): void =>
+      attempt(id, () => {
+        task();
+        sftp.status(id, OK);
+      });
+    sftp
+      .on("STAT", (id, path) =>
+        attempt(
+          id,
+          () => {
+            const { mode, size, uid, gid, atimeMs, mtimeMs } = statSync(path);
+            sftp.attrs(id, { mode, size, uid, gid, atime: atimeMs / 1000, mtime: mtimeMs / 1000 });
+          },
+          NO_SUCH_FILE,
+        ),
+      )
+      .on("MKDIR", (id, path) => done(id, () => mkdirSync(path)))
+      .on("OPEN", (id, path) =>
+        attempt(id, () => {
+          this.copied.push(path);
+          sftp.handle(id, Buffer.from(String(openSync(path, "w"))));
+        }),
+      )
+      .on("WRITE", (id, handle, offset, data) =>
+        done(id, () => writeSync(Number(handle.toString()), data, 0, data.length, offset)),
+      )
+      .on("FSETSTAT", (id) => sftp.status(id, OK))
+      .on("CLOSE", (id, handle) => done(id, () => closeSync(Number(handle.toString()))));
   }
 
   listen(): Promise<void> {

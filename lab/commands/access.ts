@@ -6,7 +6,7 @@ import { MIRROR } from "../mirror";
 import { LabError } from "../system/errors";
 import { interactive } from "../system/run";
 import { ADMIN } from "../worker/files";
-import { interactiveInWorker, isWorkerRunning } from "../worker/worker";
+import { commandInWorker, isWorkerRunning } from "../worker/worker";
 
 /** Ways into a lab. Each hands the terminal over and returns the exit status. */
 
@@ -36,7 +36,7 @@ export async function ssh(lab: Lab, name: string, args: readonly string[]): Prom
 
 export async function exec(lab: Lab, name: string, argv: readonly string[]): Promise<number> {
   const command = passedOn(argv);
-  return interactiveInWorker(requireWorker(lab, name), command.length > 0 ? command : ["bash", "-l"]);
+  return interactive(...commandInWorker(requireWorker(lab, name), command.length > 0 ? command : ["bash", "-l"]));
 }
 
 export interface LogOptions {
@@ -49,7 +49,7 @@ export async function logs(lab: Lab, component: string, options: LogOptions): Pr
   const worker = lab.workers.find(({ name }) => name === component);
   if (worker && isWorkerRunning(lab, worker)) {
     const follow = options.follow ? ["--follow"] : [];
-    return interactiveInWorker(worker, ["journalctl", "--no-pager", "-n", options.lines, ...follow]);
+    return interactive(...commandInWorker(worker, ["journalctl", "--no-pager", "-n", options.lines, ...follow]));
   }
   const known = [...COMPONENTS, MIRROR, ...lab.workers.map((worker) => worker.name)];
   if (!known.includes(component)) {

@@ -177,7 +177,7 @@ class Run {
   /** Resolves when nothing runs any more and the program begins nothing new. */
   private async quiet(): Promise<void> {
     const { deployment } = this;
-    for (let before = -1; before !== deployment.begun; ) {
+    for (let before = -1; before !== deployment.begun;) {
       await deployment.settle();
       before = deployment.begun;
       await new Promise((resolve) => setTimeout(resolve, 1000));

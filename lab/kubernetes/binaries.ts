@@ -47,6 +47,10 @@ export async function findBinary(binary: Binary, version: string): Promise<strin
       return onPath;
     }
   }
+  return cachedBinary(binary, version);
+}
+
+export function cachedBinary(binary: Binary, version: string): string | undefined {
   const cached = join(folderOf(version), binary);
   return existsSync(cached) ? cached : undefined;
 }

@@ -11,7 +11,7 @@ import { LabError } from "../system/errors";
 import { PUBLIC, writeFileAtomic } from "../system/files";
 import { isMounted, removeTree, unmountAll } from "../system/mounts";
 import { runningPid } from "../system/pidFile";
-import { attempt, interactive, run, type RunResult } from "../system/run";
+import { attempt, run, type RunResult } from "../system/run";
 import { ensureKeyPair } from "../system/ssh";
 import { createGroups, killProcesses, processesOf, removeGroups } from "./cgroups";
 import { ADMIN, renderAptSources, renderCniConfig, renderHosts, renderPodsService } from "./files";
@@ -169,9 +169,10 @@ export async function inWorker(worker: LabWorker, argv: readonly string[]): Prom
   return insideOf(requireLeader(worker), argv);
 }
 
-export async function interactiveInWorker(worker: LabWorker, argv: readonly string[]): Promise<number> {
+/** The command line that runs a command inside a worker, on the terminal of this process. */
+export function commandInWorker(worker: LabWorker, argv: readonly string[]): [string, string[]] {
   const term = process.env.TERM ? [`TERM=${process.env.TERM}`] : [];
-  return interactive(...enterCommand(requireLeader(worker), ["env", ...term, ...argv]));
+  return enterCommand(requireLeader(worker), ["env", ...term, ...argv]);
 }
 
 /** Shuts a worker down in good order. */

@@ -71,6 +71,16 @@ describe("three bare workers", () => {
     );
   });
 
+  it("are looked into by the lab's command line", async () => {
+    expect(await lab.cli("exec", "worker-1", "--", "hostname")).toEqual({
+      status: 0,
+      stdout: "worker-1\n",
+      stderr: "",
+    });
+    const { stdout } = await lab.cli("kubectl", "get", "nodes", "-o", "name");
+    expect(stdout).toBe(THREE.map((name) => `node/${name}\n`).join(""));
+  });
+
   it("asked with the bootstrap token, and the controllers approved and signed", async () => {
     const { tokens } = await outputs();
     const { items } = await lab.get<{ items: any[] }>("csr");

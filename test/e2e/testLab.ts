@@ -5,6 +5,9 @@ import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import type { Status } from "../../lab/commands/render";
 import type { OperationResult } from "../../lab/engine";
+import { requireLab, requireWorker } from "../../lab/lab";
+import { cachedBinary } from "../../lab/kubernetes/binaries";
+import { commandInWorker } from "../../lab/worker/worker";
 
 const REPOSITORY = resolve(__dirname, "..", "..");
 const LOADER = `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader.mjs")}`;
@@ -23,7 +26,7 @@ export interface Run {
 
 type Operation = "preview" | "deploy" | "refresh" | "destroy";
 
-/** A lab, driven as its users drive it: by its command line. */
+/** A lab, driven as its users drive it: by its command line, but for looks into it. */
 export class TestLab {
   /** Everything that any command has printed, for searches. */
   readonly transcript: string[] = [];
@@ -31,14 +34,41 @@ export class TestLab {
   constructor(readonly name: string = E2E) {}
 
   /** Runs a command of the lab, whatever its exit status. */
-  run(...args: string[]): Promise<Run> {
-    const argv = ["--import", LOADER, join(REPOSITORY, "lab", "main.ts"), "--name", this.name, ...args];
+  async run(...args: string[]): Promise<Run> {
+    const look = await this.#look(args);
+    return look ? this.#spawn(...look) : this.cli(...args);
+  }
+
+  /** The same, by the lab's command line in any case. */
+  cli = (...args: string[]): Promise<Run> =>
+    this.#spawn(process.execPath, [
+      "--import",
+      LOADER,
+      join(REPOSITORY, "lab", "main.ts"),
+      "--name",
+      this.name,
+      ...args,
+    ]);
+
+  #spawn(program: string, argv: string[]): Promise<Run> {
     return new Promise((done) => {
-      execFile(process.execPath, argv, { cwd: REPOSITORY, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
+      execFile(program, argv, { cwd: REPOSITORY, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
         this.transcript.push(stdout, stderr);
         done({ status: error ? Number(error.code ?? 1) : 0, stdout, stderr });
       });
     });
+  }
+
+  /** The lab's `exec` and `kubectl`, without a process of the lab's for each: there are hundreds in a run of the tests, and most of each is its start. */
+  async #look([command, ...args]: string[]): Promise<[string, string[]] | undefined> {
+    if (command !== "exec" && command !== "kubectl") return undefined;
+    const lab = await requireLab(this.name);
+    if (command === "exec") {
+      const [worker, , ...argv] = args;
+      return commandInWorker(requireWorker(lab, worker), argv);
+    }
+    const kubectl = cachedBinary("kubectl", lab.settings.kubernetesVersion);
+    return kubectl === undefined ? undefined : [kubectl, ["--kubeconfig", lab.paths.kubeconfig, ...args]];
   }
 
   /** Runs a command that must succeed. */

@@ -1,6 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Api } from "./api";
+import { ProcessWatch } from "./processes";
+import { leaksOf } from "./secrets";
 import { changes, eventually, TestLab } from "./testLab";
 
 const lab = new TestLab();
@@ -133,13 +135,26 @@ describe("a Service", () => {
     await lab.run("destroy");
   });
 
+  let watch: ProcessWatch;
   it("answers where kube-proxy is a unit: in a pod, on a node, and at the port of a node", async () => {
+    watch = new ProcessWatch();
     await lab.operate("deploy");
     const manifest = join((await lab.facts()).stateDir, "service.json");
     await writeFile(manifest, JSON.stringify(OBJECTS));
     await lab.kubectl("apply", "-f", manifest);
     await eventually(async () => expect(await answers()).toEqual(ALL), 90);
     expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("its token is in no state, output, log, journal or process list, and on the hosts in one file of root's", async () => {
+    const file = "/etc/kubernetes/kube-proxy.conf";
+    const kubeconfig = await lab.exec("worker-1", "cat", file);
+    const token = /token: (\S+)/.exec(kubeconfig)![1];
+    expect(token.length).toBeGreaterThan(100);
+    expect(await leaksOf(lab, { token }, watch.stop(), (text) => text !== kubeconfig)).toEqual([]);
+    // In brackets, the first letter keeps the token itself out of grep's command line.
+    const search = `grep -rl '[${token[0]}]${token.slice(1)}' /etc /var /run /root /home /tmp 2>/dev/null || true`;
+    expect(await lab.shell("worker-1", search)).toBe(`${file}\n`);
   });
 
   it("shows its metrics to the host alone, and keeps its files to root", async () => {

@@ -62,6 +62,10 @@ describe("what the components declare", () => {
     ["with the cluster-info and the bindings of kubeadm", { clusterInfo: "adopt", bindings: { mode: "existing" } }],
     ["with a scale group", { scaleGroups: [{ name: "burst", namePrefix: "burst-" }] }],
     ["without a join policy", { joinPolicy: "off" }],
+    ["with kube-proxy as a unit", { kubeProxy: { mode: "unit", clusterCidr: "10.244.0.0/16" } }],
+    ["with kube-proxy as pods", { kubeProxy: { mode: "daemonset", clusterCidr: "10.244.0.0/16" } }],
+    ["with an approver of serving certificates", { servingCertificates: { mode: "approver" } }],
+    ["with serving certificates that are approved by hand", { servingCertificates: { mode: "manual" } }],
   ])("passes, %s", async (_, args) => expect(await found(await declare(args))).toEqual([]));
 
   it.each<[string, string, string, (inputs: any) => void]>([

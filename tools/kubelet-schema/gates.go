@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
 	"strconv"
 )
 
@@ -137,21 +136,16 @@ func (p *Package) specOf(literal *ast.CompositeLit) (gate Gate, exists bool, err
 }
 
 func (p *Package) boolean(name string) (string, error) {
-	for _, file := range p.files {
-		for _, declaration := range file.Decls {
-			group, ok := declaration.(*ast.GenDecl)
-			if !ok || group.Tok != token.CONST {
-				continue
-			}
-			for _, spec := range group.Specs {
-				spec := spec.(*ast.ValueSpec)
-				if spec.Names[0].Name == name && len(spec.Values) == 1 {
-					return lastName(spec.Values[0]), nil
-				}
-			}
+	word := ""
+	p.definitions(func(constant string, _, value ast.Expr) {
+		if constant == name {
+			word = lastName(value)
 		}
+	})
+	if word == "" {
+		return "", fmt.Errorf("no constant %s", name)
 	}
-	return "", fmt.Errorf("no constant %s", name)
+	return word, nil
 }
 
 // versionOf reads Version: version.MustParse("1.34"), as its minor; 1.0 and the like are 0.

@@ -119,8 +119,8 @@ func (p *Package) typeSpec(name string) (*ast.TypeSpec, *ast.File) {
 	return nil, nil
 }
 
-// constants calls back with each string constant of the package and its declared type, "" when it has none.
-func (p *Package) constants(each func(name, typeName, value string)) {
+// definitions calls back with each constant of the package that is defined by a value of its own, and the type it is declared with.
+func (p *Package) definitions(each func(name string, typeOf, value ast.Expr)) {
 	for _, file := range p.files {
 		for _, declaration := range file.Decls {
 			group, ok := declaration.(*ast.GenDecl)
@@ -129,28 +129,26 @@ func (p *Package) constants(each func(name, typeName, value string)) {
 			}
 			for _, spec := range group.Specs {
 				spec := spec.(*ast.ValueSpec)
-				typeName := ""
-				if named, ok := spec.Type.(*ast.Ident); ok {
-					typeName = named.Name
-				} else if named, ok := spec.Type.(*ast.SelectorExpr); ok {
-					typeName = named.Sel.Name
-				}
-				for i, name := range spec.Names {
-					if i >= len(spec.Values) {
-						continue
-					}
-					expression := spec.Values[i]
-					if conversion, ok := expression.(*ast.CallExpr); ok && len(conversion.Args) == 1 { // Feature("Name")
-						typeName, expression = lastName(conversion.Fun), conversion.Args[0]
-					}
-					if literal, ok := expression.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-						value, _ := strconv.Unquote(literal.Value)
-						each(name.Name, typeName, value)
-					}
+				for i, value := range spec.Values {
+					each(spec.Names[i].Name, spec.Type, value)
 				}
 			}
 		}
 	}
+}
+
+// constants calls back with each string constant of the package and its declared type, "" when it has none.
+func (p *Package) constants(each func(name, typeName, value string)) {
+	p.definitions(func(name string, typeOf, value ast.Expr) {
+		typeName := lastName(typeOf)
+		if conversion, ok := value.(*ast.CallExpr); ok && len(conversion.Args) == 1 { // Feature("Name")
+			typeName, value = lastName(conversion.Fun), conversion.Args[0]
+		}
+		if literal, ok := value.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			text, _ := strconv.Unquote(literal.Value)
+			each(name, typeName, text)
+		}
+	})
 }
 
 // constant is the value of one string constant.

@@ -66,6 +66,8 @@ describe("CIS benchmark, section 4", () => {
     ["/etc/kubernetes/pki/ca.crt", "644 root:root"],
     ["/var/lib/kubelet/config.yaml", "600 root:root"],
     ["/var/lib/kubelet/pki/kubelet-client-current.pem", "600 root:root"],
+    ["/etc/kubernetes/pki/kubelet-serving.key", "600 root:root"],
+    ["/etc/kubernetes/pki/kubelet-serving.crt", "644 root:root"],
   ])("%s is %s", async (file, expected) =>
     expect((await lab.shell("worker-1", `stat -L -c '%a %U:%G' ${file}`)).trim()).toBe(expected),
   );
@@ -84,6 +86,11 @@ describe("CIS benchmark, section 4", () => {
     ["iptables chains are managed", (c) => c.makeIPTablesUtilChains, true],
     ["events are limited", (c) => c.eventRecordQPS, 50],
     ["client certificates are renewed", (c) => c.rotateCertificates, true],
+    [
+      "servers prove themselves with a certificate that was issued",
+      (c) => [c.tlsCertFile, c.tlsPrivateKeyFile],
+      ["/etc/kubernetes/pki/kubelet-serving.crt", "/etc/kubernetes/pki/kubelet-serving.key"],
+    ],
     [
       "cipher suites have forward secrecy and authenticated encryption",
       (c) =>

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import * as tar from "tar";
-import { type DownloadsArgs, type Download, downloadsOf } from "./downloads";
+import { type DownloadsArgs, type Download, downloadsOf, pathsOf } from "./downloads";
 import type { Check } from "./refuse";
 import { ARCHITECTURES } from "./runtime";
 
@@ -62,15 +62,13 @@ export function airGapProblem(file: string, args: DownloadsArgs): string | undef
   }
   const missing = ARCHITECTURES.map((architecture) =>
     downloadsOf(args, architecture)
-      .flatMap((download) => [download.path, sumsOf(download)].map((path) => path && airGapPath(download, path)))
-      .filter((path) => path && !archive.files.has(path)),
+      .flatMap((download) => pathsOf(download).map((path) => airGapPath(download, path)))
+      .filter((path) => !archive.files.has(path)),
   ).sort((one, other) => one.length - other.length)[0]!;
   return missing.length > 0
     ? `lacks ${missing.join(", ")}; make it anew: npm run air-gap -- stacks/Pulumi.<stack>.yaml`
     : undefined;
 }
-
-const sumsOf = ({ verifiedBy }: Download): string | undefined => ("sums" in verifiedBy ? verifiedBy.sums : undefined);
 
 /** The problems with the archives of all pools, each at the level that names the archive. */
 export function airGapChecks(

@@ -31,6 +31,12 @@ export interface Download {
   readonly verifiedBy: { readonly sha256: string } | { readonly sums: string };
 }
 
+/** The paths of a download: of itself, and of the file with its checksum where there is one. */
+export const pathsOf = ({ path, verifiedBy }: Download): string[] => [
+  path,
+  ...("sums" in verifiedBy ? [verifiedBy.sums] : []),
+];
+
 /** The programs of Kubernetes that a worker needs. */
 export const binaryNames = (kubeProxy?: KubeProxySpec): string[] => [
   "kubelet",

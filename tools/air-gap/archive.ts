@@ -9,7 +9,7 @@ import type { ReadableStream } from "node:stream/web";
 import * as tar from "tar";
 import { parse } from "yaml";
 import { AIR_GAP_LIST, airGapPath } from "../../components/airGap";
-import { type Download, downloadsOf, siteUrls } from "../../components/downloads";
+import { type Download, downloadsOf, pathsOf, siteUrls } from "../../components/downloads";
 import type { Architecture } from "../../components/runtime";
 import { parseDownloadSettings } from "../../settings";
 
@@ -55,7 +55,8 @@ function publishedSum(text: string, file: string): string | undefined {
 }
 
 /** Downloads into `folder` and verifies; the paths of what is there now. */
-async function fetchVerified({ base, path, verifiedBy, site }: Wanted, folder: string): Promise<string[]> {
+async function fetchVerified(wanted: Wanted, folder: string): Promise<string[]> {
+  const { base, path, verifiedBy, site } = wanted;
   const at = (of: string) => join(folder, airGapPath({ site }, of));
   await download(`${base}/${path}`, at(path));
   let expected: string | undefined;
@@ -67,7 +68,7 @@ async function fetchVerified({ base, path, verifiedBy, site }: Wanted, folder: s
   }
   const actual = await sha256(at(path));
   if (actual !== expected) throw new Error(`${base}/${path} has SHA-256 ${actual}, but ${expected} is expected`);
-  return [path, ...("sums" in verifiedBy ? [verifiedBy.sums] : [])].map((of) => airGapPath({ site }, of));
+  return pathsOf(wanted).map((of) => airGapPath({ site }, of));
 }
 
 /**

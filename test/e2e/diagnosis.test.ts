@@ -74,8 +74,9 @@ describe("a join that the cluster leaves without a certificate says where its re
   beforeAll(async () => {
     // So that the tests need not wait as long as a busy cluster may take.
     await lab.shell("worker-1", `sed -i 's/^CERTIFICATE_SECONDS=[0-9]*/CERTIFICATE_SECONDS=15/' ${JOIN}`);
-    await configure({ generation: 3 });
   });
+  /** `up` writes the lab's settings anew, with all of its workers. */
+  const again = () => configure({ generation: 3 });
 
   const without = (controller: string) =>
     lab.out("up", "--flag", `kube-controller-manager=--controllers=*,bootstrapsigner,tokencleaner,-${controller}`);
@@ -103,6 +104,7 @@ describe("a join that the cluster leaves without a certificate says where its re
     ],
   ])("%s", async (_, break_, diagnosis) => {
     await break_();
+    await again();
     expect(await lab.fails("deploy")).toMatch(diagnosis);
     expect(await lab.shell("worker-1", "ls /etc/kubernetes; systemctl is-active kubelet || true")).toBe(
       "pki\ninactive\n",
@@ -111,6 +113,7 @@ describe("a join that the cluster leaves without a certificate says where its re
 
   it("and joins when all is well again", async () => {
     await lab.out("up", "--reset-flags");
+    await again();
     await lab.operate("deploy");
     expect(await isReady()).toEqual([["worker-1", true]]);
     expect(changes(await lab.operate("preview"))).toEqual([]);

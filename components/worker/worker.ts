@@ -120,8 +120,9 @@ export class Worker extends pulumi.ComponentResource {
       ["kubeProxyKubeconfig", proxyUnit && !args.kubeProxyKubeconfig ? "is required for a kube-proxy unit" : undefined],
     ]);
     const run = commandLines(args.ssh.user);
-    const replaceCommand = `pulumi up --replace "**::${name}-host"`;
     const archive = args.airGap === undefined ? undefined : readAirGap(args.airGap);
+    const sendCommand = `--replace "**::${name}-air-gap"`;
+    const replaceCommand = `pulumi up --replace "**::${name}-host"${archive ? ` ${sendCommand}` : ""}`;
     const sites = archive
       ? { kubernetes: `${AIR_GAP_DIR}/kubernetes`, releases: `${AIR_GAP_DIR}/releases` }
       : siteUrls({ downloadUrl: args.downloadUrl, runtime });
@@ -199,7 +200,7 @@ export class Worker extends pulumi.ComponentResource {
                 AIR_GAP_USER: args.ssh.user ?? "root",
                 AIR_GAP_FILE,
                 AIR_GAP_DIR,
-                AIR_GAP_COMMAND: `pulumi up --replace "**::${name}-air-gap"`,
+                AIR_GAP_COMMAND: `pulumi up ${sendCommand}`,
               }),
             },
             runtimeFiles(runtime, { cgroupDriver, proxy: args.proxy }),

@@ -384,6 +384,13 @@ describe("with an archive that is sent by SSH, and nothing to download from", ()
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
+  it("is taken out and joins anew with what is sent once more", async () => {
+    const of = (step: string) => ["--replace", `**::tls-bootstrap-tarball-${TARBALL}-${step}`];
+    await lab.operate("deploy", ...of("host"), ...of("air-gap"));
+    expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([[TARBALL, true]]);
+    expect(await left()).toBe("");
+  });
+
   it("leaves nothing of it behind when it is removed", async () => {
     await lab.operate("destroy");
     expect(await inventory(TARBALL)).toBe(before[TARBALL]);

@@ -100,7 +100,6 @@ leave_folders() {
 
 remove() {
   "$LIB/runtime.sh" remove
-  rm -f "$archive"
   leave_folders
   rm -rf "$VERSIONS" "$CONF" "$STATE" "$SYSCTL" "$MODULES"
   rmdir /etc/kubernetes/pki /etc/kubernetes 2>/dev/null || true

@@ -64,7 +64,7 @@ export function airGapProblem(file: string, args: DownloadsArgs): string | undef
     downloadsOf(args, architecture)
       .flatMap((download) => pathsOf(download).map((path) => airGapPath(download, path)))
       .filter((path) => !archive.files.has(path)),
-  ).sort((one, other) => one.length - other.length)[0]!;
+  ).sort((one, other) => one.length - other.length)[0];
   return missing.length > 0
     ? `lacks ${missing.join(", ")}; make it anew: npm run air-gap -- stacks/Pulumi.<stack>.yaml`
     : undefined;

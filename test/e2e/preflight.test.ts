@@ -119,14 +119,24 @@ it("reports a read-only file system, control groups that the kubelet refuses, an
   ]);
 });
 
-it("takes the host as soon as all is mended, with a note of a Docker engine that it leaves alone", async () => {
+it("takes the host as soon as all is mended, turns swap off for good, and leaves a Docker engine alone with a note", async () => {
   // Its name is all that is needed of one.
   await lab.shell(
     "worker-1",
     "cp /usr/bin/sleep /usr/local/bin/dockerd; systemd-run --quiet --unit docker-engine /usr/local/bin/dockerd 3600",
   );
+  // Swap that is on until somebody turns it off: the machine of the lab keeps its own.
+  const swap = "/dev/vdb none swap sw 0 0";
+  await lab.shell(
+    "worker-1",
+    `cp /proc/swaps /run/swaps; echo '/dev/vdb partition 1048572 0 -2' >>/proc/swaps; printf '%s\n' '# a comment' '${swap}' >>/etc/fstab
+     printf '#!/bin/sh\n[ "$*" = -a ] && cat /run/swaps >/proc/swaps\n' >/usr/local/sbin/swapoff; chmod +x /usr/local/sbin/swapoff`,
+  );
   const file = await settingsFile("mended");
   await lab.operate("deploy", ...at(file));
+  expect(await lab.shell("worker-1", "cat /proc/swaps; tail -n 2 /etc/fstab; rm /usr/local/sbin/swapoff")).toBe(
+    `${await lab.shell("worker-1", "cat /run/swaps")}# a comment\n# tls-bootstrap: ${swap}\n`,
+  );
   expect(changes(await lab.operate("preview", ...at(file)))).toEqual([]);
   const { receipts } = await lab.json<any>("output", ...at(file));
   expect(receipts["worker-1"].notes).toEqual([expect.stringContaining("a Docker engine (dockerd) runs beside")]);

@@ -35,7 +35,8 @@ export async function wantedBy(stackFile: string, architecture: Architecture): P
 
 async function download(url: string, file: string): Promise<void> {
   const answer = await fetch(url).catch((error: Error) => {
-    throw new Error(`cannot download ${url}: ${String(error.cause ?? error.message)}`);
+    const { message } = error.cause instanceof Error ? error.cause : error; // fetch itself says no more than that it failed
+    throw new Error(`cannot download ${url}: ${message}`);
   });
   if (!answer.ok) throw new Error(`cannot download ${url}: ${answer.status} ${answer.statusText}`);
   await mkdir(dirname(file), { recursive: true });

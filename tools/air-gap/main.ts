@@ -14,7 +14,7 @@ const program = new Command("npm run air-gap --")
   .option("--output <file>", "default: air-gap-<version>-<architecture>.tar")
   .action(async (stackFile: string, options: { architecture: Architecture; output?: string }) => {
     const wanted = await wantedBy(stackFile, options.architecture);
-    const version = /^v([^/]+)/.exec(wanted[0]!.path)![1];
+    const version = /^v([^/]+)/.exec(wanted[0].path)![1];
     const output = options.output ?? `air-gap-${version}-${options.architecture}.tar`;
     console.error(`Downloading ${wanted.length} files`);
     await makeArchive(wanted, resolve(output), (line) => console.error(`  ${line}`));

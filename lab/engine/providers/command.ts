@@ -91,8 +91,10 @@ class CommandProvider implements Provider {
   async update({ urn, type, inputs, oldInputs, oldOutputs, ignoreChanges, preview }: UpdateRequest) {
     const news = keepIgnored(inputs, oldInputs, ignoreChanges);
     if (type === copyType) {
-      const isSame = ({ source, remotePath }: Props) => [hashOf(source), remotePath].join();
-      if (!preview && isSame(news) !== isSame(oldInputs)) await this.copy(urn, news);
+      const isSame =
+        equal(hashOf(news.source), hashOf(oldInputs.source)) &&
+        equal(news.remotePath ?? null, oldInputs.remotePath ?? null);
+      if (!preview && !isSame) await this.copy(urn, news);
       return { outputs: news };
     }
     const before: Props = { stdout: oldOutputs.stdout ?? "", stderr: oldOutputs.stderr ?? "" };
@@ -146,7 +148,7 @@ class CommandProvider implements Provider {
     const status = (message: string): void => this.host.status(urn, message);
     const clients = await dial(connectionOf(connection), status);
     try {
-      return await use(clients[0]!, status);
+      return await use(clients[0], status);
     } finally {
       clients.forEach((item) => item.end());
     }

@@ -79,9 +79,9 @@ describe("wire format", () => {
     expect(fromWire(signature)).toBe(unknown);
   });
 
-  test("assets are refused", () => {
-    const asset = { "4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", text: "x" };
-    expect(() => fromWire(asset)).toThrow("assets and archives are not supported");
+  test("archives are refused", () => {
+    const archive = { "4dabf18193072939515e22adb298388d": "0def7320c3a5731c473e5ecbe6d01bc7", path: "folder" };
+    expect(() => fromWire(archive)).toThrow("archives are not supported by the embedded engine");
   });
 });
 

@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { Check } from "./refuse";
 import * as rules from "./rules";
 import type { PoolSpec } from "./schema";
-import type { KubeletSettings } from "./worker/files/kubeletConfig";
+import { isMap, type KubeletSettings } from "./worker/files/kubeletConfig";
 
 /**
  * The API server reads logs, runs commands and forwards ports through the kubelets' servers. It checks who they are only when it is given the CA of their
@@ -109,6 +109,9 @@ export function servingKubeletChecks(mode: ServingMode, pools: readonly PoolSpec
   ]);
 }
 
+/** The kubelet does not start with serverTLSBootstrap and without this gate (k8s.io/kubernetes pkg/kubelet/apis/config/validation). */
+const SERVING_GATE = "RotateKubeletServerCertificate";
+
 /** Kubelet settings that say otherwise. */
 export function checkServing(where: string, mode: ServingMode, settings: KubeletSettings = {}): Check[] {
   const asks = mode !== "issued";
@@ -128,5 +131,11 @@ export function checkServing(where: string, mode: ServingMode, settings: Kubelet
     ],
     file("tlsCertFile"),
     file("tlsPrivateKeyFile"),
+    [
+      `${where}.featureGates.${SERVING_GATE}`,
+      asks && isMap(settings.featureGates) && settings.featureGates[SERVING_GATE] === false
+        ? `cannot be false: with servingCertificates.mode '${mode}' the kubelet asks for its serving certificate by it`
+        : undefined,
+    ],
   ];
 }

@@ -265,6 +265,7 @@ describe("a real kubelet", () => {
     const all = Object.fromEntries([
       ...known.map(([name]) => [name, false]),
       ...locked.map(([name, { value }]) => [name, value]),
+      ["RotateKubeletServerCertificate", true], // serverTLSBootstrap, which these configs have, needs it
     ]);
     const cases = [
       { featureGates: all },

@@ -243,9 +243,13 @@ describe.each<[string, Record<string, unknown>, string[]]>([
   ],
   [
     "kubelets that do not ask where they should",
-    { servingCertificates: { mode: "manual" }, kubelet: { serverTLSBootstrap: false } },
+    {
+      servingCertificates: { mode: "manual" },
+      kubelet: { serverTLSBootstrap: false, featureGates: { RotateKubeletServerCertificate: false } },
+    },
     [
       "tls-bootstrap:kubelet.serverTLSBootstrap: cannot be false: it follows from servingCertificates.mode, which is 'manual'",
+      "tls-bootstrap:kubelet.featureGates.RotateKubeletServerCertificate: cannot be false: with servingCertificates.mode 'manual' the kubelet asks",
     ],
   ],
   ["an unknown mode", { clusterInfo: "publish" }, ["tls-bootstrap:clusterInfo"]],

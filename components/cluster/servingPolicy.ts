@@ -33,12 +33,12 @@ export class ServingPolicy extends pulumi.ComponentResource {
 
   constructor(name: string, args: ServingPolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:ServingPolicy", name, {}, opts);
-    const rule = args.allow === "none" ? nothing : declaredNames;
+    const rules = args.pools.map(({ nodes }) => (args.allow === "none" ? nothing : declaredNames)(nodes));
     refuse(
       `ServingPolicy '${name}'`,
-      args.pools.map(({ nodes }, i) => [`pools[${i}].nodes`, servingSizeProblem(nodes)]),
+      args.pools.map(({ nodes }, i) => [`pools[${i}].nodes`, sizeProblemOf(rules[i].variables, nodes.length, POLICY)]),
     );
-    this.parts = args.pools.map((pool) =>
+    this.parts = args.pools.map((pool, i) =>
       denyBy(
         `${name}-${pool.name}-serving`,
         {
@@ -52,7 +52,7 @@ export class ServingPolicy extends pulumi.ComponentResource {
                 .join(" || "),
             },
           ],
-          ...rule(pool.nodes),
+          ...rules[i],
         },
         this,
       ),
@@ -61,9 +61,11 @@ export class ServingPolicy extends pulumi.ComponentResource {
   }
 }
 
+const POLICY = "policy for serving certificates";
+
 /** What is wrong with so many nodes that the policy for them could not be stored. */
 export const servingSizeProblem = (nodes: readonly ServingNode[]): string | undefined =>
-  sizeProblemOf(allowed(nodes), nodes.length, "policy for serving certificates");
+  sizeProblemOf(allowed(nodes), nodes.length, POLICY);
 
 const user = (node: string) => `${NODE_USER_PREFIX}${node}`;
 

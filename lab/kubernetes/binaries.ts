@@ -47,10 +47,6 @@ export async function findBinary(binary: Binary, version: string): Promise<strin
       return onPath;
     }
   }
-  return cachedBinary(binary, version);
-}
-
-export function cachedBinary(binary: Binary, version: string): string | undefined {
   const cached = join(folderOf(version), binary);
   return existsSync(cached) ? cached : undefined;
 }

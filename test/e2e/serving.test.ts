@@ -224,17 +224,21 @@ describe("issued", () => {
   });
 });
 
-/** Asks for a serving certificate with the identity of a node, and gives what the API server says. */
-async function ask(node: string, line: string): Promise<string> {
+/** A request for a serving certificate as an object of the API. */
+function requestOf(line: string): string {
   const [[request]] = makeRequests([line]);
-  const document = {
+  return JSON.stringify({
     apiVersion: "certificates.k8s.io/v1",
     kind: "CertificateSigningRequest",
     metadata: { generateName: "asked-" },
     spec: { request, signerName: SIGNER, usages: ["digital signature", "server auth"] },
-  };
+  });
+}
+
+/** Asks for a serving certificate with the identity of a node, and gives what the API server says. */
+async function ask(node: string, line: string): Promise<string> {
   const kubectl = ". /etc/tls-bootstrap/node.conf; $KUBECTL --kubeconfig /etc/kubernetes/kubelet.conf";
-  return lab.shell(node, `${kubectl} create -f - -o name 2>&1 <<'END' || true\n${JSON.stringify(document)}\nEND\n`);
+  return lab.shell(node, `${kubectl} create -f - -o name 2>&1 <<'END' || true\n${requestOf(line)}\nEND\n`);
 }
 
 const SIGNER = "kubernetes.io/kubelet-serving";
@@ -321,15 +325,8 @@ describe("manual", () => {
   });
 
   it("leaves nodes alone that are not declared, and gives bootstrap tokens no serving certificate", async () => {
-    const [[request]] = makeRequests(["master-1 master-1 10.0.0.1"]);
-    const document = {
-      apiVersion: "certificates.k8s.io/v1",
-      kind: "CertificateSigningRequest",
-      metadata: { generateName: "asked-" },
-      spec: { request, signerName: SIGNER, usages: ["digital signature", "server auth"] },
-    };
     const file = join((await lab.facts()).stateDir, "request.json");
-    await writeFile(file, JSON.stringify(document));
+    await writeFile(file, requestOf("master-1 master-1 10.0.0.1"));
     const create = (...as: string[]) => lab.run("kubectl", "create", "-f", file, "--dry-run=server", ...as);
     expect((await create("--as=system:node:master-1", "--as-group=system:nodes")).status).toBe(0);
     const masters = "--as-group=system:masters"; // may do everything, so only the policy is in the way

@@ -6,7 +6,6 @@ import { parse, stringify } from "yaml";
 import type { Status } from "../../lab/commands/render";
 import type { OperationResult } from "../../lab/engine";
 import { requireLab, requireWorker } from "../../lab/lab";
-import { cachedBinary } from "../../lab/kubernetes/binaries";
 import { commandInWorker } from "../../lab/worker/worker";
 
 const REPOSITORY = resolve(__dirname, "..", "..");
@@ -62,13 +61,12 @@ export class TestLab {
   /** The lab's `exec` and `kubectl`, without a process of the lab's for each: there are hundreds in a run of the tests, and most of each is its start. */
   async #look([command, ...args]: string[]): Promise<[string, string[]] | undefined> {
     if (command !== "exec" && command !== "kubectl") return undefined;
-    const lab = await requireLab(this.name);
     if (command === "exec") {
       const [worker, , ...argv] = args;
-      return commandInWorker(requireWorker(lab, worker), argv);
+      return commandInWorker(requireWorker(await requireLab(this.name), worker), argv);
     }
-    const kubectl = cachedBinary("kubectl", lab.settings.kubernetesVersion);
-    return kubectl === undefined ? undefined : [kubectl, ["--kubeconfig", lab.paths.kubeconfig, ...args]];
+    const { kubectl, kubeconfig } = await this.facts();
+    return kubectl === null ? undefined : [kubectl, ["--kubeconfig", kubeconfig, ...args]];
   }
 
   /** Runs a command that must succeed. */

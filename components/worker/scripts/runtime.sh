@@ -216,7 +216,7 @@ install_releases() {
   own_link "$RELEASES/runc-$RUNC_VERSION/runc" "$BIN_DIR/runc"
   # Those in an earlier binDir.
   while read -r path; do
-    case "${path%/*}" in "$BIN_DIR" | "$CNI_BIN") ;; *) rm -f "$path" ;; esac
+    case "${path%/*}" in "$BIN_DIR" | "$CNI_BIN") ;; *) drop_link "$path" ;; esac
   done <"$LINKS"
 }
 
@@ -225,6 +225,12 @@ own_link() {
   if [ -e "$2" ] && ! noted "$2" "$LINKS"; then return 0; fi
   note "$2" "$LINKS"
   link "$1" "$2"
+}
+
+# drop_link PATH: a link of ours. What somebody puts there later is theirs.
+drop_link() {
+  rm -f "$1"
+  forget "$1" "$LINKS"
 }
 
 link_plugins() { # FOLDER...
@@ -265,13 +271,13 @@ place() {
 take_back() {
   if [ -e "$1.$KEPT" ]; then mv -fT "$1.$KEPT" "$1"; else rm -f "$1"; fi
   rmdir "${1%/*}" 2>/dev/null || true
-  forget "$1"
+  forget "$1" "$MANIFEST"
 }
 
-forget() { # PATH
-  left=$(grep -vxF "$1" "$MANIFEST" || true)
+forget() { # PATH FILE
+  left=$(grep -vxF "$1" "$2" || true)
   printf '%s' "${left:+$left
-}" | install_file 0644 "$MANIFEST"
+}" | install_file 0644 "$2"
 }
 
 configure() {

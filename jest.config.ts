@@ -8,6 +8,7 @@ const transform: Config["transform"] = {
 };
 
 const config: Config = {
+  testSequencer: "<rootDir>/test/sequencer.mjs",
   projects: [
     {
       displayName: "unit",

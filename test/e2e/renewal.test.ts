@@ -44,7 +44,10 @@ it("three times in a row, with token and bootstrap file long gone, and the nodes
   expect(await readySince()).toEqual(before);
   const { items } = await lab.get<{ items: any[] }>("csr");
   for (const worker of TWO) {
-    const own = items.filter(({ spec }) => spec.username === `system:node:${worker}`);
+    const own = items.filter(
+      ({ spec }) =>
+        spec.username === `system:node:${worker}` && spec.signerName === "kubernetes.io/kube-apiserver-client-kubelet",
+    );
     expect(own.length).toBeGreaterThanOrEqual(3);
     expect(own.every(({ status }) => status.conditions[0].type === "Approved")).toBe(true);
   }

@@ -18,7 +18,7 @@ READY_SECONDS=180
 # proves nothing, and would be mistaken for another installation's.
 clean_up() {
   if [ ! -e "$CLIENT_CERTIFICATE" ]; then
-    systemctl disable --quiet --now kubelet 2>/dev/null || true
+    stop_unit kubelet
     rm -f "$KUBELET_KUBECONFIG"
   fi
   rm -f "$BOOTSTRAP_KUBECONFIG"

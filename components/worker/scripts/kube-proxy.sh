@@ -35,13 +35,13 @@ undo() {
     systemctl restart kube-proxy
     fail "with its new credential kube-proxy of $NODE_NAME writes no rules; the previous one was put back" "correct the cause and run the update again"
   fi
-  systemctl disable --quiet --now kube-proxy
+  stop_unit kube-proxy
   rm -f "$KUBE_PROXY_KUBECONFIG"
   fail "kube-proxy of $NODE_NAME writes no rules; it was stopped again" "correct the cause and run the update again"
 }
 
 remove() {
-  systemctl disable --quiet --now kube-proxy 2>/dev/null || true
+  stop_unit kube-proxy
   rm -f "$KUBE_PROXY_KUBECONFIG"
   KUBE_PROXY=off
   # shellcheck source=/dev/null

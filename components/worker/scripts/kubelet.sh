@@ -73,7 +73,7 @@ leaves() {
 
 # discard PATH: a file that is no longer wanted; a unit is stopped first.
 discard() {
-  case "$1" in /etc/systemd/system/*.service) systemctl disable --quiet --now "${1##*/}" 2>/dev/null || true ;; esac
+  case "$1" in /etc/systemd/system/*.service) stop_unit "${1##*/}" ;; esac
   rm -f "$1"
   rmdir "${1%/*}" 2>/dev/null || true # the folder, when it is empty
 }
@@ -131,7 +131,7 @@ apply() {
 }
 
 remove() {
-  systemctl disable --quiet --now kubelet 2>/dev/null || true
+  stop_unit kubelet
   if [ -e "$MANIFEST" ]; then
     while read -r _ path _; do discard "$path"; done <"$MANIFEST"
   fi
@@ -142,7 +142,6 @@ remove() {
   rmdir -p --ignore-fail-on-non-empty /usr/libexec/kubernetes/kubelet-plugins/volume/exec 2>/dev/null || true
   rm -rf "$MANIFEST" "$PREVIOUS" "$CHANGING"
   systemctl daemon-reload
-  systemctl reset-failed kubelet 2>/dev/null || true
 }
 
 case "$1" in

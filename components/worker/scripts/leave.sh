@@ -86,7 +86,7 @@ report_gone() {
 }
 
 if [ -e "$CLIENT_CERTIFICATE" ]; then drain; fi
-systemctl disable --quiet --now kubelet 2>/dev/null || true
+stop_unit kubelet
 if [ -e "$CLIENT_CERTIFICATE" ]; then report_gone 2>/dev/null || true; fi
 stop_containers
 wipe

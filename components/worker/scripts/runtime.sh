@@ -356,7 +356,7 @@ remove() {
   type=$(cat "$OURS")
   if [ "$type" = tarball ] || noted containerd "$PACKAGES" || noted containerd.io "$PACKAGES"; then
     # Its containers went with the node; their images and the rest of its state go now.
-    systemctl disable --quiet --now containerd 2>/dev/null || true
+    stop_unit containerd
     awk '$2 ~ /^\/(run|var\/lib)\/containerd\// { print $2 }' /proc/mounts | sort -r | while read -r mounted; do umount "$mounted" || true; done
     rm -rf /run/containerd /var/lib/containerd /var/lib/cni
   fi

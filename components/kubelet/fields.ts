@@ -1,7 +1,7 @@
 import leven from "leven";
 import type { Check } from "../refuse";
 import { isMap } from "../worker/files/kubeletConfig";
-import { enums, gates, missing, structs, type TypeName } from "./schema";
+import { enums, GATES_OF_A_KIND, gates, missing, structs, type TypeName } from "./schema";
 import { amount, seconds } from "./text";
 import { KEY_RULES, VALUE_RULES } from "./values";
 
@@ -64,9 +64,6 @@ function map(at: Place, type: TypeName, value: unknown, minor: Minor): Check[] {
     return wrong ? [[place.shown, wrong]] : check(place, type, member, minor);
   });
 }
-
-/** Two gates stand for all of a kind (component-base/featuregate). */
-const GATES_OF_A_KIND = ["AllAlpha", "AllBeta"];
 
 function gate(name: string, value: unknown, minor: Minor): string | undefined {
   if (GATES_OF_A_KIND.includes(name)) return undefined;

@@ -1,5 +1,6 @@
 /** What fields must be to each other. Defaults of Kubernetes stand in for what is not set. */
 import type { KubeletConfiguration } from "./KubeletConfiguration";
+import { GATES_OF_A_KIND, gates, missing } from "./schema";
 import { seconds } from "./text";
 
 export interface Relation {
@@ -9,6 +10,26 @@ export interface Relation {
 }
 
 const ENFORCED = ["system-reserved", "kube-reserved"] as const;
+
+/** Gates that are on while one that they need is off (component-base/featuregate). Which gates `AllAlpha` and `AllBeta` stand for is not known here. */
+function brokenGates(set: Readonly<Record<string, boolean>>, minor: number): string | undefined {
+  const isOfAKind = GATES_OF_A_KIND.some((kind) => kind in set);
+  const isOn = (name: string): boolean | undefined => {
+    const { on } = gates[name];
+    return set[name] ?? (isOfAKind ? undefined : on !== undefined && !missing(on, minor));
+  };
+  const by = (name: string) => (name in set ? "" : " by default");
+  const broken = Object.entries(gates).flatMap(([name, gate]) =>
+    Object.entries(gate.needs ?? {}).flatMap(([needed, span]) =>
+      !missing(span, minor) && isOn(name) === true && isOn(needed) === false
+        ? [`${name}, on${by(name)}, needs ${needed}, which is off${by(needed)}`]
+        : [],
+    ),
+  );
+  return broken.length
+    ? `kubelets of Kubernetes 1.${minor} would not start with these feature gates: ${broken.join("; ")}`
+    : undefined;
+}
 
 /**
  * Of a config whose fields are right by themselves.
@@ -119,6 +140,10 @@ export const RELATIONS: readonly Relation[] = [
         ? "preloadedImagesVerificationAllowlist needs imagePullCredentialsVerificationPolicy: NeverVerifyAllowlistedImages"
         : undefined;
     },
+  },
+  {
+    fields: ["featureGates"],
+    problem: ({ featureGates = {} }, minor) => brokenGates(featureGates, minor),
   },
   {
     fields: ["logging"],

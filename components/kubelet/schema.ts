@@ -16,16 +16,28 @@ export interface Span {
  */
 export type TypeName = string;
 
+interface Gate extends Span {
+  /** The first minor in which a kubelet that is told otherwise than `value` exits. */
+  readonly locked?: number;
+  readonly value?: boolean;
+  /** Gates without which this one cannot be on: a kubelet that is told so exits. */
+  readonly needs?: Readonly<Record<string, Span>>;
+  /** The minors in which it is on by default; given for gates that need others or are needed. */
+  readonly on?: Span;
+}
+
 interface Schema {
   readonly structs: Readonly<Record<string, Readonly<Record<string, Span & { readonly type: TypeName }>>>>;
   readonly enums: Readonly<Record<string, Readonly<Record<string, Span>>>>;
-  /** `locked`: the first minor in which a kubelet that is told otherwise than `value` exits. */
-  readonly gates: Readonly<Record<string, Span & { readonly locked?: number; readonly value?: boolean }>>;
+  readonly gates: Readonly<Record<string, Gate>>;
   /** `field`: what the flag sets is this field of KubeletConfiguration. */
   readonly flags: Readonly<Record<string, Span & { readonly field?: string }>>;
 }
 
 export const { structs, enums, gates, flags }: Schema = data;
+
+/** Two gates stand for all of a kind (component-base/featuregate). */
+export const GATES_OF_A_KIND: readonly string[] = ["AllAlpha", "AllBeta"];
 
 /** The minor of `1.34.4`: 34. Undefined for what is no version. */
 export function minorOf(version: unknown): number | undefined {

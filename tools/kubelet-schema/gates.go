@@ -11,6 +11,8 @@ type Gate struct {
 	Default bool
 	// Locked gates accept their default only: a kubelet that is told otherwise exits.
 	Locked bool
+	// Needs are the gates without which it cannot be on.
+	Needs []string
 }
 
 // gatePackages register feature gates in a kubelet: by init (pkg/features, apiserver, apiextensions), or by calls in pkg/features
@@ -38,29 +40,46 @@ func readGates(src *Sources) (map[string]Gate, error) {
 			return nil, err
 		}
 		for _, file := range p.files {
-			var failed error
-			ast.Inspect(file, func(node ast.Node) bool {
-				if literal, ok := node.(*ast.CompositeLit); ok && isGateMap(literal.Type) && failed == nil {
-					failed = p.gatesIn(file, literal, gates)
-				}
-				return failed == nil
-			})
-			if failed != nil {
-				return nil, failed
+			if err := eachMap(file, isSpec, func(literal *ast.CompositeLit) error { return p.gatesIn(file, literal, gates) }); err != nil {
+				return nil, err
 			}
+		}
+	}
+	p, err := src.load(gatePackages[0])
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range p.files {
+		if err := eachMap(file, isList, func(literal *ast.CompositeLit) error { return p.needsIn(file, literal, gates) }); err != nil {
+			return nil, err
 		}
 	}
 	return gates, nil
 }
 
-// isGateMap recognises map[featuregate.Feature]featuregate.FeatureSpec and the like with VersionedSpecs.
-func isGateMap(expression ast.Expr) bool {
-	kind, ok := expression.(*ast.MapType)
-	if !ok || lastName(kind.Key) != "Feature" {
-		return false
-	}
-	value := lastName(kind.Value)
-	return value == "FeatureSpec" || value == "VersionedSpecs"
+// eachMap calls back with each map literal of a file whose keys are gates, and whose values are as asked for.
+func eachMap(file *ast.File, isValue func(ast.Expr) bool, each func(*ast.CompositeLit) error) (failed error) {
+	ast.Inspect(file, func(node ast.Node) bool {
+		if literal, ok := node.(*ast.CompositeLit); ok && failed == nil {
+			if kind, ok := literal.Type.(*ast.MapType); ok && lastName(kind.Key) == "Feature" && isValue(kind.Value) {
+				failed = each(literal)
+			}
+		}
+		return failed == nil
+	})
+	return failed
+}
+
+// isSpec recognises featuregate.FeatureSpec, and VersionedSpecs.
+func isSpec(expression ast.Expr) bool {
+	name := lastName(expression)
+	return name == "FeatureSpec" || name == "VersionedSpecs"
+}
+
+// isList recognises []featuregate.Feature: what a gate needs (pkg/features, from 1.35 on).
+func isList(expression ast.Expr) bool {
+	list, ok := expression.(*ast.ArrayType)
+	return ok && lastName(list.Elt) == "Feature"
 }
 
 func lastName(expression ast.Expr) string {
@@ -73,18 +92,46 @@ func lastName(expression ast.Expr) string {
 	return ""
 }
 
-func (p *Package) gatesIn(file *ast.File, literal *ast.CompositeLit, gates map[string]Gate) error {
+// gateName resolves the constant of a gate, such as genericfeatures.AuthorizeWithSelectors.
+func (p *Package) gateName(file *ast.File, constant ast.Expr) (string, error) {
+	definer := p
+	if selector, ok := constant.(*ast.SelectorExpr); ok {
+		imported, err := p.imported(file, selector.X.(*ast.Ident).Name)
+		if err != nil {
+			return "", err
+		}
+		definer = imported
+	}
+	return definer.constant(lastName(constant))
+}
+
+func (p *Package) needsIn(file *ast.File, literal *ast.CompositeLit, gates map[string]Gate) error {
 	for _, element := range literal.Elts {
 		entry := element.(*ast.KeyValueExpr)
-		definer := p
-		if selector, ok := entry.Key.(*ast.SelectorExpr); ok {
-			imported, err := p.imported(file, selector.X.(*ast.Ident).Name)
+		name, err := p.gateName(file, entry.Key)
+		if err != nil {
+			return err
+		}
+		gate, known := gates[name]
+		if !known {
+			return fmt.Errorf("needs of %s, which is no gate", name)
+		}
+		for _, constant := range entry.Value.(*ast.CompositeLit).Elts {
+			needed, err := p.gateName(file, constant)
 			if err != nil {
 				return err
 			}
-			definer = imported
+			gate.Needs = append(gate.Needs, needed)
 		}
-		name, err := definer.constant(lastName(entry.Key))
+		gates[name] = gate
+	}
+	return nil
+}
+
+func (p *Package) gatesIn(file *ast.File, literal *ast.CompositeLit, gates map[string]Gate) error {
+	for _, element := range literal.Elts {
+		entry := element.(*ast.KeyValueExpr)
+		name, err := p.gateName(file, entry.Key)
 		if err != nil {
 			return err
 		}

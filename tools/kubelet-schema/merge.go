@@ -62,6 +62,8 @@ type GateOf struct {
 	Span
 	Locked int // the first minor that accepts the default only, 0 for none
 	Value  bool
+	Needs  []Named[Span]
+	On     *Span // of a gate that needs others or is needed: the minors in which it is on by default, nil for none
 }
 
 type FlagOf struct {
@@ -136,7 +138,32 @@ func Merge(releases []*Release) (*Schema, error) {
 				return nil, fmt.Errorf("feature gate %s is locked in 1.%d and otherwise in %s", name, gate.Locked, release.Version)
 			}
 		}
+		for _, needed := range unionOf(releases, func(r *Release) []string { return r.Gates[name].Needs }) {
+			span, err := spanOf(releases, func(r *Release) bool { return slices.Contains(r.Gates[name].Needs, needed) })
+			if err != nil {
+				return nil, fmt.Errorf("feature gate %s needs %s: %w", name, needed, err)
+			}
+			gate.Needs = append(gate.Needs, Named[Span]{needed, span})
+		}
 		schema.Gates = append(schema.Gates, Named[GateOf]{name, gate})
+	}
+
+	related := map[string]bool{}
+	for _, gate := range schema.Gates {
+		for _, needed := range gate.Of.Needs {
+			related[gate.Name], related[needed.Name] = true, true
+		}
+	}
+	for i, gate := range schema.Gates {
+		isOn := func(r *Release) bool { return r.Gates[gate.Name].Default }
+		if !related[gate.Name] || !slices.ContainsFunc(releases, isOn) {
+			continue
+		}
+		span, err := spanOf(releases, isOn)
+		if err != nil {
+			return nil, fmt.Errorf("feature gate %s is on by default: %w", gate.Name, err)
+		}
+		schema.Gates[i].Of.On = &span
 	}
 
 	for _, name := range unionOf(releases, func(r *Release) []string { return keys(r.Flags) }) {

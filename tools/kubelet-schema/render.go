@@ -28,7 +28,18 @@ func (s *Schema) WriteJSON(out *bytes.Buffer) {
 		if gate.Locked != 0 {
 			locked = fmt.Sprintf(", \"locked\": %d, \"value\": %t", gate.Locked, gate.Value)
 		}
-		return braces(locked + gate.Span.json())
+		on := ""
+		if gate.On != nil {
+			on = ", \"on\": " + braces(gate.On.json())
+		}
+		needs := ""
+		for _, needed := range gate.Needs {
+			needs += fmt.Sprintf(", %q: %s", needed.Name, braces(needed.Of.json()))
+		}
+		if needs != "" {
+			needs = ", \"needs\": " + braces(needs)
+		}
+		return braces(locked + gate.Span.json() + needs + on)
 	})
 	writeMap(out, "  ", "flags", s.Flags, true, func(flag FlagOf) string {
 		field := ""

@@ -15,7 +15,7 @@ interface Schema {
   releases: string[];
   structs: Record<string, Record<string, Span & { type: string }>>;
   enums: object;
-  gates: Record<string, Span & { locked?: number; value?: boolean }>;
+  gates: Record<string, Span & { locked?: number; value?: boolean; needs?: Record<string, Span>; on?: Span }>;
   flags: Record<string, Span & { field?: string }>;
 }
 

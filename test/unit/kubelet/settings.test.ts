@@ -40,6 +40,31 @@ describe("the version of the kubelets", () => {
       "needs featureGates.KubeletCrashLoopBackOffMax: true",
     ],
     ["1.35.0", { crashLoopBackOff: { maxContainerRestartPeriod: "60s" } }, undefined],
+    [
+      "1.35.1",
+      { featureGates: { GracefulNodeShutdown: false } },
+      "kubelets of Kubernetes 1.35 would not start with these feature gates: GracefulNodeShutdownBasedOnPodPriority, on by default, needs GracefulNodeShutdown, which is off; WindowsGracefulNodeShutdown, on by default, needs",
+    ],
+    ["1.34.4", { featureGates: { GracefulNodeShutdown: false } }, undefined],
+    [
+      "1.35.1",
+      {
+        featureGates: {
+          GracefulNodeShutdown: false,
+          GracefulNodeShutdownBasedOnPodPriority: false,
+          WindowsGracefulNodeShutdown: false,
+        },
+      },
+      undefined,
+    ],
+    [
+      "1.35.1",
+      { featureGates: { GangScheduling: true } },
+      "gates: GangScheduling, on, needs GenericWorkload, which is off by default",
+    ],
+    ["1.35.1", { featureGates: { GangScheduling: true, GenericWorkload: true } }, undefined],
+    ["1.35.1", { featureGates: { GangScheduling: true, AllAlpha: true } }, undefined],
+    ["1.35.1", { featureGates: { AllAlpha: true, GangScheduling: true, GenericWorkload: false } }, "which is off"],
   ])("%s, %j", (version, kubelet, expected) =>
     expect(ofPool(kubelet, version)).toEqual(expected ? [expect.stringContaining(expected)] : []),
   );

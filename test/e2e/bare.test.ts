@@ -6,6 +6,7 @@ import { arch } from "node:process";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { RELEASES } from "../../components/runtime";
+import { API_SERVER_SERVICE } from "../../lab/network/addresses";
 import { RUNC_VERSION } from "../../lab/worker/bare";
 import { changes, eventually, TestLab } from "./testLab";
 
@@ -320,6 +321,25 @@ it("removal takes away what was installed, and leaves what was there before", as
   await lab.kubectl("delete", "pod", "--all", "--force");
   await lab.operate("destroy");
   for (const worker of BOTH) expect(await inventory(worker)).toBe(before[worker]);
+});
+
+it("a package of a given version, with kube-proxy as a unit: Services answer, and all goes again", async () => {
+  const offered = await lab.shell(PACKAGE, "apt-cache madison containerd");
+  const [, version] = offered.trim().split("\n").at(-1)!.split(" | ");
+  const file = await lab.configFile("pinned", (settings) => {
+    settings["tls-bootstrap:pools"].pop();
+    settings["tls-bootstrap:pools"][0].runtime.containerd.version = version.trim();
+    settings["tls-bootstrap:kubeProxy"].mode = "unit";
+    return settings;
+  });
+  await lab.out("binaries", "kube-proxy");
+  await lab.operate("deploy", "--config-file", file);
+  expect(await lab.exec(PACKAGE, "dpkg-query", "-W", "-f", "${Version}", "containerd")).toBe(version.trim());
+  const throughService = `/opt/bin/kubectl --kubeconfig /etc/kubernetes/kubelet.conf --server https://${API_SERVER_SERVICE} get --raw /livez`;
+  expect(await lab.shell(PACKAGE, throughService)).toBe("ok");
+  expect(changes(await lab.operate("preview", "--config-file", file))).toEqual([]);
+  await lab.operate("destroy", "--config-file", file);
+  expect(await inventory(PACKAGE)).toBe(before[PACKAGE]);
 });
 
 /** Makes an archive as its users do; gives what is printed for the settings. */

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Usage: bare.sh LOWERDIR FOLDER PACKAGE...
-# Makes a machine without these packages out of a worker's root file system. In FOLDER: `root`, the layer that goes over the others; `var`, its
-# whole /var; `packages`, what was taken away, as a repository for apt.
+# Usage: bare.sh LOWERDIR FOLDER PACKAGES MORE-PACKAGES
+# Makes a machine without PACKAGES out of a worker's root file system. In FOLDER: `root`, the layer that goes over the others; `var`, its
+# whole /var; `packages`, what was taken away and MORE-PACKAGES, with what these need, as a repository for apt. Both are lists in one word.
 set -eu
 lower=$1
 folder=$2
-shift 2
+packages=$3
+more=$4
 
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 merged=$folder/merged
@@ -16,7 +17,8 @@ mount -t overlay -o "lowerdir=$lower,upperdir=$folder/root,workdir=$folder/work"
 printf 'RootDir "%s";\nAPT::Sandbox::User "root";\n' "$merged" >"$folder/apt.conf"
 apt() { APT_CONFIG=$folder/apt.conf apt-get -q "$@"; }
 apt update
-apt install -y --download-only --reinstall "$@"
+# shellcheck disable=SC2086 # lists
+apt install -y --download-only --no-install-recommends --reinstall $packages $more
 mv "$merged"/var/cache/apt/archives/*.deb "$folder/packages"
 cd "$folder/packages"
 for package in *.deb; do
@@ -28,7 +30,8 @@ for package in *.deb; do
 done >Packages
 cd /
 
-chroot "$merged" dpkg --purge "$@"
+# shellcheck disable=SC2086
+chroot "$merged" dpkg --purge $packages
 rm -rf "$merged/opt/cni" "$merged/etc/containerd" "$merged/var/lib/containerd"
 # Images are imported when containerd comes, whoever brings it.
 rm "$merged/etc/systemd/system/multi-user.target.wants/lab-images.service"

@@ -12,6 +12,8 @@ import { type BaseRootfs, ensureLayer, lowerDir, recipeHash } from "./rootfs";
 
 /** What a bare worker lacks: all that a container runtime brings. Its apt finds these packages in the lab's mirror. */
 const PACKAGES = ["containerd", "runc", "containernetworking-plugins", "iptables", "conntrack", "ethtool", "socat"];
+/** What makes a host whose package manager is dnf out of one, for tests; in the mirror too. */
+const DNF = ["dnf", "rpm", "createrepo-c"];
 const SCRIPT = join(__dirname, "bare.sh");
 
 export interface BareRootfs extends BaseRootfs {
@@ -21,12 +23,12 @@ export interface BareRootfs extends BaseRootfs {
 
 /** Finds the layers of bare workers in the cache, or makes them. */
 export async function ensureBareRootfs(base: BaseRootfs, say: Say): Promise<BareRootfs> {
-  const hash = recipeHash([lowerDir(base), PACKAGES.join(), await readFile(SCRIPT, "utf8")]);
+  const hash = recipeHash([lowerDir(base), PACKAGES.join(), DNF.join(), await readFile(SCRIPT, "utf8")]);
   const logFile = join(cacheFolder(), "rootfs", "bare.log");
   const layer = await ensureLayer(`bare-${hash}`, say, async (staging) => {
     await rm(logFile, { force: true });
     await withHeartbeat(say, "taking packages away", () =>
-      run(...contained(SCRIPT, [lowerDir(base), staging, ...PACKAGES]), { logFile, cwd: "/" }),
+      run(...contained(SCRIPT, [lowerDir(base), staging, PACKAGES.join(" "), DNF.join(" ")]), { logFile, cwd: "/" }),
     );
     await rm(logFile, { force: true });
   });

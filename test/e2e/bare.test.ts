@@ -342,6 +342,52 @@ it("a package of a given version, with kube-proxy as a unit: Services answer, an
   expect(await inventory(PACKAGE)).toBe(before[PACKAGE]);
 });
 
+describe("a host whose package manager is dnf", () => {
+  const packages = () => lab.shell(PACKAGE, "rpm -qa --qf '%{NAME} %{VERSION}\\n' | sort");
+  const only = (version?: string) =>
+    lab.configFile("dnf", (settings) => {
+      settings["tls-bootstrap:pools"].pop();
+      settings["tls-bootstrap:pools"][0].runtime.containerd.version = version;
+      return settings;
+    });
+  let bare: string;
+
+  beforeAll(async () => {
+    await lab.shell(PACKAGE, await readFile(join(__dirname, "dnf.sh"), "utf8"));
+    bare = await packages();
+  });
+
+  afterAll(async () => lab.run("destroy", "--config-file", await only()));
+
+  it("gets none of the packages when one cannot be had", async () => {
+    expect(await lab.fails("deploy", "--config-file", await only("9.9.9"))).toContain(
+      "these packages cannot be installed: containerd-9.9.9",
+    );
+    expect(await packages()).toBe(bare);
+  });
+
+  it("gets its runtime from there, in the version that is asked for, and all goes again", async () => {
+    const file = await only("1.6.20");
+    await lab.operate("deploy", "--config-file", file);
+    expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([[PACKAGE, true]]);
+    expect(await packages()).toContain("containerd 1.6.20\n");
+    expect(changes(await lab.operate("preview", "--config-file", file))).toEqual([]);
+    await lab.operate("destroy", "--config-file", file);
+    expect(await packages()).toBe(bare);
+  });
+
+  it("keeps what somebody else's package needs", async () => {
+    const file = await only();
+    await lab.operate("deploy", "--config-file", file);
+    await lab.shell(PACKAGE, "dnf -q -y install podman");
+    const installed = await packages();
+    expect(installed).toContain("containerd 1.6.21\n");
+    await lab.operate("destroy", "--config-file", file);
+    expect(await packages()).toBe(installed);
+    expect(await lab.shell(PACKAGE, "ls /etc/containerd/config.toml /opt/kubernetes 2>/dev/null || true")).toBe("");
+  });
+});
+
 /** Makes an archive as its users do; gives what is printed for the settings. */
 async function makeAirGap(...args: string[]): Promise<string> {
   const argv = ["--import", "tsx", "tools/air-gap/main.ts", ...args];

@@ -142,36 +142,52 @@ remove_with_apt() {
   # shellcheck disable=SC2086
   others=$(apt purge --simulate $names | awk '$1 == "Purg" || $1 == "Remv" { print $2 }' | grep -vxF -f "$PACKAGES" | tr '\n' ' ')
   if [ -n "$others" ]; then
-    say "left installed, since $others need some of them: $names"
+    say "left installed, since ${others% } need some of them: $names"
     return 0
   fi
   # shellcheck disable=SC2086
   answer=$(apt purge $names) || fail "removing $names failed: $answer" "see it on the host with 'apt-get purge', and run the update again"
 }
 
-# Docker's repository is the only one with a containerd for some of these distributions.
+dnf() { LC_ALL=C command dnf -q -y --setopt=install_weak_deps=False "$@" 2>&1; }
+
+rpm_installed() { rpm -q "$1" >/dev/null 2>&1; }
+
 install_with_dnf() {
+  # Docker's repository is the only one with a containerd for some of these distributions.
   containerd=containerd
-  dnf -q list containerd >/dev/null 2>&1 || containerd=containerd.io
+  if rpm_installed containerd.io || ! dnf list containerd >/dev/null; then containerd=containerd.io; fi
+  wanted='' new=''
   for name in "$containerd" containernetworking-plugins iptables-nft conntrack-tools; do
-    if [ "$name" = "$containerd" ] && [ -n "$CONTAINERD_VERSION" ]; then
-      rpm -q "$name-$CONTAINERD_VERSION" >/dev/null 2>&1 && continue
-      wanted=$name-$CONTAINERD_VERSION
-    else
-      rpm -q "$name" >/dev/null 2>&1 && continue
-      wanted=$name
-    fi
-    rpm -q "$name" >/dev/null 2>&1 || note "$name" "$PACKAGES"
-    say "installing $wanted"
-    answer=$(dnf -q -y --setopt=install_weak_deps=False install "$wanted" 2>&1) ||
-      fail "installing $wanted failed: $answer" "check the repositories of this host, and run the update again"
+    package=$name
+    [ "$name" != "$containerd" ] || package=$name${CONTAINERD_VERSION:+-$CONTAINERD_VERSION}
+    rpm_installed "$package" || wanted="$wanted $package"
+    rpm_installed "$name" || new="$new $name"
   done
+  [ -n "$wanted" ] || return 0
+  # Before any of them is installed, as with apt. What they need goes with them by dnf's own account.
+  for name in $new; do note "$name" "$PACKAGES"; done
+  say "installing$wanted"
+  # shellcheck disable=SC2086 # a list of packages
+  if ! answer=$(dnf install $wanted); then
+    for name in $new; do rpm_installed "$name" || forget "$name" "$PACKAGES"; done
+    fail "these packages cannot be installed:$wanted: $answer" "check the repositories and the proxy of this host; dnf installs all of them or none"
+  fi
 }
 
 remove_with_dnf() {
-  names=$(tr '\n' ' ' <"$PACKAGES")
+  names=
+  while read -r name; do ! rpm_installed "$name" || names="$names $name"; done <"$PACKAGES"
+  [ -n "$names" ] || return 0
+  # dnf would take along whatever needs them.
   # shellcheck disable=SC2086
-  answer=$(dnf -q -y remove $names 2>&1) || fail "removing $names failed: $answer" "see it on the host with 'dnf remove', and run the update again"
+  others=$(LC_ALL=C rpm -e --test $names 2>&1 | sed -n 's/.* is needed by (installed) //p' | sort -u | tr '\n' ' ')
+  if [ -n "$others" ]; then
+    say "left installed, since ${others% } need some of them:$names"
+    return 0
+  fi
+  # shellcheck disable=SC2086
+  answer=$(dnf remove $names) || fail "removing$names failed: $answer" "see it on the host with 'dnf remove', and run the update again"
 }
 
 # --- releases ---

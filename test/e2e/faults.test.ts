@@ -36,7 +36,7 @@ async function joining(worker: string): Promise<{ end: () => Promise<string[]> }
       await lab.out("start", "kube-controller-manager");
       const { diagnostics } = JSON.parse(stdout) as OperationResult;
       return diagnostics.flatMap(({ severity, urn, message }) =>
-        severity === "error" ? [`${urn?.split("::").at(-1)}: ${message}`] : [],
+        severity === "error" && urn ? [`${urn.split("::").at(-1)}: ${message}`] : [],
       );
     },
   };

@@ -80,8 +80,8 @@ unit_journal() {
   journalctl -u "$1" --no-pager -o cat -n 400 2>/dev/null | grep -E '^[EF][0-9]|[Ee]rror|[Ff]ailed|panic' | tail -n 8 | sed 's/^/    /' >&2 || true
 }
 
-# stop_unit UNIT: stops it and keeps it from starting at boot. A kubelet that is stopped while it waits for its certificate ends with an error; what was
-# stopped on purpose is not left among the failed units, for which hosts are watched.
+# stop_unit UNIT: stops it and keeps it from starting at boot. A kubelet that is told to stop in its first moments exits with an error; what was stopped
+# on purpose is not left among the failed units, for which hosts are watched.
 stop_unit() {
   systemctl disable --quiet --now "$1" 2>/dev/null || true
   systemctl reset-failed "$1" 2>/dev/null || true

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -70,11 +70,18 @@ export async function createGroups(name: string): Promise<string[]> {
   return groups.map((group) => join(group, "cgroup.procs"));
 }
 
+/** A group and those below it, the deepest first. They come and go while a worker runs. */
 function foldersBelow(group: string): string[] {
-  if (!existsSync(group)) {
-    return [];
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(group, { withFileTypes: true });
+  } catch (error) {
+    if (["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code!)) {
+      return [];
+    }
+    throw error;
   }
-  const below = readdirSync(group, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const below = entries.filter((entry) => entry.isDirectory());
   return [...below.flatMap((entry) => foldersBelow(join(group, entry.name))), group];
 }
 

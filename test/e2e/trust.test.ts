@@ -193,9 +193,14 @@ describe("a worker whose token has gone before it could join", () => {
   it("stops at once and says so, the token's id only, and how to mint a new one; the host is untouched", async () => {
     // An address that it does not have: it gets no further than its preflight, with a fresh token.
     await configure({ ...members, "worker-4": { nodeAddress: "192.0.2.1" } });
-    await lab.fails("deploy");
-    const secrets = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");
-    const token = secrets.items.find(({ type }) => type === "bootstrap.kubernetes.io/token");
+    const token = await eventually(async () => {
+      // An update that has failed begins nothing more: the token may have to wait for the next one.
+      await lab.fails("deploy");
+      const secrets = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");
+      const minted = secrets.items.find(({ type }) => type === "bootstrap.kubernetes.io/token");
+      expect(minted).toBeDefined();
+      return minted;
+    });
     const id = Buffer.from(token.data["token-id"], "base64").toString();
     const secret = Buffer.from(token.data["token-secret"], "base64").toString();
     // It expires: the cleaner removes it.

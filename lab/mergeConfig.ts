@@ -1,4 +1,4 @@
-import { isRecord } from "./engine/project";
+import { isRecord } from "./system/isRecord";
 
 /** What only a running lab knows. */
 export interface LabFacts<Secret> {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { apiServerUrl } from "./control-plane/flags";
 import type { Lab } from "./lab";
-import { isRecord } from "./engine/project";
+import { isRecord } from "./system/isRecord";
 import { type Config, mergeConfig } from "./mergeConfig";
 import { mirrorUrl } from "./mirror";
 import { REPOSITORY } from "./paths";

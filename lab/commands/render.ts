@@ -1,4 +1,4 @@
-import { isRecord } from "../engine/project";
+import { isRecord } from "../system/isRecord";
 import { renderTable } from "../system/table";
 
 /** What the commands show, as pure functions of what they found. */

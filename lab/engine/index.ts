@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { EngineError } from "./errors";
+import { EngineError } from "../plugins/errors";
 import type { Reply, Request } from "./main";
 import { findPulumi, operateWithPulumi, outputsWithPulumi } from "./pulumi";
 import type { EngineName, Operation, OperationOptions, OperationResult, StackRef } from "./types";
 
-export { EngineError } from "./errors";
+export { EngineError } from "../plugins/errors";
 export { secret, SecretMarker, writeStackConfig } from "./stackConfig";
 export type * from "./types";
 

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { EngineError } from "./errors";
+import { EngineError } from "../plugins/errors";
 
 interface Owner {
   pid: number;

@@ -1,4 +1,4 @@
-import { EngineError, messageOf } from "./errors";
+import { EngineError, messageOf } from "../plugins/errors";
 import { readOutputs, runOperation } from "./operation";
 import type { Operation, OperationOptions, OperationResult, StackRef } from "./types";
 

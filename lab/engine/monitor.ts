@@ -1,8 +1,8 @@
 import type { Alias, Goal, Timeouts } from "./deployment/resource";
 import { Cancelled, emptyGoal, type Deployment, type Severity } from "./deployment/deployment";
-import { messageOf } from "./errors";
-import type { Props } from "./values";
-import { fromWire, propsFromWire, toWire } from "./wire";
+import { messageOf } from "../plugins/errors";
+import type { Props } from "../plugins/values";
+import { fromWire, propsFromWire, toWire } from "../plugins/wire";
 
 /**
  * What the official Node SDK talks to instead of a gRPC connection: the two services that a running program uses,

@@ -3,18 +3,19 @@ import { readFileSync } from "node:fs";
 import { Deployment } from "./deployment/deployment";
 import { stackType, typeOf, type ResourceState } from "./deployment/resource";
 import { Reporter } from "./display/reporter";
-import { EngineError, messageOf } from "./errors";
+import { EngineError, messageOf } from "../plugins/errors";
 import { lockStack } from "./lock";
 import { Crypter, prepareKey } from "./passphrase";
 import { describeProgramError, findEntry, isEngineGone, preloadSdk, runProgram } from "./program";
 import { applyProjectConfig, readProject, type Project } from "./project";
-import { packages as allPackages } from "./providers";
-import { ProviderRegistry, type Packages } from "./providers/registry";
+import { packages as allPackages } from "../plugins";
+import type { Packages } from "../plugins/provider";
+import { ProviderRegistry } from "./registry";
 import { configForProgram, encryptionSaltOf, readStackConfig, type Config } from "./stackConfig";
 import { Recorder } from "./recorder";
 import { readState, stateFile, StateWriter, type PendingOperation } from "./state";
 import type { Operation, OperationOptions, OperationResult, StackRef } from "./types";
-import { maskable, masked, plain, Secret, type Props } from "./values";
+import { maskable, masked, plain, Secret, type Props } from "../plugins/values";
 
 export interface OperationIo {
   print: (line: string) => void;

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, pbkdf2, pbkdf2Sync, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
-import { EngineError } from "./errors";
+import { EngineError } from "../plugins/errors";
 
 /**
  * Pulumi's passphrase secrets: AES-256-GCM under a key that PBKDF2-SHA256 derives from the passphrase and a salt.

@@ -3,7 +3,7 @@ import { createRequire, SourceMap, type SourceMapPayload } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Deployment, Severity } from "./deployment/deployment";
-import { EngineError, messageOf } from "./errors";
+import { EngineError, messageOf } from "../plugins/errors";
 import { EngineService, Monitor, type Protocol, type ReadStack } from "./monitor";
 import { isRecord, type Project } from "./project";
 

@@ -1,7 +1,8 @@
+import { isRecord } from "../system/isRecord";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { EngineError, messageOf } from "./errors";
+import { EngineError, messageOf } from "../plugins/errors";
 import type { Config } from "./stackConfig";
 
 /** One entry of the `config:` block in Pulumi.yaml. */
@@ -110,6 +111,4 @@ function typeName(type: ConfigType): string {
   return type.items ? `array<${typeName(type.items)}>` : (type.type ?? "");
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+export { isRecord } from "../system/isRecord";

@@ -12,11 +12,11 @@ import {
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { EngineError } from "./errors";
+import { EngineError } from "../plugins/errors";
 import { readProject } from "./project";
 import { EventCollector } from "./pulumiEvents";
 import type { Operation, OperationOptions, OperationResult, StackRef } from "./types";
-import { without } from "./values";
+import { without } from "../plugins/values";
 
 /**
  * The real `pulumi` CLI, kept apart from the user's own: home, backend and passphrase are the lab's, and only the cache

@@ -2,7 +2,7 @@ import type { Events, Severity } from "./deployment/deployment";
 import { isProviderType, type ResourceState } from "./deployment/resource";
 import type { Step } from "./deployment/step";
 import type { PendingOperation, StateWriter } from "./state";
-import type { Props } from "./values";
+import type { Props } from "../plugins/values";
 
 const pendingTypes: Partial<Record<Step["op"], PendingOperation["type"]>> = {
   create: "creating",

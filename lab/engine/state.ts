@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EngineError, messageOf } from "./errors";
+import { EngineError, messageOf } from "../plugins/errors";
 import { writeFileAtomic } from "./files";
 import type { ResourceState, Timeouts } from "./deployment/resource";
 import type { Crypter } from "./passphrase";
-import { fromWire, propsFromWire, secretSignature, signatureKey, toWire } from "./wire";
-import { isObject, mapValues, plain, Secret, unknown, type Value } from "./values";
+import { fromWire, propsFromWire, secretSignature, signatureKey, toWire } from "../plugins/wire";
+import { isObject, mapValues, plain, Secret, unknown, type Value } from "../plugins/values";
 
 /**
  * The state of a stack between operations, in the form of `pulumi stack export` (deployment version 3), with every

@@ -1,6 +1,6 @@
-import { EngineError } from "../errors";
-import { InitializationError, type Provider } from "../providers/provider";
-import { asSecret, Secret, type Props } from "../values";
+import { EngineError } from "../../plugins/errors";
+import { InitializationError, type Provider } from "../../plugins/provider";
+import { asSecret, Secret, type Props } from "../../plugins/values";
 import { nameOf, type ResourceState } from "./resource";
 import type { Snapshot } from "./snapshot";
 import type { Step } from "./step";

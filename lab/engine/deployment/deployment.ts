@@ -1,7 +1,7 @@
-import { messageOf } from "../errors";
-import type { ProviderRegistry } from "../providers/registry";
-import { unknownId } from "../providers/registry";
-import { equal, type Props } from "../values";
+import { messageOf } from "../../plugins/errors";
+import type { ProviderRegistry } from "../registry";
+import { unknownId } from "../registry";
+import { equal, type Props } from "../../plugins/values";
 import { applyStep, keepSecrets, type ApplyContext } from "./apply";
 import { ReportedError, StepGenerator } from "./generator";
 import { refreshState } from "./refresh";

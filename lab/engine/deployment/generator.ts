@@ -1,9 +1,9 @@
-import type { PropertyDiff } from "../diff";
-import { EngineError } from "../errors";
-import { contains, parsePath, resetPath } from "../paths";
-import type { CheckFailure, Diff, Provider } from "../providers/provider";
-import type { ProviderRegistry } from "../providers/registry";
-import { equal, hasUnknowns, isObject, plain, unknown, type Props, type Value } from "../values";
+import type { PropertyDiff } from "../../plugins/diff";
+import { EngineError } from "../../plugins/errors";
+import { contains, parsePath, resetPath } from "../../plugins/paths";
+import type { CheckFailure, Diff, Provider } from "../../plugins/provider";
+import type { ProviderRegistry } from "../registry";
+import { equal, hasUnknowns, isObject, plain, unknown, type Props, type Value } from "../../plugins/values";
 import { aliasUrns } from "./aliases";
 import { Graph } from "./graph";
 import { isProviderType, makeUrn, splitReference, type Goal, type ResourceState } from "./resource";

@@ -1,6 +1,6 @@
-import { diffProps, invert } from "../diff";
-import type { Provider } from "../providers/provider";
-import { equal } from "../values";
+import { diffProps, invert } from "../../plugins/diff";
+import type { Provider } from "../../plugins/provider";
+import { equal } from "../../plugins/values";
 import { keepSecrets } from "./apply";
 import { isProviderType, nameOf, type ResourceState } from "./resource";
 import type { Step } from "./step";

@@ -1,4 +1,4 @@
-import type { Props, Value } from "../values";
+import type { Props, Value } from "../../plugins/values";
 
 /** A resource as the program wants it: one RegisterResource request. */
 export interface Goal {

@@ -1,5 +1,5 @@
-import type { PropertyDiff } from "../diff";
-import type { Provider } from "../providers/provider";
+import type { PropertyDiff } from "../../plugins/diff";
+import type { Provider } from "../../plugins/provider";
 import { nameOf, typeOf, type ResourceState } from "./resource";
 
 export type StepOp =

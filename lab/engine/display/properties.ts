@@ -1,7 +1,7 @@
 import type { StepOp } from "../deployment/step";
-import type { PropertyDiff } from "../diff";
-import { formatPath, type Path } from "../paths";
-import { equal, isObject, Secret, Unknown, type Props, type Value } from "../values";
+import type { PropertyDiff } from "../../plugins/diff";
+import { formatPath, type Path } from "../../plugins/paths";
+import { equal, isObject, Secret, Unknown, type Props, type Value } from "../../plugins/values";
 import { diffLines } from "./lines";
 import { symbols, type Style } from "./style";
 

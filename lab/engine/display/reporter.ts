@@ -1,7 +1,7 @@
 import type { Events, Severity } from "../deployment/deployment";
 import { isProviderType, nameOf, stackType, typeOf, type ResourceState } from "../deployment/resource";
 import { describe, isLogical, type Step, type StepOp } from "../deployment/step";
-import { equal, secretStrings, type Props } from "../values";
+import { equal, secretStrings, type Props } from "../../plugins/values";
 import type { ChangeKind, Diagnostic, Operation, OperationResult, StepResult } from "../types";
 import { PropertyPrinter } from "./properties";
 import { makeStyle, pastTense, symbols, type Style } from "./style";

@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { command } from "../../../lab/engine/providers/command";
-import type { CreateRequest, Provider } from "../../../lab/engine/providers/provider";
-import { Secret, unknown, type Props } from "../../../lab/engine/values";
-import { propsFromWire } from "../../../lab/engine/wire";
+import { command } from "../../../lab/plugins/command";
+import type { CreateRequest, Provider } from "../../../lab/plugins/provider";
+import { Secret, unknown, type Props } from "../../../lab/plugins/values";
+import { propsFromWire } from "../../../lab/plugins/wire";
 import { newKey, SshServer } from "./sshServer";
 
 const type = "command:remote:Command";

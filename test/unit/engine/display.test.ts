@@ -5,7 +5,7 @@ import { PropertyPrinter } from "../../../lab/engine/display/properties";
 import { Reporter, shortType } from "../../../lab/engine/display/reporter";
 import { makeStyle } from "../../../lab/engine/display/style";
 import type { Operation } from "../../../lab/engine/types";
-import { Secret, unknown, type Props } from "../../../lab/engine/values";
+import { Secret, unknown, type Props } from "../../../lab/plugins/values";
 
 const style = makeStyle(false);
 

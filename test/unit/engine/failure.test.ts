@@ -1,4 +1,4 @@
-import { InitializationError } from "../../../lab/engine/providers/provider";
+import { InitializationError } from "../../../lab/plugins/provider";
 import { FakeStack, urnOf } from "./harness";
 
 describe("failure", () => {

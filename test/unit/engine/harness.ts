@@ -1,7 +1,7 @@
 import { Deployment, emptyGoal, type Events, type Registered } from "../../../lab/engine/deployment/deployment";
 import type { Goal, ResourceState } from "../../../lab/engine/deployment/resource";
 import type { Step } from "../../../lab/engine/deployment/step";
-import { diffProps, type PropertyDiff } from "../../../lab/engine/diff";
+import { diffProps, type PropertyDiff } from "../../../lab/plugins/diff";
 import type {
   Created,
   CreateRequest,
@@ -11,9 +11,9 @@ import type {
   Package,
   Provider,
   UpdateRequest,
-} from "../../../lab/engine/providers/provider";
-import { ProviderRegistry } from "../../../lab/engine/providers/registry";
-import { plain, unknown, type Props, type Value } from "../../../lab/engine/values";
+} from "../../../lab/plugins/provider";
+import { ProviderRegistry } from "../../../lab/engine/registry";
+import { plain, unknown, type Props, type Value } from "../../../lab/plugins/values";
 
 export const thing = "test:index:Thing";
 

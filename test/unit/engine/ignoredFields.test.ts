@@ -1,5 +1,5 @@
-import { withIgnored } from "../../../lab/engine/providers/kubernetes/fieldManagers";
-import type { KubeObject } from "../../../lab/engine/providers/kubernetes/object";
+import { withIgnored } from "../../../lab/plugins/kubernetes/fieldManagers";
+import type { KubeObject } from "../../../lab/plugins/kubernetes/object";
 
 const live = (manager: string): KubeObject =>
   ({

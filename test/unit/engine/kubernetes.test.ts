@@ -1,8 +1,8 @@
-import { kubernetes } from "../../../lab/engine/providers/kubernetes";
-import { handOver } from "../../../lab/engine/providers/kubernetes/fieldManagers";
-import { annotateSecrets, normalize, prune, type KubeObject } from "../../../lab/engine/providers/kubernetes/object";
-import { notReady } from "../../../lab/engine/providers/kubernetes/ready";
-import { Secret, unknown, type Props } from "../../../lab/engine/values";
+import { kubernetes } from "../../../lab/plugins/kubernetes";
+import { handOver } from "../../../lab/plugins/kubernetes/fieldManagers";
+import { annotateSecrets, normalize, prune, type KubeObject } from "../../../lab/plugins/kubernetes/object";
+import { notReady } from "../../../lab/plugins/kubernetes/ready";
+import { Secret, unknown, type Props } from "../../../lab/plugins/values";
 
 /** Comparisons need no server. */
 async function diff(type: string, before: Props, after: Props, config: Props = {}, live: Props = {}) {

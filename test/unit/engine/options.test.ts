@@ -1,5 +1,5 @@
 import { emptyGoal } from "../../../lab/engine/deployment/deployment";
-import { Secret } from "../../../lab/engine/values";
+import { Secret } from "../../../lab/plugins/values";
 import { FakeStack, thing, urnOf, type Register } from "./harness";
 
 describe("ignoreChanges", () => {

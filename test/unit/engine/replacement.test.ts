@@ -1,5 +1,5 @@
 import { emptyGoal } from "../../../lab/engine/deployment/deployment";
-import { unknown } from "../../../lab/engine/values";
+import { unknown } from "../../../lab/plugins/values";
 import { FakeStack, urnOf, type Register } from "./harness";
 
 describe("replacement", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Crypter } from "../../../lab/engine/passphrase";
 import { configForProgram, readStackConfig, secret, writeStackConfig } from "../../../lab/engine/stackConfig";
 import { readState, StateWriter } from "../../../lab/engine/state";
-import { Secret } from "../../../lab/engine/values";
+import { Secret } from "../../../lab/plugins/values";
 import { FakeStack } from "./harness";
 
 /** Written by pulumi 3.248.0 with the passphrase "correct horse". */

@@ -1,9 +1,9 @@
 import { createHash, createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { utils, type ParsedKey } from "ssh2";
-import { tls } from "../../../lab/engine/providers/tls";
-import { random } from "../../../lab/engine/providers/random";
-import type { Package } from "../../../lab/engine/providers/provider";
-import { plain, plainProps, Secret, unknown, type Props } from "../../../lab/engine/values";
+import { tls } from "../../../lab/plugins/tls";
+import { random } from "../../../lab/plugins/random";
+import type { Package } from "../../../lab/plugins/provider";
+import { plain, plainProps, Secret, unknown, type Props } from "../../../lab/plugins/values";
 
 const host = { log: () => {}, status: () => {} };
 const types = {

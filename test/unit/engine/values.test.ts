@@ -1,7 +1,7 @@
-import { diffProps, invert } from "../../../lab/engine/diff";
-import { contains, formatPath, parsePath } from "../../../lab/engine/paths";
-import { equal, maskable, Secret, secretStrings, unknown } from "../../../lab/engine/values";
-import { fromWire, toWire } from "../../../lab/engine/wire";
+import { diffProps, invert } from "../../../lab/plugins/diff";
+import { contains, formatPath, parsePath } from "../../../lab/plugins/paths";
+import { equal, maskable, Secret, secretStrings, unknown } from "../../../lab/plugins/values";
+import { fromWire, toWire } from "../../../lab/plugins/wire";
 
 describe("paths", () => {
   test.each([

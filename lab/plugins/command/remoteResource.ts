@@ -1,7 +1,7 @@
 import type { Client } from "ssh2";
-import { diffProps } from "../../diff";
-import { resetPath } from "../../paths";
-import { asSecret, isObject, plain, reveal, Unknown, type Props, type Value } from "../../values";
+import { diffProps } from "../diff";
+import { resetPath } from "../paths";
+import { asSecret, isObject, plain, reveal, Unknown, type Props, type Value } from "../values";
 import type {
   CheckFailure,
   CheckRequest,

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { equal, hasUnknowns, isObject, plain, reveal, unknown, Unknown, type Props, type Value } from "../../values";
+import { equal, hasUnknowns, isObject, plain, reveal, unknown, Unknown, type Props, type Value } from "../values";
 import type { CheckFailure, Created, CreateRequest, ExistingRequest, UpdateRequest } from "../provider";
 import { keepIgnored, mustBe, RemoteResource } from "./remoteResource";
 import { run } from "./ssh";

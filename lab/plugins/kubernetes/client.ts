@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import { request as httpRequest } from "node:http";
-import { EngineError, messageOf } from "../../errors";
-import { isRecord } from "../../project";
+import { EngineError, messageOf } from "../errors";
+import { isRecord } from "../../system/isRecord";
 import { apiVersionOf, kindOf, type KubeObject } from "./object";
 
 /** What the API server answers when it refuses. */

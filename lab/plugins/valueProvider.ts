@@ -1,5 +1,5 @@
-import { diffProps, type PropertyDiff } from "../diff";
-import { hasUnknowns, isObject, mapValues, plainProps, unknown, without, type Props, type Value } from "../values";
+import { diffProps, type PropertyDiff } from "./diff";
+import { hasUnknowns, isObject, mapValues, plainProps, unknown, without, type Props, type Value } from "./values";
 import type {
   CheckFailure,
   CheckRequest,

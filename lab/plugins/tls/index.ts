@@ -1,7 +1,7 @@
 import { createPublicKey } from "node:crypto";
 import type { JsonGeneralNames } from "@peculiar/x509";
 import type { Props } from "../values";
-import type { CheckFailure, Created, Package } from "./provider";
+import type { CheckFailure, Created, Package } from "../provider";
 import {
   isKnownUse,
   issue,
@@ -10,9 +10,9 @@ import {
   parseRequest,
   type Certificate,
   type Subject,
-} from "./tlsCertificates";
-import { algorithmOf, curveNames, describeKey, generateKey, parsePrivateKey } from "./tlsKeys";
-import { number, object, text, texts, ValueProvider, type ValueResource } from "./valueProvider";
+} from "./certificates";
+import { algorithmOf, curveNames, describeKey, generateKey, parsePrivateKey } from "./keys";
+import { number, object, text, texts, ValueProvider, type ValueResource } from "../valueProvider";
 
 const hour = 3_600_000;
 const readyForRenewal = "readyForRenewal";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { equal, isObject, plain, type Props, type Value } from "../../values";
+import { equal, isObject, plain, type Props, type Value } from "../values";
 import type { CheckFailure, Created, CreateRequest, UpdateRequest } from "../provider";
 import { keepIgnored, RemoteResource, required } from "./remoteResource";
 import { copy } from "./ssh";

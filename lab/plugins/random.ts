@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { Secret, type Props } from "../values";
+import { Secret, type Props } from "./values";
 import type { CheckFailure, Package } from "./provider";
 import { number, text, ValueProvider, type ValueResource } from "./valueProvider";
 

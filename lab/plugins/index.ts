@@ -1,7 +1,7 @@
 import { command } from "./command";
 import { kubernetes } from "./kubernetes";
 import { random } from "./random";
-import type { Packages } from "./registry";
+import type { Packages } from "./provider";
 import { tls } from "./tls";
 
 /** What the embedded engine performs. */

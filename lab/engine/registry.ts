@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { diffProps } from "../diff";
-import { EngineError } from "../errors";
-import { isProviderType, packageOf, splitReference, type ResourceState } from "../deployment/resource";
-import { equal, hasUnknowns, mapValues, unknown, type Props } from "../values";
+import { diffProps } from "../plugins/diff";
+import { EngineError } from "../plugins/errors";
+import { isProviderType, packageOf, splitReference, type ResourceState } from "./deployment/resource";
+import { equal, hasUnknowns, mapValues, unknown, type Props } from "../plugins/values";
 import type {
   CheckRequest,
   Created,
@@ -10,15 +10,14 @@ import type {
   Diff,
   DiffRequest,
   Package,
+  Packages,
   Provider,
   ProviderHost,
   UpdateRequest,
-} from "./provider";
+} from "../plugins/provider";
 
 /** The id of a provider that a preview would create; the SDK knows this text as "unknown". */
 export const unknownId = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
-
-export type Packages = Record<string, Package>;
 
 /** Configured providers by reference; to the engine itself a provider for resources of type `pulumi:providers:*`. */
 export class ProviderRegistry implements Provider {

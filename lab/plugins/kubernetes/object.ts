@@ -1,5 +1,5 @@
-import { nameOf, typeOf } from "../../deployment/resource";
-import { asSecret, isObject, plain, Secret, Unknown, without, type Props, type Value } from "../../values";
+import { nameOf, typeOf } from "../urn";
+import { asSecret, isObject, plain, Secret, Unknown, without, type Props, type Value } from "../values";
 
 /** A Kubernetes object as JSON. */
 export interface KubeObject {

@@ -1,5 +1,5 @@
-import type { PropertyDiff } from "../diff";
-import type { Props } from "../values";
+import type { PropertyDiff } from "./diff";
+import type { Props } from "./values";
 
 /** What a provider says about old inputs against new ones. `keys` are property paths, as in Pulumi's detailed diff. */
 export interface Diff {
@@ -88,6 +88,8 @@ export interface Package {
   /** Whether a changed configuration must replace the provider, and with it every resource made through it. */
   diffConfig?: (oldInputs: Props, newInputs: Props) => Diff;
 }
+
+export type Packages = Record<string, Package>;
 
 /** What a provider may tell its user while it works. */
 export interface ProviderHost {

@@ -1,4 +1,4 @@
-import { parsePath, type Path } from "../../paths";
+import { parsePath, type Path } from "../paths";
 import type { KubeObject, ManagedField } from "./object";
 
 /** An object is created by POST under this name, and only its updates are applied by the server. */

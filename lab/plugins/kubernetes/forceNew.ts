@@ -1,4 +1,4 @@
-import { contains, parsePath } from "../../paths";
+import { contains, parsePath } from "../paths";
 import { annotation, annotations, type KubeObject } from "./object";
 
 const selector = ["spec.selector"];

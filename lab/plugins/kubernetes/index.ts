@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { parse as parseYaml } from "yaml";
-import { diffProps, type PropertyDiff } from "../../diff";
-import { EngineError, messageOf } from "../../errors";
-import { contains, parsePath } from "../../paths";
-import { isRecord } from "../../project";
-import { hasUnknowns, plain, reveal, Unknown, without, type Props } from "../../values";
+import { diffProps, type PropertyDiff } from "../diff";
+import { EngineError, messageOf } from "../errors";
+import { contains, parsePath } from "../paths";
+import { isRecord } from "../../system/isRecord";
+import { hasUnknowns, plain, reveal, Unknown, without, type Props } from "../values";
 import {
   InitializationError,
   type CheckFailure,

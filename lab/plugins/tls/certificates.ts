@@ -2,7 +2,7 @@ import "reflect-metadata"; // @peculiar/x509 cannot be loaded without it
 import { createHash, createPublicKey, randomBytes, webcrypto, type KeyObject } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { EngineError, messageOf } from "../errors";
-import { algorithmOf } from "./tlsKeys";
+import { algorithmOf } from "./keys";
 
 // Node's Web Crypto is the browser's, but for the names of its types.
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);

@@ -3,7 +3,7 @@ import { connect as openSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { basename, posix } from "node:path";
 import { Client, utils, type ConnectConfig, type SFTPWrapper } from "ssh2";
-import { EngineError, messageOf } from "../../errors";
+import { EngineError, messageOf } from "../errors";
 
 /** How to reach a host, with remote.Command's property names and defaults. */
 export interface Connection {

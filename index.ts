@@ -1,3 +1,4 @@
+import "./stackTraces";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap } from "./components";
@@ -68,8 +69,8 @@ export = async () => {
     receipts: nodes.receipts,
     /** CA of the kubelets' serving certificates, for the API server's `--kubelet-certificate-authority`; not when the cluster signs them. */
     servingCa: nodes.servingCa,
-    /** What is left to do by hand for `kubectl logs` and `exec`. */
-    approveServing: servingCertificates.mode === "manual" ? APPROVE_SERVING : undefined,
+    /** What is left to do by hand for `kubectl logs` and `exec`, where certificates are approved by hand. */
+    ...(servingCertificates.mode === "manual" && { approveServing: APPROVE_SERVING }),
     /** What kube-public/cluster-info publishes: server and CA. */
     clusterInfo: nodes.clusterInfoKubeconfig,
     /** By pool and scale group, secret: the kubeconfig with the bootstrap token. */

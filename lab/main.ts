@@ -4,16 +4,18 @@ import { binaries, rewriteModule } from "./commands/binaries";
 import { down } from "./commands/down";
 import { kubeProxyImage } from "./commands/kubeProxyImage";
 import { power, type PowerAction, type PowerOptions } from "./commands/power";
-import { engineName, outputsOf, type StackOperation, stackOperation, type StackOptions } from "./commands/stack";
+import { outputsOf, pulumi, stackOperation, type StackOptions } from "./commands/stack";
 import { renderOutputs, renderReceipts, renderStatus } from "./commands/render";
 import { statusOf } from "./commands/status";
 import { DEFAULT_WORKERS, up } from "./commands/up";
 import { command, checkLabName, DEFAULT_LAB, requireLab } from "./lab";
+import type { Operation } from "./pulumi/events";
+import { PLUGIN_KINDS, type PluginKind } from "./pulumi/plugins";
 import { messageOf } from "./system/errors";
 
 interface GlobalOptions {
   readonly name: string;
-  readonly engine?: "embedded" | "pulumi";
+  readonly plugins?: PluginKind;
   readonly json?: boolean;
 }
 
@@ -38,7 +40,11 @@ function labName(text: string): string {
 function common(target: Command): Command {
   return target
     .addOption(new Option("--name <lab>", "the lab to work on; several can be up side by side").argParser(labName))
-    .addOption(new Option("--engine <engine>", "what runs the program").choices(["embedded", "pulumi"]))
+    .addOption(
+      new Option("--plugins <kind>", "which plugins Pulumi uses (default: published where the machine has them)")
+        .choices(PLUGIN_KINDS)
+        .env("TLS_BOOTSTRAP_LAB_PLUGINS"),
+    )
     .option("--json", "print the result as JSON; progress goes to standard error");
 }
 
@@ -53,15 +59,15 @@ function endWith(status: number | boolean): void {
 }
 
 async function printStatus(options: GlobalOptions): Promise<void> {
-  const status = await statusOf(await requireLab(options.name), await engineName(options.engine));
+  const status = await statusOf(await requireLab(options.name), options.plugins);
   console.log(options.json ? JSON.stringify(status, null, 2) : renderStatus(status));
 }
 
 /** The whole show: a lab, the program's plan, its deployment, and what came of it. */
 async function demonstrate(options: GlobalOptions): Promise<void> {
   const begin = Date.now();
-  const quiet: StackOptions = { name: options.name, engine: options.engine };
-  await up({ name: options.name });
+  const quiet: StackOptions = { name: options.name, plugins: options.plugins };
+  await up(quiet);
   for (const [title, operation] of [["preview", "preview"] as const, ["deploy", "up"] as const]) {
     console.log(`\n${command(options.name, title)}\n`);
     if (!(await stackOperation(operation, quiet))) {
@@ -110,7 +116,7 @@ function program(): Command {
       await printStatus(options);
     });
 
-  const operations: readonly (readonly [string, StackOperation, string])[] = [
+  const operations: readonly (readonly [string, Operation, string])[] = [
     ["preview", "preview", "show what deploying the program would change"],
     ["deploy", "up", "run the program against the lab"],
     ["refresh", "refresh", "take what is really there into the state"],
@@ -130,7 +136,7 @@ function program(): Command {
   stackOptions(add("output", "print the program's outputs"))
     .option("--show-secrets", "print secret outputs too")
     .action(async (_: unknown, self: Command) => {
-      const options = optionsOf<{ showSecrets?: boolean; program?: string; configFile?: string }>(self);
+      const options = optionsOf<Omit<StackOptions, keyof GlobalOptions> & { showSecrets?: boolean }>(self);
       const outputs = await outputsOf(options);
       console.log(options.json ? JSON.stringify(outputs, null, 2) : renderOutputs(outputs));
     });
@@ -164,6 +170,12 @@ function program(): Command {
     .helpOption(false)
     .action(async (args: string[], _: unknown, self: Command) =>
       endWith(await access.kubectl(await requireLab(optionsOf(self).name), args)),
+    );
+
+  stackOptions(through("pulumi [arguments...]", "any command of the Pulumi CLI, with the lab's backend and settings"))
+    .helpOption(false)
+    .action(async (args: string[], _: unknown, self: Command) =>
+      endWith(await pulumi(args, optionsOf<Omit<StackOptions, keyof GlobalOptions>>(self))),
     );
 
   add("logs <part>", `show the log of ${targets} (its console)`)
@@ -204,6 +216,7 @@ function program(): Command {
 function stackOptions(target: Command): Command {
   return target
     .option("--program <folder>", "another Pulumi program than the repository's, such as examples/consumer")
+    .option("--stack <stack>", "another stack than lab; give it its settings with --config-file")
     .option("--config-file <file>", "another stack settings file than the lab's own");
 }
 

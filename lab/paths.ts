@@ -22,6 +22,8 @@ export interface LabPaths {
   readonly settings: string;
   readonly configFile: string;
   readonly passphrase: string;
+  /** Home and backend of the Pulumi CLI. */
+  readonly pulumi: string;
   readonly pki: string;
   readonly kubeconfig: string;
   readonly sshKey: string;
@@ -41,6 +43,7 @@ export function labPaths(folder: string): LabPaths {
     settings: at("lab.json"),
     configFile: at("Pulumi.lab.yaml"),
     passphrase: at("passphrase"),
+    pulumi: at("pulumi"),
     pki: at("pki"),
     kubeconfig: at("kubeconfig"),
     sshKey: at("ssh", "id_ed25519"),

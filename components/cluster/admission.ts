@@ -31,19 +31,29 @@ export function denyBy(
   );
 }
 
+/**
+ * The requests that a policy judges. The API server's defaults are written out: the field is atomic, so a policy that an interrupted
+ * update has left can be taken over only by the field as it is stored.
+ */
+export const matchConstraints = (
+  rule: { apiGroups: string[]; apiVersions: string[]; operations: string[]; resources: string[] },
+  objectSelector: { matchLabels?: Record<string, string> } = {},
+) => ({
+  matchPolicy: "Equivalent",
+  namespaceSelector: {},
+  objectSelector,
+  resourceRules: [{ ...rule, scope: "*" }],
+});
+
 /** Fails closed, on the creation of certificate requests. */
 export const onRequests = {
   failurePolicy: "Fail",
-  matchConstraints: {
-    resourceRules: [
-      {
-        apiGroups: ["certificates.k8s.io"],
-        apiVersions: ["v1"],
-        operations: ["CREATE"],
-        resources: ["certificatesigningrequests"],
-      },
-    ],
-  },
+  matchConstraints: matchConstraints({
+    apiGroups: ["certificates.k8s.io"],
+    apiVersions: ["v1"],
+    operations: ["CREATE"],
+    resources: ["certificatesigningrequests"],
+  }),
 };
 
 /** The type checker takes the field for bytes; at run time it is text. */

@@ -5,6 +5,7 @@ import {
   at,
   celList,
   denyBy,
+  matchConstraints,
   inVariables,
   oneBlock,
   onRequests,
@@ -73,12 +74,10 @@ export class JoinPolicy extends pulumi.ComponentResource {
 
     this.#policy(`${name}-fixed-annotation`, {
       failurePolicy: "Fail",
-      matchConstraints: {
-        objectSelector: { matchLabels: WORKER_LABEL },
-        resourceRules: [
-          { apiGroups: [""], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["nodes", "nodes/status"] },
-        ],
-      },
+      matchConstraints: matchConstraints(
+        { apiGroups: [""], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["nodes", "nodes/status"] },
+        { matchLabels: WORKER_LABEL },
+      ),
       matchConditions: [{ name: "node", expression: `"${NODES_GROUP}" in request.userInfo.groups` }],
       validations: [
         {

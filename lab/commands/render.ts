@@ -12,7 +12,10 @@ export interface Taint {
 export interface Status {
   readonly name: string;
   readonly kubernetesVersion: string;
-  readonly engine: string;
+  /** Which Pulumi CLI the lab uses, such as `pulumi v3.248.0 built from source`. */
+  readonly cli: string;
+  /** Which plugins the CLI uses, such as `plugins: stand-in`. */
+  readonly plugins: string;
   readonly configFile: string;
   readonly stateDir: string;
   readonly passphraseFile: string;
@@ -83,6 +86,7 @@ export function renderStatus(status: Status): string {
     .map((node) => [node.name, "-", "no machine", nodeState(status, node), node.kubeletVersion || "-", about(node)]);
   return [
     `Lab "${status.name}": Kubernetes ${status.kubernetesVersion} at ${status.apiServer}`,
+    `${status.cli}; ${status.plugins}`,
     "",
     renderTable(["COMPONENT", "STATE"], components),
     "",

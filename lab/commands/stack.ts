@@ -2,29 +2,23 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { requireLab, type Lab } from "../lab";
 import { REPOSITORY } from "../paths";
+import type { Operation } from "../pulumi/events";
+import type { OperationOptions } from "../pulumi/operation";
+import type { PluginKind } from "../pulumi/plugins";
+import { LAB_STACK, type StackRef, Workspace } from "../pulumi/workspace";
 import { LabError } from "../system/errors";
-import { leaveInterruptsToChildren } from "../system/run";
-import type { EngineName, StackRef } from "../engine/types";
+import { interactive } from "../system/run";
 
-/** What the Pulumi stack of a lab is called. */
-const STACK = "lab";
-
-export interface StackOptions {
+export interface StackOptions extends OperationOptions {
   readonly name: string;
-  readonly engine?: EngineName;
-  readonly json?: boolean;
-  readonly diff?: boolean;
+  readonly plugins?: PluginKind;
   readonly program?: string;
+  readonly stack?: string;
   readonly configFile?: string;
-  readonly expectNoChanges?: boolean;
-  readonly refresh?: boolean;
-  /** URNs, or patterns of such. */
-  readonly replace?: string[];
 }
 
-export type StackOperation = "preview" | "up" | "refresh" | "destroy";
-
 function stackOf(lab: Lab, options: StackOptions): StackRef {
+  const { stack = LAB_STACK } = options;
   const program = resolve(options.program ?? REPOSITORY);
   if (!existsSync(join(program, "Pulumi.yaml"))) {
     throw new LabError(`${program} is not a Pulumi program: it has no Pulumi.yaml`);
@@ -36,33 +30,42 @@ function stackOf(lab: Lab, options: StackOptions): StackRef {
       options.configFile ? undefined : "Write it with: npm run lab -- up",
     );
   }
-  return { program, stack: STACK, configFile, stateDir: lab.paths.folder, passphraseFile: lab.paths.passphrase };
+  return { program, stack, configFile };
+}
+
+async function openStack(options: StackOptions): Promise<{ workspace: Workspace; stack: StackRef }> {
+  const lab = await requireLab(options.name);
+  const stack = stackOf(lab, options);
+  return { stack, workspace: await Workspace.open(lab, options.plugins) };
 }
 
 /** Runs one operation of the stack. Returns whether it succeeded; what it did has been printed. */
-export async function stackOperation(operation: StackOperation, options: StackOptions): Promise<boolean> {
-  const lab = await requireLab(options.name);
-  const stack = stackOf(lab, options);
-  const { availableEngine, operate } = await import("../engine/index.js");
-  const engine = await availableEngine(options.engine);
-  const { diff, json, expectNoChanges, refresh, replace } = options;
-  leaveInterruptsToChildren();
-  const result = await operate(engine, operation, stack, { diff, json, expectNoChanges, refresh, replace });
-  if (json) {
+export async function stackOperation(operation: Operation, options: StackOptions): Promise<boolean> {
+  const { workspace, stack } = await openStack(options);
+  const { operate } = await import("../pulumi/operation.js");
+  const result = await operate(workspace, operation, stack, options);
+  if (options.json) {
     console.log(JSON.stringify(result, null, 2));
   }
   return result.ok;
 }
 
 export async function outputsOf(options: StackOptions & { showSecrets?: boolean }): Promise<Record<string, unknown>> {
-  const lab = await requireLab(options.name);
-  const { availableEngine, stackOutputs } = await import("../engine/index.js");
-  const engine = await availableEngine(options.engine);
-  return stackOutputs(engine, stackOf(lab, options), { showSecrets: options.showSecrets });
+  const { workspace, stack } = await openStack(options);
+  await workspace.ensureStack(stack);
+  return workspace.outputs(stack, options.showSecrets);
 }
 
-/** Which engine this lab's commands use; for status, which must work without one. */
-export async function engineName(asked?: EngineName): Promise<string> {
-  const { availableEngine } = await import("../engine/index.js");
-  return availableEngine(asked).catch(() => "none");
+/** The commands that read a stack's settings file. */
+const READ_SETTINGS = ["config", "destroy", "import", "logs", "preview", "refresh", "up", "update", "watch"];
+
+/** Runs any command of the CLI with the lab's home, backend and passphrase, in the program's folder. Returns its exit status. */
+export async function pulumi(args: readonly string[], options: StackOptions): Promise<number> {
+  const { workspace, stack } = await openStack(options);
+  await workspace.ensureStack(stack);
+  const settings = READ_SETTINGS.includes(args[0]) && !args.some((arg) => arg.startsWith("--config-file"));
+  return interactive(workspace.executable, [...args, ...(settings ? ["--config-file", stack.configFile] : [])], {
+    cwd: stack.program,
+    env: { ...workspace.environment, PULUMI_STACK: stack.stack },
+  });
 }

@@ -4,6 +4,8 @@ import { isReady } from "../control-plane/controlPlane";
 import { findBinary } from "../kubernetes/binaries";
 import type { Lab } from "../lab";
 import { MIRROR, mirrorUrl } from "../mirror";
+import { describeCli, findCli } from "../pulumi/cli";
+import { choosePlugins, describePlugins, type PluginKind } from "../pulumi/plugins";
 import { runningPid } from "../system/pidFile";
 import { attempt } from "../system/run";
 import { type NodeStatus, parseNodes, type Status } from "./render";
@@ -11,12 +13,14 @@ import { isWorkerRunning, leaderPid } from "../worker/worker";
 
 export type { NodeStatus, Status } from "./render";
 
-export async function statusOf(lab: Lab, engine: string): Promise<Status> {
+export async function statusOf(lab: Lab, plugins?: PluginKind): Promise<Status> {
+  const cli = await findCli();
   const kubectl = (await findBinary("kubectl", lab.settings.kubernetesVersion)) ?? null;
   return {
     name: lab.name,
     kubernetesVersion: lab.settings.kubernetesVersion,
-    engine,
+    cli: cli ? describeCli(cli) : "no Pulumi CLI",
+    plugins: cli ? describePlugins(await choosePlugins(cli, plugins)) : "no plugins",
     configFile: lab.paths.configFile,
     stateDir: lab.paths.folder,
     passphraseFile: lab.paths.passphrase,

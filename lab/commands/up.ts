@@ -22,6 +22,8 @@ import { ensureMirror, fillMirror, fillMirrorForBare } from "../mirror";
 import { MAX_LABS, MAX_WORKERS, workerName, workerNumber, workerNetworkOf } from "../network/addresses";
 import { bridges, ensureBridge, ensurePodRoutes } from "../network/network";
 import { cacheFolder, workerPaths } from "../paths";
+import { cliVersion, ensureCli } from "../pulumi/cli";
+import { ensurePublishedPlugins, type PluginKind } from "../pulumi/plugins";
 import { writeLabConfig } from "../stackConfig";
 import { LabError } from "../system/errors";
 import { writeFileAtomic } from "../system/files";
@@ -44,6 +46,7 @@ export interface UpOptions {
   readonly flag?: readonly string[];
   /** Forget what earlier commands gave as `flag`. */
   readonly resetFlags?: boolean;
+  readonly plugins?: PluginKind;
   readonly json?: boolean;
 }
 
@@ -62,7 +65,7 @@ export async function up(options: UpOptions): Promise<Lab> {
   checkPaths(options.name);
   const waiting = (): void => console.error(`Another command is at work on the lab "${options.name}"; waiting for it.`);
   return withLock(labLock(options.name), waiting, async () => {
-    const context: Context = { options, flags, version: await labVersion() };
+    const context: Context = { options, flags, version: await labVersion(), pulumi: await cliVersion() };
     await runSteps(stepsOf(context), options);
     return ready(context);
   });
@@ -84,6 +87,8 @@ interface Context {
   readonly options: UpOptions;
   readonly flags: FlagOverrides;
   readonly version: string;
+  /** Version of the Pulumi CLI. */
+  readonly pulumi: string;
   etcd?: string;
   base?: BaseRootfs;
   bare?: BareRootfs;
@@ -119,6 +124,13 @@ function stepsOf(context: Context): Step[] {
               title: binary,
               run: async (say) => void (await ensureBinary(binary, context.version, say)),
             })),
+        },
+        {
+          title: `Pulumi ${context.pulumi}`,
+          run: async (say) => {
+            const cli = await ensureCli(say);
+            await ensurePublishedPlugins(cli, context.options.plugins, say);
+          },
         },
         {
           title: "Root file system of the workers",

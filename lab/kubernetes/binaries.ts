@@ -1,15 +1,14 @@
-import { createHash } from "node:crypto";
-import { createWriteStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { cacheFolder } from "../paths";
-import { LabError, messageOf } from "../system/errors";
+import { type Download, download } from "../system/download";
+import { LabError } from "../system/errors";
+import { goBuild } from "../system/goBuild";
 import { withLock } from "../system/lock";
 import { architecture, which } from "../system/machine";
-import { type Say, withHeartbeat } from "../system/progress";
-import { attempt, contained, run } from "../system/run";
+import type { Say } from "../system/progress";
+import { attempt, run } from "../system/run";
 import {
   type Binary,
   linkerFlags,
@@ -21,9 +20,6 @@ import {
 } from "./module";
 
 const OFFICIAL_DOWNLOADS = "https://dl.k8s.io";
-const CONNECT_MS = 4000;
-/** A download that brings nothing for so long has stalled. */
-const STALL_MS = 20_000;
 const MODULE = __dirname;
 
 /** The Kubernetes version of the lab: the one that its Go module asks for. */
@@ -59,6 +55,13 @@ export async function requireBinary(binary: Binary, version: string): Promise<st
   return file;
 }
 
+/** The official binary, and its checksum beside it. */
+function published(binary: Binary, version: string): Download {
+  const base = process.env.TLS_BOOTSTRAP_LAB_DOWNLOADS || OFFICIAL_DOWNLOADS;
+  const url = `${base}/v${version}/bin/linux/${architecture()}/${binary}`;
+  return { url, checksums: `${url}.sha256`, checksumIn: (text) => text.trim().split(/\s/)[0] };
+}
+
 /** Finds, downloads or builds a binary; returns where it is. */
 export async function ensureBinary(binary: Binary, version: string, say: Say): Promise<string> {
   const found = await findBinary(binary, version);
@@ -72,101 +75,19 @@ export async function ensureBinary(binary: Binary, version: string, say: Say): P
     const file = join(folder, binary);
     if (!existsSync(file)) {
       const temporary = join(folder, `.${binary}.new`);
-      const refused = await download(binary, version, temporary, say);
+      const refused = await download(published(binary, version), temporary, say);
       if (refused !== undefined) {
-        await build(binary, version, temporary, (text) => say(`${text} (no official download: ${refused})`));
+        const program = `k8s.io/kubernetes/cmd/${binary}`;
+        const module = await moduleFor(version, say);
+        await goBuild({ module, program, linkerFlags: linkerFlags(version), to: temporary }, (text) =>
+          say(`${text} (no official download: ${refused})`),
+        );
       }
       await chmod(temporary, 0o755);
       await rename(temporary, file);
     }
     return file;
   });
-}
-
-/** Said once: a machine without a way out need not find that out for every binary. */
-let unreachable: string | undefined;
-
-/** Downloads the official binary. Returns why there is none to be had; a wrong checksum is an error. */
-async function download(binary: Binary, version: string, to: string, say: Say): Promise<string | undefined> {
-  const base = process.env.TLS_BOOTSTRAP_LAB_DOWNLOADS || OFFICIAL_DOWNLOADS;
-  const url = `${base}/v${version}/bin/linux/${architecture()}/${binary}`;
-  if (unreachable !== undefined) {
-    return unreachable;
-  }
-  let wanted: string;
-  try {
-    const response = await fetch(`${url}.sha256`, { signal: AbortSignal.timeout(CONNECT_MS) });
-    const text = (await response.text()).trim().split(/\s/)[0];
-    if (!response.ok || !/^[0-9a-f]{64}$/.test(text)) {
-      return `${url}.sha256 answers ${response.status}`;
-    }
-    wanted = text;
-  } catch {
-    unreachable = `${new URL(base).host} can't be reached`;
-    return unreachable;
-  }
-  try {
-    const got = await withHeartbeat(say, "downloading", () => fetchTo(url, to));
-    if (got !== wanted) {
-      await rm(to, { force: true });
-      throw new LabError(`${url} has the SHA-256 ${got}, not the published ${wanted}`, "Nothing was kept; try again.");
-    }
-    return undefined;
-  } catch (error) {
-    if (error instanceof LabError) {
-      throw error;
-    }
-    return `the download broke off: ${messageOf(error)}`;
-  }
-}
-
-/** Fetches a file and returns its SHA-256. */
-async function fetchTo(url: string, to: string): Promise<string> {
-  const stalled = new AbortController();
-  const watch = setTimeout(() => stalled.abort(new Error("it stalled")), STALL_MS);
-  try {
-    const response = await fetch(url, { signal: stalled.signal });
-    if (!response.ok || response.body === null) {
-      throw new Error(`${url} answers ${response.status}`);
-    }
-    const hash = createHash("sha256");
-    const tap = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        watch.refresh();
-        hash.update(chunk);
-        done(null, chunk);
-      },
-    });
-    await pipeline(Readable.fromWeb(response.body), tap, createWriteStream(to));
-    return hash.digest("hex");
-  } finally {
-    clearTimeout(watch);
-  }
-}
-
-const NEEDED_GO = [1, 24];
-
-async function build(binary: Binary, version: string, to: string, say: Say): Promise<void> {
-  const go = await run("go", ["env", "GOVERSION"], { cwd: "/", env: { GOTOOLCHAIN: "local" } });
-  const [major, minor] = (/go(\d+)\.(\d+)/.exec(go) ?? []).slice(1).map(Number);
-  if (!(major > NEEDED_GO[0] || (major === NEEDED_GO[0] && minor >= NEEDED_GO[1]))) {
-    throw new LabError(
-      `Kubernetes ${version} is built with Go ${NEEDED_GO.join(".")} or newer, not ${go.trim()}`,
-      `Install a newer Go, or put ${binary} ${version} on PATH.`,
-    );
-  }
-  const module = await moduleFor(version, say);
-  const logFile = join(folderOf(version), `${binary}.build.log`);
-  await rm(logFile, { force: true });
-  const args = ["build", "-trimpath", "-ldflags", linkerFlags(version), "-o", to, `k8s.io/kubernetes/cmd/${binary}`];
-  // A build that is killed leaves its scratch files: here the next one finds and removes them.
-  const scratch = join(folderOf(version), ".build");
-  await rm(scratch, { recursive: true, force: true });
-  await mkdir(scratch);
-  const env = { CGO_ENABLED: "0", GOFLAGS: "", GOTOOLCHAIN: "local", GOTMPDIR: scratch };
-  await withHeartbeat(say, "building from source", () => run(...contained("go", args), { cwd: module, env, logFile }));
-  await rm(scratch, { recursive: true, force: true });
-  await rm(logFile, { force: true });
 }
 
 /** The Go module for a version: the committed one, or one made for the occasion. */

@@ -1,11 +1,14 @@
 import { formatPath, type Path } from "./paths";
-import { isObject, Secret, Unknown, type Props, type Value } from "./values";
+import { isObject, reveal, Secret, Unknown, type Props, type Value } from "./values";
+import { isAsset } from "./wire";
 
 export type DiffKind = "add" | "delete" | "update";
 
 export interface PropertyDiff {
   kind: DiffKind;
   replace: boolean;
+  /** Shows old inputs beside the new ones, instead of old outputs. */
+  inputDiff?: boolean;
 }
 
 /**
@@ -38,21 +41,18 @@ function walk(before: Value, after: Value, path: Path, changes: Record<string, P
     for (let i = 0; i < Math.max(before.length, after.length); i++) {
       walk(before[i] ?? null, after[i] ?? null, [...path, i], changes);
     }
+  } else if (isAsset(before) && isAsset(after)) {
+    if (before.hash !== after.hash) note("update");
   } else if (isObject(before) && isObject(after)) walkObject(before, after, path, changes);
   else if (before !== after) note("update");
 }
 
 /** Equal apart from secretness: that alone changes no resource. */
 function sameText(before: Value, after: Value): boolean {
-  const nested: Record<string, PropertyDiff> = {};
-  walk(before instanceof Secret ? before.value : before, after instanceof Secret ? after.value : after, [], nested);
-  return Object.keys(nested).length === 0;
+  return same({ value: reveal(before) }, { value: reveal(after) });
 }
 
-/** The same difference seen from the other side, as a refresh shows it. */
-export function invert(keys: Record<string, PropertyDiff>): Record<string, PropertyDiff> {
-  const other = { add: "delete", delete: "add", update: "update" } as const;
-  return Object.fromEntries(
-    Object.entries(keys).map(([path, diff]) => [path, { kind: other[diff.kind], replace: diff.replace }]),
-  );
+/** Whether nothing differs. An unknown differs from everything, and null is the same as a key that is absent. */
+export function same(before: Props, after: Props): boolean {
+  return Object.keys(diffProps(before, after)).length === 0;
 }

@@ -1,6 +1,6 @@
-/** A fault that is the user's to mend: its message says it all, so it is shown without a stack trace. */
-export class EngineError extends Error {
-  override readonly name = "EngineError";
+/** A fault that the user can fix. Its message says everything, so no stack trace is shown. */
+export class PluginError extends Error {
+  override readonly name = "PluginError";
 }
 
 export function messageOf(error: unknown): string {

@@ -1,9 +1,8 @@
 import type { PropertyDiff } from "./diff";
 import type { Props } from "./values";
 
-/** What a provider says about old inputs against new ones. `keys` are property paths, as in Pulumi's detailed diff. */
+/** How old inputs differ from new ones. `keys` are property paths, as in Pulumi's detailed diff. */
 export interface Diff {
-  changes: boolean;
   deleteBeforeReplace?: boolean;
   keys: Record<string, PropertyDiff>;
 }
@@ -13,7 +12,7 @@ export interface CheckFailure {
   reason: string;
 }
 
-/** What every call knows about its resource. */
+/** What every request says about its resource. */
 export interface Subject {
   urn: string;
   type: string;
@@ -21,45 +20,42 @@ export interface Subject {
 }
 
 export interface CheckRequest extends Subject {
-  /** Inputs of the last deployment; absent for a new or a replaced resource. */
-  olds?: Props;
+  /** Inputs of the last deployment; empty for a new or a replaced resource. */
+  olds: Props;
   news: Props;
+  /** Decides made-up names, so that a preview and its update agree. */
+  randomSeed: Uint8Array;
 }
 
-export interface DiffRequest extends Subject {
+interface Change {
   id: string;
   oldInputs: Props;
   oldOutputs: Props;
-  newInputs: Props;
   ignoreChanges: string[];
+}
+
+export interface DiffRequest extends Subject, Change {
+  newInputs: Props;
 }
 
 export interface CreateRequest extends Subject {
   inputs: Props;
-  /** A preview must change nothing; what only a real create can tell is unknown. */
+  /** A preview must change nothing. Outputs that only a real create can tell are unknown. */
   preview: boolean;
   /** Seconds, from `customTimeouts`. */
   timeout?: number;
 }
 
-export interface UpdateRequest extends CreateRequest {
-  id: string;
-  oldInputs: Props;
-  oldOutputs: Props;
-  ignoreChanges: string[];
-}
-
-export interface ExistingRequest extends Subject {
-  id: string;
-  inputs: Props;
-  outputs: Props;
-  timeout?: number;
-}
+export interface UpdateRequest extends CreateRequest, Change {}
 
 export interface Existing {
   id: string;
   inputs: Props;
   outputs: Props;
+}
+
+export interface ExistingRequest extends Subject, Existing {
+  timeout?: number;
 }
 
 export interface Created {
@@ -68,7 +64,7 @@ export interface Created {
   outputs: Props;
 }
 
-/** One configured provider: performs the resource types of its package. */
+/** Resources of one type, or of several, of a configured instance. */
 export interface Provider {
   check(request: CheckRequest): Promise<{ inputs: Props; failures: CheckFailure[] }>;
   diff(request: DiffRequest): Promise<Diff>;
@@ -79,33 +75,32 @@ export interface Provider {
   delete(request: ExistingRequest): Promise<void>;
 }
 
-/** A provider package such as `random`: which types it performs, and how to configure it. */
+/** A plugin such as `random`. */
 export interface Package {
-  types: (type: string) => boolean;
-  /** What to say about `types`, in the refusal of an unknown one. */
-  describeTypes: string[];
-  configure: (inputs: Props, host: ProviderHost) => Provider;
-  /** Whether a changed configuration must replace the provider, and with it every resource made through it. */
+  name: string;
+  /** Its resource types, for the error about any other. */
+  types: string[];
+  /** Gives the provider of a resource type, or undefined when the type is unknown. */
+  configure: (config: Props, host: ProviderHost) => (type: string) => Provider | undefined;
+  checkConfig?: (config: Props) => CheckFailure[];
+  /** Whether a changed configuration replaces the provider and all its resources. */
   diffConfig?: (oldInputs: Props, newInputs: Props) => Diff;
 }
 
-export type Packages = Record<string, Package>;
-
-/** What a provider may tell its user while it works. */
+/** What the engine offers to a provider while it works. */
 export interface ProviderHost {
   log(severity: "info" | "warning" | "error", urn: string, message: string): void;
-  /** A line of live output; shown while the resource is worked on and not kept. */
+  /** Shows a line beside the resource while the operation runs. The engine does not keep it. */
   status(urn: string, message: string): void;
+  /** Aborts when the user cancels the operation. */
+  signal: AbortSignal;
 }
 
-/**
- * The resource exists, but is not as it should be (for example not ready in time): it goes into the state, with the
- * reasons, and the operation fails.
- */
+/** The resource exists, but is not as it should be, for example not ready in time. The engine records it with `reasons`. */
 export class InitializationError extends Error {
   constructor(
     message: string,
-    readonly result: Created,
+    readonly result: Created & { inputs?: Props },
     readonly reasons: string[],
   ) {
     super(message);

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { Secret, type Props } from "./values";
-import type { CheckFailure, Package } from "./provider";
-import { number, text, ValueProvider, type ValueResource } from "./valueProvider";
+import type { CheckFailure } from "./provider";
+import { number, text, valuePackage, type ValueResource } from "./valueProvider";
 
 const classes = {
   upper: { characters: "ABCDEFGHIJKLMNOPQRSTUVWXYZ", min: "minUpper" },
@@ -84,8 +84,4 @@ const resources: Record<string, ValueResource> = {
 };
 
 /** Strings and passwords; without `bcryptHash`. */
-export const random: Package = {
-  types: (type) => type in resources,
-  describeTypes: Object.keys(resources),
-  configure: () => new ValueProvider(resources),
-};
+export const random = valuePackage("random", resources);

@@ -1,17 +1,7 @@
 import { diffProps, type PropertyDiff } from "./diff";
+import { PluginError } from "./errors";
 import { hasUnknowns, isObject, mapValues, plainProps, unknown, without, type Props, type Value } from "./values";
-import type {
-  CheckFailure,
-  CheckRequest,
-  Created,
-  CreateRequest,
-  Diff,
-  DiffRequest,
-  Existing,
-  ExistingRequest,
-  Provider,
-  UpdateRequest,
-} from "./provider";
+import type * as api from "./provider";
 
 /** A resource that is computed once from its inputs and then lives in the state alone: random values, keys, certificates. */
 export interface ValueResource {
@@ -22,34 +12,39 @@ export interface ValueResource {
   computed: string[];
   /** Inputs that change in place; all others replace. */
   inPlace?: string[];
-  validate?: (inputs: Props) => CheckFailure[];
+  validate?: (inputs: Props) => api.CheckFailure[];
   /** `inputs` hold the defaults and no secrets. */
-  make: (inputs: Props) => Promise<Created> | Created;
+  make: (inputs: Props) => Promise<api.Created> | api.Created;
   /** Outputs that follow from the inputs alone. */
   derive?: (inputs: Props) => Props;
   /** A computed output that has run out of date by now, and so replaces the resource. */
   outdated?: (outputs: Props, inputs: Props) => string | undefined;
 }
 
-export class ValueProvider implements Provider {
-  constructor(private readonly resources: Record<string, ValueResource>) {}
+export function valuePackage(name: string, resources: Record<string, ValueResource>): api.Package {
+  const providers = new Map(Object.entries(resources).map(([type, resource]) => [type, new ValueProvider(resource)]));
+  return { name, types: Object.keys(resources), configure: () => (type) => providers.get(type) };
+}
 
-  check({ type, news }: CheckRequest) {
-    const { required, validate } = this.resource(type);
+class ValueProvider implements api.Provider {
+  constructor(private readonly resource: ValueResource) {}
+
+  check({ news }: api.CheckRequest) {
+    const { required, validate } = this.resource;
     const missing = required.filter((key) => news[key] === undefined || news[key] === null);
-    const failures: CheckFailure[] = missing.map((key) => ({
+    const failures: api.CheckFailure[] = missing.map((key) => ({
       property: key,
       reason: `missing required property '${key}'`,
     }));
-    if (failures.length === 0 && !hasUnknowns(news)) failures.push(...(validate?.(this.complete(type, news)) ?? []));
+    if (failures.length === 0 && !hasUnknowns(news)) failures.push(...(validate?.(this.complete(news)) ?? []));
     return Promise.resolve({ inputs: news, failures });
   }
 
-  diff({ type, oldInputs, oldOutputs, newInputs }: DiffRequest): Promise<Diff> {
-    const resource = this.resource(type);
+  diff({ oldInputs, oldOutputs, newInputs }: api.DiffRequest): Promise<api.Diff> {
+    const { resource } = this;
     const keys: Record<string, PropertyDiff> = {};
-    const before = this.known(type, oldInputs, oldOutputs);
-    const derived = resource.derive?.(this.complete(type, newInputs)) ?? {};
+    const before = this.known(oldInputs, oldOutputs);
+    const derived = resource.derive?.(this.complete(newInputs)) ?? {};
     const differences = diffProps(before, { ...resource.defaults, ...newInputs, ...derived });
     for (const [path, change] of Object.entries(differences)) {
       // Told by whole properties, however deep the difference.
@@ -57,28 +52,30 @@ export class ValueProvider implements Provider {
       const kind = path === property ? change.kind : "update";
       keys[property] = { kind, replace: !(property in derived || resource.inPlace?.includes(property)) };
     }
-    const outdated = resource.outdated?.(plainProps(oldOutputs), this.complete(type, newInputs));
+    const outdated = resource.outdated?.(plainProps(oldOutputs), this.complete(newInputs));
     if (outdated !== undefined) keys[outdated] = { kind: "update", replace: true };
-    return Promise.resolve({ changes: Object.keys(keys).length > 0, keys });
+    return Promise.resolve({ keys });
   }
 
-  async create({ type, inputs, preview }: CreateRequest): Promise<Created> {
-    const { computed, make, defaults } = this.resource(type);
+  async create({ inputs, preview }: api.CreateRequest): Promise<api.Created> {
+    const { computed, make, defaults } = this.resource;
     if (preview) {
       const later = Object.fromEntries(computed.map((key) => [key, unknown]));
-      return { id: "", outputs: { ...defaults, ...inputs, ...this.derived(type, inputs), ...later } };
+      return { id: "", outputs: { ...defaults, ...inputs, ...this.derived(inputs), ...later } };
     }
-    const made = await make(this.complete(type, inputs));
-    return { id: made.id, outputs: { ...defaults, ...inputs, ...this.derived(type, inputs), ...made.outputs } };
+    const made = await make(this.complete(inputs));
+    return { id: made.id, outputs: { ...defaults, ...inputs, ...this.derived(inputs), ...made.outputs } };
   }
 
-  update({ type, inputs, oldOutputs }: UpdateRequest) {
-    const { defaults, computed } = this.resource(type);
+  update({ inputs, oldOutputs }: api.UpdateRequest) {
+    const { defaults, computed } = this.resource;
     const kept = Object.fromEntries(computed.map((key): [string, Value] => [key, oldOutputs[key] ?? null]));
-    return Promise.resolve({ outputs: { ...defaults, ...inputs, ...this.derived(type, inputs), ...kept } });
+    return Promise.resolve({ outputs: { ...defaults, ...inputs, ...this.derived(inputs), ...kept } });
   }
 
-  read({ id, inputs, outputs }: ExistingRequest): Promise<Existing> {
+  /** Only the state has the value, so there is nothing to import. */
+  read({ id, inputs, outputs, type }: api.ExistingRequest): Promise<api.Existing> {
+    if (Object.keys(outputs).length === 0) throw new PluginError(`the stand-in plugin cannot import a ${type}`);
     return Promise.resolve({ id, inputs, outputs });
   }
 
@@ -86,25 +83,19 @@ export class ValueProvider implements Provider {
     return Promise.resolve();
   }
 
-  private resource(type: string): ValueResource {
-    const resource = this.resources[type];
-    if (!resource) throw new Error(`no such resource: ${type}`);
-    return resource;
+  private derived(inputs: Props): Props {
+    return this.resource.derive?.(this.complete(inputs)) ?? {};
   }
 
-  private derived(type: string, inputs: Props): Props {
-    return this.resource(type).derive?.(this.complete(type, inputs)) ?? {};
-  }
-
-  private complete(type: string, inputs: Props): Props {
-    return { ...this.resource(type).defaults, ...plainProps(inputs) };
+  private complete(inputs: Props): Props {
+    return { ...this.resource.defaults, ...plainProps(inputs) };
   }
 
   /** The inputs as they took effect, with the defaults of their time. */
-  private known(type: string, oldInputs: Props, oldOutputs: Props): Props {
-    const { defaults, computed } = this.resource(type);
+  private known(oldInputs: Props, oldOutputs: Props): Props {
+    const { defaults, computed } = this.resource;
     const effective = mapValues(defaults, (value, key) => oldOutputs[key] ?? value);
-    const derived = mapValues(this.derived(type, oldInputs), (value, key) => oldOutputs[key] ?? value);
+    const derived = mapValues(this.derived(oldInputs), (value, key) => oldOutputs[key] ?? value);
     return without({ ...effective, ...derived, ...oldInputs }, ...computed);
   }
 }

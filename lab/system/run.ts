@@ -4,7 +4,8 @@ import { LabError } from "./errors";
 export interface RunOptions {
   readonly input?: string;
   readonly cwd?: string;
-  readonly env?: Record<string, string>;
+  /** On top of this process's; a variable that is undefined is taken away. */
+  readonly env?: Record<string, string | undefined>;
   readonly timeoutMs?: number;
   /** Files that receive the output as well. */
   readonly logFile?: string;
@@ -62,14 +63,14 @@ export function contained(command: string, args: readonly string[]): [string, st
 }
 
 /** Runs a command with the terminal handed over to it, and returns its exit status. */
-export async function interactive(command: string, args: readonly string[]): Promise<number> {
+export async function interactive(
+  command: string,
+  args: readonly string[],
+  options: Pick<RunOptions, "cwd" | "env"> = {},
+): Promise<number> {
   const { execa } = await import("execa");
-  leaveInterruptsToChildren();
-  const result = await execa(command, args, { stdio: "inherit", reject: false });
-  return result.exitCode ?? (result.isTerminated ? 130 : 127);
-}
-
-/** Ctrl-C reaches all processes of a terminal. From here on the child decides what it means, and this process waits. */
-export function leaveInterruptsToChildren(): void {
+  // Ctrl-C reaches all processes of a terminal. The child decides what it means, and this process waits.
   process.on("SIGINT", () => undefined);
+  const result = await execa(command, args, { ...options, stdio: "inherit", reject: false });
+  return result.exitCode ?? (result.isTerminated ? 130 : 127);
 }

@@ -53,7 +53,14 @@ const SCRIPTS = [
   "leave.sh",
 ];
 
-const scriptText = (name: string): string => readFileSync(join(__dirname, "..", "scripts", name), "utf8");
+const scriptTexts = new Map<string, string>();
+
+/** The text of a script, read once however many workers there are. */
+function scriptText(name: string): string {
+  const text = scriptTexts.get(name) ?? readFileSync(join(__dirname, "..", "scripts", name), "utf8");
+  scriptTexts.set(name, text);
+  return text;
+}
 
 /**
  * A shell script for machines that get no CA over SSH nor in their user data: `sh discover.sh <server> <pin>…` prints the CA certificates that have
@@ -63,20 +70,24 @@ export const discoverScript = (): string => scriptText("discover.sh");
 
 const SOURCED = ["common.sh", "download.sh"];
 
+let renderedScripts: string | undefined;
+
+/** The scripts as they are sent to every worker. They are most of what a worker is sent, so they are rendered once. */
+const renderScripts = (): string =>
+  (renderedScripts ??= SCRIPTS.map((name) =>
+    renderFile({
+      path: `${PATHS.scripts}/${name}`,
+      mode: SOURCED.includes(name) ? "0644" : "0755",
+      text: scriptText(name),
+    }),
+  ).join("\n"));
+
 /**
  * What a bare host is sent first: a script that installs the other scripts, `host.conf` and what else there is for `host.sh`, and then runs
  * `host.sh apply`.
  * All of it is one function that the last line calls, so a transfer that breaks off runs nothing.
  */
 export function renderHostScript(hostConf: Readonly<Record<string, string>>, more: readonly HostFile[] = []): string {
-  const files: HostFile[] = [
-    { path: PATHS.hostConf, mode: "0644", text: renderVariables(hostConf) },
-    ...more,
-    ...SCRIPTS.map((name) => ({
-      path: `${PATHS.scripts}/${name}`,
-      mode: SOURCED.includes(name) ? "0644" : "0755",
-      text: scriptText(name),
-    })),
-  ];
-  return scriptText("install.sh").replace("  # files\n", () => `${files.map(renderFile).join("\n")}\n`);
+  const own = [{ path: PATHS.hostConf, mode: "0644", text: renderVariables(hostConf) }, ...more].map(renderFile);
+  return scriptText("install.sh").replace("  # files\n", () => `${[...own, renderScripts()].join("\n")}\n`);
 }

@@ -1,29 +1,29 @@
 import { randomBytes } from "node:crypto";
-import { equal, isObject, plain, type Props, type Value } from "../values";
+import { same } from "../diff";
+import { plain, reveal, Unknown, type Props } from "../values";
+import { isAsset } from "../wire";
 import type { CheckFailure, Created, CreateRequest, UpdateRequest } from "../provider";
-import { keepIgnored, RemoteResource, required } from "./remoteResource";
-import { copy } from "./ssh";
+import { mustBe, RemoteResource, required, ssh } from "./remoteResource";
 
 /** remote.CopyToRemote, of a file. */
 export class CopyToRemote extends RemoteResource {
-  /** The same file from elsewhere. */
-  protected override readonly indifferent = ["source.path"];
-
-  protected failures(news: Props): CheckFailure[] {
-    return ["source", "remotePath"].filter((key) => news[key] === undefined).map(required);
+  protected failures({ source, ...news }: Props): CheckFailure[] {
+    const missing = ["remotePath"].filter((key) => news[key] === undefined).map(required);
+    if (source === undefined) return [required("source"), ...missing];
+    const file = reveal(source);
+    const isFile = isAsset(file) && typeof file.path === "string";
+    return isFile || file instanceof Unknown ? missing : [...missing, mustBe("source", "a file asset")];
   }
 
-  async create({ urn, inputs, preview }: CreateRequest): Promise<Created> {
-    if (!preview) await this.copy(urn, inputs);
+  async create({ inputs, preview, ...request }: CreateRequest): Promise<Created> {
+    if (!preview) await this.copy(request, inputs);
     return { id: preview ? "" : randomBytes(4).toString("hex"), outputs: inputs };
   }
 
-  async update({ urn, inputs, oldInputs, ignoreChanges, preview }: UpdateRequest) {
-    const news = keepIgnored(inputs, oldInputs, ignoreChanges);
-    const isSame =
-      equal(hashOf(news.source), hashOf(oldInputs.source)) &&
-      equal(news.remotePath ?? null, oldInputs.remotePath ?? null);
-    if (!preview && !isSame) await this.copy(urn, news);
+  async update({ inputs: news, oldInputs, preview, ...request }: UpdateRequest) {
+    const copied = ({ source = null, remotePath = null }: Props): Props => ({ source, remotePath });
+    const isSame = same(copied(oldInputs), copied(news));
+    if (!preview && !isSame) await this.copy(request, news);
     return { outputs: news };
   }
 
@@ -32,13 +32,10 @@ export class CopyToRemote extends RemoteResource {
     return Promise.resolve();
   }
 
-  private copy(urn: string, props: Props): Promise<void> {
+  private copy(request: { urn: string; timeout?: number }, props: Props): Promise<void> {
     const { path } = plain(props.source ?? {}) as { path: string };
-    return this.connected(urn, props, (client) => copy(client, path, plain(props.remotePath ?? null) as string));
+    return this.connected(request, props, (client) =>
+      ssh().copy(client, path, plain(props.remotePath ?? null) as string),
+    );
   }
-}
-
-function hashOf(asset: Value | undefined): Value {
-  const file = plain(asset ?? null);
-  return isObject(file) ? (file.hash ?? null) : null;
 }

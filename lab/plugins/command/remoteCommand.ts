@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { equal, hasUnknowns, isObject, plain, reveal, unknown, Unknown, type Props, type Value } from "../values";
+import { same } from "../diff";
+import { isObject, plain, reveal, unknown, Unknown, type Props, type Value } from "../values";
 import type { CheckFailure, Created, CreateRequest, ExistingRequest, UpdateRequest } from "../provider";
-import { keepIgnored, mustBe, RemoteResource } from "./remoteResource";
-import { run } from "./ssh";
+import { mustBe, RemoteResource, ssh } from "./remoteResource";
 
 const texts = ["create", "update", "delete", "stdin", "logging"];
 const logModes = ["stdout", "stderr", "stdoutAndStderr", "none"];
@@ -19,41 +19,44 @@ export class RemoteCommand extends RemoteResource {
       : failures;
   }
 
-  async create({ urn, name, inputs, preview }: CreateRequest): Promise<Created> {
+  async create({ name, inputs, preview, ...request }: CreateRequest): Promise<Created> {
     if (preview) return { id: "", outputs: { ...inputs, stdout: unknown, stderr: unknown } };
     const id = `${name}${randomBytes(4).toString("hex")}`;
-    const result = await this.perform(urn, inputs, "create", {});
+    const result = await this.perform(request, inputs, "create", {});
     return { id, outputs: { ...inputs, ...(result ?? { stdout: "", stderr: "" }) } };
   }
 
-  async update({ urn, inputs, oldInputs, oldOutputs, ignoreChanges, preview }: UpdateRequest) {
-    const news = keepIgnored(inputs, oldInputs, ignoreChanges);
+  async update({ inputs: news, oldInputs, oldOutputs, preview, ...request }: UpdateRequest) {
     const before: Props = { stdout: oldOutputs.stdout ?? "", stderr: oldOutputs.stderr ?? "" };
     if (preview) {
       // Every output depends on every input, so any change makes the outputs unknown.
-      const changed = hasUnknowns(news) || !equal(oldInputs, news);
-      return { outputs: { ...news, ...(changed ? { stdout: unknown, stderr: unknown } : before) } };
+      return { outputs: { ...news, ...(same(oldInputs, news) ? before : { stdout: unknown, stderr: unknown }) } };
     }
     const which = news.update === undefined ? "create" : "update";
-    return { outputs: { ...news, ...((await this.perform(urn, news, which, before)) ?? before) } };
+    return { outputs: { ...news, ...((await this.perform(request, news, which, before)) ?? before) } };
   }
 
-  async delete({ urn, outputs }: ExistingRequest): Promise<void> {
-    await this.perform(urn, outputs, "delete", outputs);
+  async delete({ outputs, ...request }: ExistingRequest): Promise<void> {
+    await this.perform(request, outputs, "delete", outputs);
   }
 
-  private perform(urn: string, props: Props, which: "create" | "update" | "delete", previous: Props) {
+  private perform(
+    request: { urn: string; timeout?: number },
+    props: Props,
+    which: "create" | "update" | "delete",
+    previous: Props,
+  ) {
     const command = plain(props[which] ?? null);
     if (typeof command !== "string") return Promise.resolve(undefined);
     const stdin = plain(props.stdin ?? null);
-    return this.connected(urn, props, (client, status) =>
-      run(client, {
+    return this.connected(request, props, (client, status) =>
+      ssh().run(client, {
         command,
         ...(typeof stdin === "string" ? { stdin } : {}),
         environment: stringsOf(props.environment),
         optionalEnvironment: plain(props.addPreviousOutputInEnv ?? null) === false ? {} : previousOutput(previous),
         onOutput: liveLines(plain(props.logging ?? null), status),
-        onWarning: (message) => this.host.log("warning", urn, message),
+        onWarning: (message) => this.host.log("warning", request.urn, message),
       }),
     );
   }

@@ -1,21 +1,10 @@
+import { createRequire } from "node:module";
 import type { Client } from "ssh2";
 import { diffProps } from "../diff";
-import { resetPath } from "../paths";
+import { PluginError } from "../errors";
 import { asSecret, isObject, plain, reveal, Unknown, type Props, type Value } from "../values";
-import type {
-  CheckFailure,
-  CheckRequest,
-  Created,
-  CreateRequest,
-  Diff,
-  DiffRequest,
-  Existing,
-  ExistingRequest,
-  Provider,
-  ProviderHost,
-  UpdateRequest,
-} from "../provider";
-import { dial, type Connection } from "./ssh";
+import type * as api from "../provider";
+import type { Connection } from "./ssh";
 
 const connectionDefaults = { dialErrorLimit: 10, perDialTimeout: 15, port: 22, user: "root" };
 const connectionKeys = new Set([
@@ -29,21 +18,21 @@ const connectionKeys = new Set([
   "proxy",
 ]);
 
+/** Loaded at the first connection, since a preview needs none. */
+export const ssh = () => createRequire(__filename)("./ssh") as typeof import("./ssh");
+
 /** What the resources of this package share: the connection, and that nothing of them can be read back. */
-export abstract class RemoteResource implements Provider {
-  /** Property paths whose difference is none. */
-  protected readonly indifferent: readonly string[] = [];
+export abstract class RemoteResource implements api.Provider {
+  constructor(protected readonly host: api.ProviderHost) {}
 
-  constructor(protected readonly host: ProviderHost) {}
-
-  abstract create(request: CreateRequest): Promise<Created>;
-  abstract update(request: UpdateRequest): Promise<{ outputs: Props }>;
-  abstract delete(request: ExistingRequest): Promise<void>;
+  abstract create(request: api.CreateRequest): Promise<api.Created>;
+  abstract update(request: api.UpdateRequest): Promise<{ outputs: Props }>;
+  abstract delete(request: api.ExistingRequest): Promise<void>;
 
   /** What is wrong with the inputs besides the connection. */
-  protected abstract failures(news: Props): CheckFailure[];
+  protected abstract failures(news: Props): api.CheckFailure[];
 
-  check({ news }: CheckRequest) {
+  check({ news }: api.CheckRequest) {
     const connection = news.connection;
     const failures = [
       ...(connection === undefined ? [required("connection")] : checkConnection(connection)),
@@ -53,57 +42,65 @@ export abstract class RemoteResource implements Provider {
     return Promise.resolve({ inputs, failures });
   }
 
-  diff({ oldInputs, newInputs, ignoreChanges }: DiffRequest): Promise<Diff> {
-    const keys = diffProps(oldInputs, keepIgnored(newInputs, oldInputs, ignoreChanges));
+  /** An element of `triggers` that changes replaces by an option that the SDK sets. */
+  diff({ oldInputs, newInputs, oldOutputs, ignoreChanges }: api.DiffRequest): Promise<api.Diff> {
+    const ignored = ignoreChanges.filter((key) => key in oldOutputs).map((key) => [key, oldOutputs[key]] as const);
+    const keys = diffProps(oldInputs, { ...newInputs, ...Object.fromEntries(ignored) });
     if (keys.triggers) keys.triggers.replace = true;
-    for (const path of this.indifferent) delete keys[path];
-    return Promise.resolve({ changes: Object.keys(keys).length > 0, keys });
+    return Promise.resolve({ keys });
   }
 
   /** Drift is invisible. */
-  read({ id, inputs, outputs }: ExistingRequest): Promise<Existing> {
+  read({ id, inputs, outputs, type }: api.ExistingRequest): Promise<api.Existing> {
+    if (Object.keys(outputs).length === 0) throw new PluginError(`the stand-in plugin cannot import a ${type}`);
     return Promise.resolve({ id, inputs, outputs });
   }
 
+  /** `timeout`, in seconds, bounds the dialing only. A cancelled operation also ends what runs over the connection. */
   protected async connected<T>(
-    urn: string,
+    { urn, timeout }: { urn: string; timeout?: number },
     { connection }: Props,
     use: (client: Client, status: (message: string) => void) => Promise<T>,
   ): Promise<T> {
+    const { signal } = this.host;
     const status = (message: string): void => this.host.status(urn, message);
-    const clients = await dial(plain(connection ?? {}) as unknown as Connection, status);
+    const late = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000);
+    const dialing = { onRetry: status, signal: late ? AbortSignal.any([signal, late]) : signal };
+    const clients = await ssh()
+      .dial(plain(connection ?? {}) as unknown as Connection, dialing)
+      .catch((error: unknown) => {
+        throw late?.aborted ? new PluginError("context deadline exceeded") : error;
+      });
+    const cut = (): void => clients.forEach((client) => client.destroy());
+    signal.addEventListener("abort", cut);
     try {
       return await use(clients[0], status);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
     } finally {
-      clients.forEach((item) => item.end());
+      signal.removeEventListener("abort", cut);
+      clients.forEach((client) => client.end());
     }
   }
 }
 
-export function required(property: string): CheckFailure {
+export function required(property: string): api.CheckFailure {
   return { property, reason: `missing required property '${property}'` };
 }
 
-export function mustBe(property: string, what: string): CheckFailure {
+export function mustBe(property: string, what: string): api.CheckFailure {
   return { property, reason: `must be ${what}` };
 }
 
-/** Only whole top-level properties can be ignored by this provider's own comparison; the engine does the rest. */
-export function keepIgnored(news: Props, olds: Props, ignoreChanges: string[]): Props {
-  return ignoreChanges.reduce<Props>((props, key) => {
-    const kept = /^\w+$/.test(key) && key in olds ? resetPath(props, olds, [key]) : undefined;
-    return isObject(kept) ? kept : props;
-  }, news);
-}
-
 /** Failures name keys, never values: a private key is among them. */
-function checkConnection(value: Value, path = "connection"): CheckFailure[] {
+function checkConnection(value: Value, path = "connection"): api.CheckFailure[] {
   const connection = reveal(value);
   if (connection instanceof Unknown) return [];
   if (!isObject(connection)) return [mustBe(path, "an object")];
   const failures = Object.keys(connection)
     .filter((key) => !connectionKeys.has(key))
-    .map((key): CheckFailure => ({ property: path, reason: `unknown property '${key}'` }));
+    .map((key): api.CheckFailure => ({ property: path, reason: `unknown property '${key}'` }));
   if (connection.host === undefined) failures.push(required(`${path}.host`));
   const proxy = connection.proxy;
   return [...failures, ...(proxy === undefined || proxy === null ? [] : checkConnection(proxy, `${path}.proxy`))];

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { connect as openSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { basename, posix } from "node:path";
 import { Client, utils, type ConnectConfig, type SFTPWrapper } from "ssh2";
-import { EngineError, messageOf } from "../errors";
+import { messageOf, PluginError } from "../errors";
+import { pause } from "../pause";
 
 /** How to reach a host, with remote.Command's property names and defaults. */
 export interface Connection {
@@ -46,25 +46,33 @@ const keepAliveInitialDelay = 140_000;
 
 const retry = { firstMs: 100, factor: 1.5, maxMs: 5000 };
 
-/** Dials until it works or the limit is reached; `onRetry` hears of every failure that is tried again. */
-export async function dial(connection: Connection, onRetry: (message: string) => void): Promise<Client[]> {
-  if (!connection.proxy) return [await retrying("Dial", connection, onRetry, () => connect(connection))];
+export interface Dialing {
+  /** Hears of every failed attempt that is tried again. */
+  onRetry: (message: string) => void;
+  /** Ends all attempts, with its reason as the error. */
+  signal: AbortSignal;
+}
+
+/** Dials until it works or the limit is reached. The first client is the host's, the second a proxy's. */
+export async function dial(connection: Connection, dialing: Dialing): Promise<Client[]> {
+  const { signal } = dialing;
+  if (!connection.proxy) return [await retrying("Dial", connection, dialing, () => connect(connection, signal))];
   const proxy = connection.proxy;
   try {
-    const hop = await retrying("Dial proxy", proxy, onRetry, () => connect(proxy));
-    const target = await retrying("Dial", connection, onRetry, async () =>
-      connect(connection, await forward(hop, connection)),
+    const hop = await retrying("Dial proxy", proxy, dialing, () => connect(proxy, signal));
+    const target = await retrying("Dial", connection, dialing, async () =>
+      connect(connection, signal, await forward(hop, connection)),
     );
     return [target, hop];
   } catch (error) {
-    throw new EngineError(`proxy: ${messageOf(error)}`);
+    throw new PluginError(`proxy: ${messageOf(error)}`);
   }
 }
 
 async function retrying<T>(
   what: string,
   { dialErrorLimit }: Connection,
-  onRetry: (message: string) => void,
+  { onRetry, signal }: Dialing,
   attempt: () => Promise<T>,
 ): Promise<T> {
   let delay = retry.firstMs;
@@ -72,30 +80,35 @@ async function retrying<T>(
     try {
       return await attempt();
     } catch (error) {
+      signal.throwIfAborted();
       if (error instanceof UnusableConnection) throw error;
       if (dialErrorLimit >= 0 && failures >= dialErrorLimit) {
-        throw new EngineError(`after ${failures} failed attempts: ${messageOf(error)}`);
+        throw new PluginError(`after ${failures} failed attempts: ${messageOf(error)}`);
       }
       onRetry(`${what} ${failures + 1}/${dialErrorLimit < 0 ? "inf" : dialErrorLimit} failed: retrying`);
     }
-    await new Promise((resolve) => setTimeout(resolve, delay));
+    await pause(delay, signal);
     delay = Math.min(delay * retry.factor, retry.maxMs);
   }
 }
 
 /** Wrong input: no second try can help. */
-class UnusableConnection extends EngineError {}
+class UnusableConnection extends PluginError {}
 
-function connect(connection: Connection, socket?: Duplex): Promise<Client> {
+function connect(connection: Connection, signal: AbortSignal, socket?: Duplex): Promise<Client> {
   const client = new Client();
   const config = connectConfig(connection);
   return new Promise((resolve, reject) => {
     const { host, port } = connection;
     const fail = (error: Error): void => {
       client.destroy();
+      signal.removeEventListener("abort", cancel);
       reject(new Error(describeFailure(error, connection)));
     };
+    const cancel = (): void => fail(signal.reason as Error);
+    signal.addEventListener("abort", cancel);
     client.once("ready", () => {
+      signal.removeEventListener("abort", cancel);
       client.removeListener("error", fail);
       // A connection that breaks later ends its session; that is where it is told.
       client.on("error", () => {});
@@ -149,10 +162,9 @@ function pinned(hostKey: string): Partial<ConnectConfig> {
   const parsed = utils.parseKey(hostKey);
   if (parsed instanceof Error) throw new UnusableConnection("failed to parse host key: ssh: no key found");
   const expected = parsed.getPublicSSH();
-  const sha = (key: Buffer): string => createHash("sha256").update(key).digest("hex");
   return {
     algorithms: { serverHostKey: [parsed.type] },
-    hostVerifier: (key: Buffer) => sha(key) === sha(expected),
+    hostVerifier: (key: Buffer) => key.equals(expected),
   };
 }
 
@@ -165,7 +177,7 @@ function forward(hop: Client, { host, port }: Connection): Promise<Duplex> {
 /** Runs one command in a session of its own, after making sure that its environment is accepted. */
 export async function run(client: Client, request: RunRequest): Promise<RunResult> {
   for (const name of await refused(client, request.environment)) {
-    throw new EngineError(`could not set environment variable "${name}": ssh: setenv failed`);
+    throw new PluginError(`could not set environment variable "${name}": ssh: setenv failed`);
   }
   for (const name of await refused(client, request.optionalEnvironment)) {
     request.onWarning(
@@ -177,8 +189,8 @@ export async function run(client: Client, request: RunRequest): Promise<RunResul
   const { command, stdin, onOutput } = request;
   const env = { ...request.optionalEnvironment, ...request.environment };
   const { stdout, stderr, both, fault } = await execute(client, command, env, stdin, onOutput);
-  if (fault !== undefined) throw new EngineError(`${fault}: running ${goQuote(command)}:\n${both}`);
-  return { stdout: trim(stdout), stderr: trim(stderr) };
+  if (fault !== undefined) throw new PluginError(`${fault}: running ${JSON.stringify(command)}:\n${both}`);
+  return { stdout: stdout.replace(/\n$/, ""), stderr: stderr.replace(/\n$/, "") };
 }
 
 /** Copies a file by SFTP, over what is there; into `to`, when that is a folder. */
@@ -196,7 +208,7 @@ export async function copy(client: Client, from: string, to: string): Promise<vo
   await new Promise<void>((resolve, reject) => {
     sftp.fastPut(from, target, (error) =>
       error
-        ? reject(new EngineError(`failed to copy file ${from} to remote path ${target}: ${error.message}`))
+        ? reject(new PluginError(`failed to copy file ${from} to remote path ${target}: ${error.message}`))
         : resolve(),
     );
   });
@@ -253,13 +265,4 @@ function exitFault(status: number | null | undefined, signal: string | undefined
   if (typeof status === "number") return `Process exited with status ${status}`;
   if (signal !== undefined) return `Process exited with status 1 from signal ${signal.replace(/^SIG/, "")}`;
   return "wait: remote command exited without exit status or exit signal";
-}
-
-function trim(text: string): string {
-  return text.endsWith("\n") ? text.slice(0, -1) : text;
-}
-
-/** As Go's %q, which the provider's error text uses. */
-function goQuote(text: string): string {
-  return JSON.stringify(text);
 }

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
-import { request as httpRequest } from "node:http";
-import { EngineError, messageOf } from "../errors";
+import { Agent as HttpAgent, request as httpRequest } from "node:http";
+import { PluginError, messageOf } from "../errors";
 import { isRecord } from "../../system/isRecord";
+import { endpointOf, selectFrom, type ClusterSettings } from "./kubeconfig";
 import { apiVersionOf, kindOf, type KubeObject } from "./object";
 
 /** What the API server answers when it refuses. */
@@ -17,16 +17,9 @@ export class ApiError extends Error {
 }
 
 /** No answer at all. */
-export class UnreachableError extends EngineError {}
+export class UnreachableError extends PluginError {}
 
-export interface Query {
-  [parameter: string]: string | undefined;
-}
-
-interface Endpoint {
-  server: string;
-  options: RequestOptions;
-}
+export type Query = Record<string, string | undefined>;
 
 export interface ApiResource {
   plural: string;
@@ -40,16 +33,23 @@ const patchTypes = {
 
 /** A plain REST client: the provider needs objects exactly as the server gives them. */
 export class KubeClient {
-  private endpoint: Promise<Endpoint> | undefined;
+  private selected: ReturnType<typeof selectFrom> | undefined;
+  private endpoint: ReturnType<KubeClient["connect"]> | undefined;
   private readonly discovered = new Map<string, Promise<Map<string, ApiResource>>>();
-  private readonly agent = new Agent({ keepAlive: true, maxSockets: 16 });
 
-  constructor(private readonly settings: { kubeconfig?: string; context?: string; cluster?: string }) {}
+  constructor(private readonly settings: ClusterSettings) {}
 
   /** Namespace of the kubeconfig's context. */
-  async defaultNamespace(): Promise<string> {
-    const config = await loadKubeConfig(this.settings);
-    return config.getContextObject(config.getCurrentContext())?.namespace ?? "default";
+  defaultNamespace(): string {
+    return this.select().namespace ?? "default";
+  }
+
+  private select() {
+    try {
+      return (this.selected ??= selectFrom(this.settings));
+    } catch (error) {
+      throw new UnreachableError(`failed to parse kubeconfig data: ${messageOf(error)}`);
+    }
   }
 
   async get(object: KubeObject, name: string): Promise<KubeObject> {
@@ -107,33 +107,29 @@ export class KubeClient {
   }
 
   private async call(method: string, path: string, query: Query, type?: string, body?: unknown): Promise<KubeObject> {
-    this.endpoint ??= this.connect();
-    const { server, options } = await this.endpoint;
-    const url = new URL(server.replace(/\/$/, "") + path);
+    const { server, headers: credentials, agent } = (this.endpoint ??= this.connect());
+    const url = new URL(server + path);
     for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, value);
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = {
-      ...(options.headers as Record<string, string>),
+      ...credentials,
       accept: "application/json",
       ...(type ? { "content-type": type } : {}),
       // Node sends a DELETE's body without a length unless told to.
       ...(text === undefined ? {} : { "content-length": String(Buffer.byteLength(text)) }),
     };
-    const answer = await send(url, { ...options, agent: this.agent, method, headers }, text);
+    const answer = await send(url, { agent, method, headers }, text);
     const result = parse(answer.text);
     if (answer.status < 400) return result;
     const message = typeof result.message === "string" ? result.message : answer.text.trim() || `HTTP ${answer.status}`;
     throw new ApiError(answer.status, typeof result.reason === "string" ? result.reason : "", message);
   }
 
-  private async connect(): Promise<Endpoint> {
-    const config = await loadKubeConfig(this.settings);
-    const cluster = config.getCurrentCluster();
-    if (!cluster) throw new EngineError("the kubeconfig names no cluster");
-    const options: RequestOptions = {};
-    await config.applyToHTTPSOptions(options);
-    delete options.agent;
-    return { server: cluster.server, options };
+  private connect() {
+    const { server, headers, tls } = endpointOf(this.select());
+    const limits = { keepAlive: true, maxSockets: 16 };
+    const agent = server.startsWith("http:") ? new HttpAgent(limits) : new Agent({ ...limits, ...tls });
+    return { server, headers, agent };
   }
 }
 
@@ -143,41 +139,12 @@ export class NoMatchError extends Error {
   }
 }
 
-async function loadKubeConfig({
-  kubeconfig,
-  context,
-  cluster,
-}: {
-  kubeconfig?: string;
-  context?: string;
-  cluster?: string;
-}) {
-  // Loaded only when needed: it takes most of a second.
-  const { KubeConfig } = await import("@kubernetes/client-node");
-  const config = new KubeConfig();
-  try {
-    if (kubeconfig) config.loadFromString(existsSync(kubeconfig) ? readFileSync(kubeconfig, "utf8") : kubeconfig);
-    else config.loadFromDefault();
-  } catch (error) {
-    throw new UnreachableError(`failed to parse kubeconfig data: ${messageOf(error)}`);
-  }
-  if (context) config.setCurrentContext(context);
-  if (cluster) {
-    const user = config.getCurrentUser()?.name ?? "";
-    config.contexts = [...config.contexts, { name: "pulumi-override", cluster, user }];
-    config.setCurrentContext("pulumi-override");
-  }
-  return config;
-}
-
 function send(url: URL, options: RequestOptions, body: string | undefined): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       reject(new UnreachableError(`cannot reach the API server ${url.origin}: ${describe(error)}`));
     };
-    const { agent, ...plainOptions } = options;
-    const request =
-      url.protocol === "http:" ? httpRequest(url, plainOptions) : httpsRequest(url, { ...plainOptions, agent });
+    const request = url.protocol === "http:" ? httpRequest(url, options) : httpsRequest(url, options);
     request.setTimeout(30_000, () => request.destroy(new Error("no answer within 30 s")));
     request.on("error", fail);
     request.on("response", (response) => {

@@ -49,24 +49,16 @@ export function withIgnored(
   ignoreChanges: string[],
 ): KubeObject {
   const result = structuredClone(object);
+  const at = (root: unknown, keys: Path): unknown =>
+    keys.reduce<unknown>((value, key) => (value as Fields | undefined)?.[key], root);
   for (const path of ignoreChanges.map(parsePath)) {
-    const parents = path.slice(0, -1);
     const last = path.at(-1);
     if (last === undefined || path.some((key) => typeof key === "number")) continue; // into lists: not supported
-    const at = (root: unknown, keys: Path): unknown =>
-      keys.reduce<unknown>((value, key) => (value as Fields | undefined)?.[key], root);
-    const owners = (live.metadata?.managedFields ?? [])
-      .filter(
-        ({ fieldsV1 }) =>
-          at(
-            fieldsV1,
-            path.map((key) => `f:${key}`),
-          ) !== undefined,
-      )
-      .map((entry) => entry.manager);
+    const field = path.map((key) => `f:${key}`);
+    const entries = (live.metadata?.managedFields ?? []).filter(({ fieldsV1 }) => at(fieldsV1, field) !== undefined);
     const value = at(live, path);
-    const parent = at(result, parents) as Fields | undefined;
-    if (owners.length > 0 && !owners.includes(manager)) delete parent?.[last];
+    const parent = at(result, path.slice(0, -1)) as Fields | undefined;
+    if (entries.length > 0 && !entries.some((entry) => entry.manager === manager)) delete parent?.[last];
     else if (value !== undefined && parent) parent[last] = value;
   }
   return result;

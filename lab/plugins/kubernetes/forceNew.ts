@@ -1,23 +1,22 @@
 import { contains, parsePath } from "../paths";
 import { annotation, annotations, type KubeObject } from "./object";
 
-const selector = ["spec.selector"];
+const ofSpec = (names: string): string[] => names.split(" ").map((name) => `spec.${name}`);
+const selector = ofSpec("selector");
 
 /** Fields that the API, or the provider, does not change in place. Identity is always among them. */
 const fields: Record<string, string[] | undefined> = {
   "apps/v1 DaemonSet": selector,
   "apps/v1 Deployment": selector,
-  "apps/v1 StatefulSet": [
-    ...["podManagementPolicy", "revisionHistoryLimit", "selector", "serviceName", "volumeClaimTemplates"].map(
-      (name) => `spec.${name}`,
-    ),
-  ],
-  "batch/v1 Job": ["spec.completions", "spec.parallelism", "spec.selector", "spec.template"],
+  "apps/v1 StatefulSet": ofSpec("podManagementPolicy revisionHistoryLimit selector serviceName volumeClaimTemplates"),
+  "batch/v1 Job": ofSpec("completions parallelism selector template"),
   "rbac.authorization.k8s.io/v1 ClusterRoleBinding": ["roleRef"],
   "rbac.authorization.k8s.io/v1 RoleBinding": ["roleRef"],
   "storage.k8s.io/v1 StorageClass": ["parameters", "provisioner"],
-  "v1 ResourceQuota": ["spec.scopes"],
-  "v1 Service": ["spec.clusterIP"],
+  "v1 PersistentVolumeClaim": ofSpec("accessModes selector storageClassName volumeName"),
+  "v1 Pod": ["spec"],
+  "v1 ResourceQuota": ofSpec("scopes"),
+  "v1 Service": ofSpec("clusterIP"),
 };
 
 export interface Mutability {

@@ -1,5 +1,5 @@
 import { nameOf, typeOf } from "../urn";
-import { asSecret, isObject, plain, Secret, Unknown, without, type Props, type Value } from "../values";
+import { asSecret, isObject, mapValues, plain, Secret, Unknown, without, type Props, type Value } from "../values";
 
 /** A Kubernetes object as JSON. */
 export interface KubeObject {
@@ -67,6 +67,10 @@ export function nameFromId(id: string): string {
   return id.slice(id.lastIndexOf("/") + 1);
 }
 
+export function namespaceFromId(id: string): string | undefined {
+  return id.includes("/") ? id.slice(0, id.lastIndexOf("/")) : undefined;
+}
+
 /** `kubernetes:rbac.authorization.k8s.io/v1:Role` → `rbac.authorization.k8s.io/v1`, `Role`. */
 export function identify(type: string): { apiVersion: string; kind: string } {
   const [, groupVersion = "", kind = ""] = type.split(":");
@@ -78,11 +82,10 @@ export function isPatch(urn: string, kind: string): boolean {
   return identify(typeOf(urn)).kind === `${kind}Patch`;
 }
 
-/** Marks as secret what was secret where it came from. */
+/** Marks as secret what was secret where it came from, and the data of a Secret in any case. */
 export function annotateSecrets(target: Props, source: Props): Props {
-  return Object.fromEntries(
-    Object.entries(target).map(([key, value]): [string, Value] => [key, annotateValue(value, source[key])]),
-  );
+  const isData = (key: string): boolean => target.kind === "Secret" && (key === "data" || key === "stringData");
+  return mapValues(target, (value, key) => (isData(key) ? asSecret(value) : annotateValue(value, source[key])));
 }
 
 function annotateValue(target: Value, source: Value | undefined): Value {
@@ -123,6 +126,13 @@ export function normalize(object: KubeObject): KubeObject {
     typeof value === "string" ? Buffer.from(value).toString("base64") : value,
   ]);
   return { ...rest, data: { ...(data as object | undefined), ...Object.fromEntries(encoded) } };
+}
+
+/** What a program that made this object could have written. */
+export function importedInputs(live: KubeObject): KubeObject {
+  const { metadata = {}, ...inputs }: KubeObject = without(live, "status");
+  const ofServer = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"] as const;
+  return { ...inputs, metadata: without(metadata, ...ofServer) };
 }
 
 /** The part of a live object that has the shape of the inputs: what else is there, the cluster or others have set. */

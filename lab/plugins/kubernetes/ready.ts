@@ -1,20 +1,15 @@
 import { annotation, annotations, type KubeObject } from "./object";
 
-interface Status {
-  observedGeneration?: number;
-  [property: string]: unknown;
-}
-
 /**
  * Whether a workload has become what its spec asks for; a text says what is missing. Kinds that are what they are as
  * soon as they exist have nothing to wait for.
  */
 export function notReady(object: KubeObject): string | undefined {
   if (annotation(object, annotations.skipAwait) === "true") return undefined;
-  const status = (object.status ?? {}) as Status;
+  const status = (object.status ?? {}) as Record<string, unknown>;
   const spec = (object.spec ?? {}) as Record<string, unknown>;
   const count = (name: string): number => (typeof status[name] === "number" ? status[name] : 0);
-  const isOld = (status.observedGeneration ?? 0) < (object.metadata?.generation ?? 0);
+  const isOld = count("observedGeneration") < (object.metadata?.generation ?? 0);
   switch (`${object.apiVersion} ${object.kind}`) {
     case "apps/v1 DaemonSet": {
       const wanted = count("desiredNumberScheduled");

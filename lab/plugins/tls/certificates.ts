@@ -1,8 +1,9 @@
 import "reflect-metadata"; // @peculiar/x509 cannot be loaded without it
-import { createHash, createPublicKey, randomBytes, webcrypto, type KeyObject } from "node:crypto";
+import { createPublicKey, randomBytes, webcrypto, type KeyObject } from "node:crypto";
 import * as x509 from "@peculiar/x509";
-import { EngineError, messageOf } from "../errors";
+import { PluginError, messageOf } from "../errors";
 import { algorithmOf } from "./keys";
+import { extendedKeyUsages, keyUsages } from "./uses";
 
 // Node's Web Crypto is the browser's, but for the names of its types.
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
@@ -24,35 +25,6 @@ const subjectFields: [property: string, attribute: string][] = [
   ["serialNumber", "2.5.4.5"],
   ["emailAddress", "1.2.840.113549.1.9.1"],
 ];
-
-const keyUsages: Record<string, x509.KeyUsageFlags> = {
-  digital_signature: x509.KeyUsageFlags.digitalSignature,
-  content_commitment: x509.KeyUsageFlags.nonRepudiation,
-  key_encipherment: x509.KeyUsageFlags.keyEncipherment,
-  data_encipherment: x509.KeyUsageFlags.dataEncipherment,
-  key_agreement: x509.KeyUsageFlags.keyAgreement,
-  cert_signing: x509.KeyUsageFlags.keyCertSign,
-  crl_signing: x509.KeyUsageFlags.cRLSign,
-  encipher_only: x509.KeyUsageFlags.encipherOnly,
-  decipher_only: x509.KeyUsageFlags.decipherOnly,
-};
-
-const extendedKeyUsages: Record<string, string> = {
-  any_extended: "2.5.29.37.0",
-  server_auth: "1.3.6.1.5.5.7.3.1",
-  client_auth: "1.3.6.1.5.5.7.3.2",
-  code_signing: "1.3.6.1.5.5.7.3.3",
-  email_protection: "1.3.6.1.5.5.7.3.4",
-  ipsec_end_system: "1.3.6.1.5.5.7.3.5",
-  ipsec_tunnel: "1.3.6.1.5.5.7.3.6",
-  ipsec_user: "1.3.6.1.5.5.7.3.7",
-  timestamping: "1.3.6.1.5.5.7.3.8",
-  ocsp_signing: "1.3.6.1.5.5.7.3.9",
-};
-
-export function isKnownUse(use: string): boolean {
-  return use in keyUsages || use in extendedKeyUsages;
-}
 
 export interface CertificateRequest {
   subject: x509.Name | Subject;
@@ -83,7 +55,10 @@ export interface Certificate {
 
 export async function issue(request: CertificateRequest, issuer: Issuer): Promise<Certificate> {
   if (request.isCa && nameOf(request.subject).toJSON().length === 0) {
-    throw new EngineError("a certificate authority needs at least one distinguished name in its subject");
+    throw new PluginError("a certificate authority needs at least one distinguished name in its subject");
+  }
+  if (request.authorityKeyId && issuer.keyId === undefined) {
+    throw new PluginError("could not determine the authority key identifier");
   }
   const { publicKey, notBefore } = request;
   const notAfter = new Date(notBefore.getTime() + request.validityHours * 3_600_000);
@@ -102,16 +77,16 @@ export async function issue(request: CertificateRequest, issuer: Issuer): Promis
     issuer: nameOf(issuer.name),
     notBefore,
     notAfter,
-    publicKey: new x509.PublicKey(publicKey.export({ format: "der", type: "spki" })),
+    publicKey: publicKeyOf(publicKey),
     signingKey: signingKey,
     signingAlgorithm: algorithm,
-    extensions: extensionsOf(request, issuer),
+    extensions: await extensionsOf(request, issuer),
   });
   const serial = BigInt(`0x${serialNumber}`).toString();
   return { pem: `${certificate.toString("pem")}\n`, serial, notBefore, notAfter };
 }
 
-function extensionsOf(request: CertificateRequest, issuer: Issuer): x509.Extension[] {
+async function extensionsOf(request: CertificateRequest, issuer: Issuer): Promise<x509.Extension[]> {
   const usage = request.allowedUses.reduce((flags, use) => flags | (keyUsages[use] ?? 0), 0);
   const extended = request.allowedUses.flatMap((use) => extendedKeyUsages[use] ?? []);
   return [
@@ -119,18 +94,13 @@ function extensionsOf(request: CertificateRequest, issuer: Issuer): x509.Extensi
     ...(extended.length > 0 ? [new x509.ExtendedKeyUsageExtension(extended)] : []),
     new x509.BasicConstraintsExtension(request.isCa, request.isCa ? request.maxPathLength : undefined, true),
     ...(request.isCa || request.subjectKeyId
-      ? [new x509.SubjectKeyIdentifierExtension(keyIdOf(request.publicKey))]
+      ? [new x509.SubjectKeyIdentifierExtension(await keyIdOf(request.publicKey))]
       : []),
-    ...(request.authorityKeyId ? [new x509.AuthorityKeyIdentifierExtension(authorityOf(issuer))] : []),
+    ...(request.authorityKeyId ? [new x509.AuthorityKeyIdentifierExtension(issuer.keyId ?? "")] : []),
     ...(request.alternativeNames.length > 0
       ? [new x509.SubjectAlternativeNameExtension(request.alternativeNames)]
       : []),
   ];
-}
-
-function authorityOf({ keyId }: Issuer): string {
-  if (keyId === undefined) throw new EngineError("could not determine the authority key identifier");
-  return keyId;
 }
 
 function nameOf(subject: x509.Name | Subject): x509.Name {
@@ -143,31 +113,14 @@ function nameOf(subject: x509.Name | Subject): x509.Name {
   return new x509.Name(parts);
 }
 
-/** SHA-1 of the public key's bits, as RFC 5280 describes and Go makes it. */
-export function keyIdOf(key: KeyObject): string {
-  const spki = (key.type === "private" ? createPublicKey(key) : key).export({ format: "der", type: "spki" });
-  const info = new x509.PublicKey(spki);
-  const bits = Buffer.from(bitsOf(info));
-  return createHash("sha1").update(bits).digest("hex");
+/** SHA-1 of the public key's bits (RFC 5280, section 4.2.1.2). */
+export async function keyIdOf(key: KeyObject): Promise<string> {
+  return Buffer.from(await publicKeyOf(key).getKeyIdentifier()).toString("hex");
 }
 
-/** The subjectPublicKey bit string: the last element of the SPKI structure, behind its unused-bits byte. */
-function bitsOf(key: x509.PublicKey): Uint8Array {
-  const der = new Uint8Array(key.rawData);
-  const [outer] = [element(der, 0)];
-  const algorithm = element(der, outer.start);
-  const bits = element(der, algorithm.end);
-  return der.subarray(bits.start + 1, bits.end);
-}
-
-function element(der: Uint8Array, at: number): { start: number; end: number } {
-  const first = der[at + 1] ?? 0;
-  const lengthBytes = first & 0x80 ? first & 0x7f : 0;
-  const length = lengthBytes
-    ? der.subarray(at + 2, at + 2 + lengthBytes).reduce((sum, byte) => sum * 256 + byte, 0)
-    : first;
-  const start = at + 2 + lengthBytes;
-  return { start, end: start + length };
+function publicKeyOf(key: KeyObject): x509.PublicKey {
+  const publicKey = key.type === "private" ? createPublicKey(key) : key;
+  return new x509.PublicKey(publicKey.export({ format: "der", type: "spki" }));
 }
 
 interface Algorithm {
@@ -186,7 +139,7 @@ function signingAlgorithm(key: KeyObject): Algorithm {
       const { namedCurve = "" } = key.asymmetricKeyDetails ?? {};
       const curve = { prime256v1: "P-256", secp384r1: "P-384", secp521r1: "P-521" }[namedCurve] ?? namedCurve;
       const hash = { "P-256": "SHA-256", "P-384": "SHA-384", "P-521": "SHA-512" }[curve];
-      if (hash === undefined) throw new EngineError(`the embedded engine signs with P256, P384 and P521, not ${curve}`);
+      if (hash === undefined) throw new PluginError(`the stand-in plugin signs with P256, P384 and P521, not ${curve}`);
       return { name: "ECDSA", namedCurve: curve, hash };
     }
   }
@@ -206,7 +159,7 @@ export async function parseRequest(
       alternativeNames: extension?.names.toJSON() ?? [],
     };
   } catch (error) {
-    throw new EngineError(`certRequestPem holds no certificate request that can be used: ${messageOf(error)}`);
+    throw new PluginError(`certRequestPem holds no certificate request that can be used: ${messageOf(error)}`);
   }
 }
 
@@ -216,6 +169,6 @@ export function parseAuthority(pem: string): { name: x509.Name; keyId: string | 
     const identifier = certificate.extensions.find((item) => item instanceof x509.SubjectKeyIdentifierExtension);
     return { name: certificate.subjectName, keyId: identifier?.keyId };
   } catch (error) {
-    throw new EngineError(`caCertPem holds no certificate that can be used: ${messageOf(error)}`);
+    throw new PluginError(`caCertPem holds no certificate that can be used: ${messageOf(error)}`);
   }
 }

@@ -1,18 +1,15 @@
 import { createPublicKey } from "node:crypto";
+import { createRequire } from "node:module";
 import type { JsonGeneralNames } from "@peculiar/x509";
 import type { Props } from "../values";
-import type { CheckFailure, Created, Package } from "../provider";
-import {
-  isKnownUse,
-  issue,
-  keyIdOf,
-  parseAuthority,
-  parseRequest,
-  type Certificate,
-  type Subject,
-} from "./certificates";
+import type { CheckFailure, Created } from "../provider";
+import type { Certificate, Subject } from "./certificates";
 import { algorithmOf, curveNames, describeKey, generateKey, parsePrivateKey } from "./keys";
-import { number, object, text, texts, ValueProvider, type ValueResource } from "../valueProvider";
+import { isKnownUse } from "./uses";
+import { number, object, text, texts, valuePackage, type ValueResource } from "../valueProvider";
+
+/** Loaded when a certificate is made: loading takes 0.1 s, and a preview makes none. */
+const certificates = () => createRequire(__filename)("./certificates") as typeof import("./certificates");
 
 const hour = 3_600_000;
 const readyForRenewal = "readyForRenewal";
@@ -89,7 +86,8 @@ const selfSignedCert: ValueResource = {
       ...texts(inputs, "uris").map((value) => ({ type: "url" as const, value })),
     ];
     const request = { ...common(inputs), subject, publicKey: createPublicKey(key), alternativeNames: names };
-    const keyId = request.isCa || request.subjectKeyId ? keyIdOf(key) : undefined;
+    const { issue, keyIdOf } = certificates();
+    const keyId = request.isCa || request.subjectKeyId ? await keyIdOf(key) : undefined;
     const certificate = await issue(request, { name: subject, key, keyId });
     return created(certificate, { keyAlgorithm: algorithmOf(key) });
   },
@@ -105,6 +103,7 @@ const locallySignedCert: ValueResource = {
   outdated: dueForRenewal,
   async make(inputs) {
     const key = parsePrivateKey(text(inputs, "caPrivateKeyPem"), "caPrivateKeyPem");
+    const { issue, parseAuthority, parseRequest } = certificates();
     const { name, keyId } = parseAuthority(text(inputs, "caCertPem"));
     const request = { ...common(inputs), ...(await parseRequest(text(inputs, "certRequestPem"))) };
     // A certificate of another's names its issuer's key, whether asked to or not, if that is known.
@@ -138,8 +137,4 @@ const resources: Record<string, ValueResource> = {
   "tls:index/locallySignedCert:LocallySignedCert": locallySignedCert,
 };
 
-export const tls: Package = {
-  types: (type) => type in resources,
-  describeTypes: Object.keys(resources),
-  configure: () => new ValueProvider(resources),
-};
+export const tls = valuePackage("tls", resources);

@@ -18,6 +18,7 @@ test("everything of a lab is in its folder", () => {
     settings: "/l/lab.json",
     configFile: "/l/Pulumi.lab.yaml",
     passphrase: "/l/passphrase",
+    pulumi: "/l/pulumi",
     pki: "/l/pki",
     kubeconfig: "/l/kubeconfig",
     sshKey: "/l/ssh/id_ed25519",

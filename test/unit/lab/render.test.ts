@@ -25,7 +25,8 @@ test("nodes are read from kubectl's JSON", () => {
 const status: Status = {
   name: "default",
   kubernetesVersion: "1.34.4",
-  engine: "embedded",
+  cli: "pulumi v3.248.0 built from source",
+  plugins: "plugins: stand-in",
   configFile: "/l/Pulumi.lab.yaml",
   stateDir: "/l",
   passphraseFile: "/l/passphrase",
@@ -49,6 +50,7 @@ const status: Status = {
 
 test("status for people", () => {
   expect(renderStatus(status)).toBe(`Lab "default": Kubernetes 1.34.4 at https://10.89.0.1:6443
+pulumi v3.248.0 built from source; plugins: stand-in
 
 COMPONENT        STATE
 etcd             pid 5

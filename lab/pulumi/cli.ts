@@ -1,0 +1,136 @@
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { cacheFolder } from "../paths";
+import { type Download, download } from "../system/download";
+import { LabError } from "../system/errors";
+import { goBuild } from "../system/goBuild";
+import { withLock } from "../system/lock";
+import { architecture, which } from "../system/machine";
+import type { Say } from "../system/progress";
+import { attempt, run } from "../system/run";
+
+/** A `pulumi` executable. */
+export interface Cli {
+  readonly file: string;
+  /** Such as 3.248.0. */
+  readonly version: string;
+  readonly origin: "from PATH" | "downloaded" | "built from source";
+}
+
+export const describeCli = ({ version, origin }: Cli): string => `pulumi v${version} ${origin}`;
+
+const MODULE = __dirname;
+const PROGRAM = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
+/** A plain build says v3.0.0, and SDK and CLI check each other's versions. */
+const linkerFlags = (version: string): string =>
+  `-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${version}`;
+
+/** The version of the CLI that the lab makes: the one in its Go module, which is also the SDK's. */
+export async function cliVersion(): Promise<string> {
+  const goMod = await readFile(join(MODULE, "go.mod"), "utf8");
+  const version = /github\.com\/pulumi\/pulumi\/pkg\/v3 v(\S+)$/m.exec(goMod)?.[1];
+  if (version === undefined) {
+    throw new LabError(`${join(MODULE, "go.mod")} names no version of the Pulumi CLI`);
+  }
+  return version;
+}
+
+/** Whether a CLI of version `found` runs programs of an SDK of version `wanted`: the same major version, and not older. */
+export function runsSdk(found: string, wanted: string): boolean {
+  const [have, want] = [found, wanted].map((version) => version.split(".").map(Number));
+  return have[0] === want[0] && (have[1] > want[1] || (have[1] === want[1] && have[2] >= want[2]));
+}
+
+const folderOf = (version: string): string => join(cacheFolder(), "pulumi", `v${version}`, `linux-${architecture()}`);
+
+function cached(version: string): Cli | undefined {
+  const folder = folderOf(version);
+  const candidates: Cli[] = [
+    { file: join(folder, "downloaded", "pulumi"), version, origin: "downloaded" },
+    { file: join(folder, "built", "pulumi"), version, origin: "built from source" },
+  ];
+  return candidates.find(({ file }) => existsSync(file));
+}
+
+/** The CLI that is on this machine already: on PATH, or in the cache. */
+export async function findCli(): Promise<Cli | undefined> {
+  const wanted = await cliVersion();
+  const onPath = await which("pulumi");
+  if (onPath !== undefined) {
+    const { stdout } = await attempt(onPath, ["version"], { timeoutMs: 10_000 });
+    const version = /^v(\d+\.\d+\.\d+)/.exec(stdout.trim())?.[1];
+    if (version !== undefined && runsSdk(version, wanted)) {
+      return { file: onPath, version, origin: "from PATH" };
+    }
+  }
+  return cached(wanted);
+}
+
+export async function requireCli(): Promise<Cli> {
+  const cli = await findCli();
+  if (!cli) {
+    throw new LabError("there is no Pulumi CLI on this machine yet", "Make it with: npm run lab -- up");
+  }
+  return cli;
+}
+
+/** Finds, downloads or builds the CLI. */
+export async function ensureCli(say: Say): Promise<Cli> {
+  const found = await findCli();
+  if (found) {
+    return found;
+  }
+  const version = await cliVersion();
+  const folder = folderOf(version);
+  await mkdir(folder, { recursive: true });
+  const waiting = (): void => say("waiting for another command that makes it");
+  await withLock(join(folder, ".lock"), waiting, async () => {
+    if (cached(version)) {
+      return;
+    }
+    const archive = join(folder, ".release.tar.gz");
+    const refused = await download(release(version), archive, say);
+    const staging = join(folder, ".new");
+    await rm(staging, { recursive: true, force: true });
+    await mkdir(staging);
+    if (refused === undefined) {
+      await run("tar", ["-xzf", archive, "-C", staging, "--strip-components=1", "--no-same-owner"]);
+      await rm(archive);
+      await rename(staging, join(folder, "downloaded"));
+      return;
+    }
+    const to = join(staging, "pulumi");
+    await goBuild({ module: MODULE, program: PROGRAM, linkerFlags: linkerFlags(version), to }, (text) =>
+      say(`${text} (no official download: ${refused})`),
+    );
+    await chmod(to, 0o755);
+    await rename(staging, join(folder, "built"));
+  });
+  return requireCli();
+}
+
+const OFFICIAL_DOWNLOADS = "https://github.com/pulumi/pulumi/releases/download";
+
+/** The official release: the CLI, with the published language hosts beside it. */
+function release(version: string): Download {
+  const base = `${process.env.TLS_BOOTSTRAP_PULUMI_DOWNLOADS || OFFICIAL_DOWNLOADS}/v${version}`;
+  const name = `pulumi-v${version}-linux-${process.arch}.tar.gz`;
+  return {
+    url: `${base}/${name}`,
+    checksums: `${base}/pulumi-${version}-checksums.txt`,
+    checksumIn: (text) =>
+      text
+        .split("\n")
+        .map((line) => line.trim().split(/\s+/))
+        .find(([, file]) => file === name)?.[0],
+  };
+}
+
+/** The published Node.js language host, where the CLI came with it. */
+export function bundledLanguageHost({ file }: Cli): string | undefined {
+  const host = join(dirname(file), LANGUAGE_HOST);
+  return existsSync(host) ? host : undefined;
+}
+
+export const LANGUAGE_HOST = "pulumi-language-nodejs";

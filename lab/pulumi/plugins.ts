@@ -1,0 +1,169 @@
+import { existsSync } from "node:fs";
+import { copyFile, link, mkdir, readFile, realpath } from "node:fs/promises";
+import { homedir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { cacheFolder, REPOSITORY } from "../paths";
+import { LabError } from "../system/errors";
+import { writeFileAtomic } from "../system/files";
+import { architecture, which } from "../system/machine";
+import type { Say } from "../system/progress";
+import { attempt } from "../system/run";
+import { bundledLanguageHost, type Cli, LANGUAGE_HOST } from "./cli";
+
+/** Where plugins come from: published by Pulumi, or the lab's own stand-ins for them (lab/plugins). */
+export const PLUGIN_KINDS = ["published", "stand-in"] as const;
+export type PluginKind = (typeof PLUGIN_KINDS)[number];
+
+/** The providers that the programs of this repository use. */
+const RESOURCE_PLUGINS = ["command", "kubernetes", "random", "tls"] as const;
+type ResourcePlugin = (typeof RESOURCE_PLUGINS)[number];
+
+/** Which plugins the CLI is to use. */
+export interface Plugins {
+  readonly languageHost: PluginKind;
+  readonly resources: PluginKind;
+  /** The folders of the published resource plugins. */
+  readonly published: ReadonlyMap<ResourcePlugin, string>;
+}
+
+export function describePlugins({ languageHost, resources }: Pick<Plugins, "languageHost" | "resources">): string {
+  return `plugins: ${resources}${languageHost === resources ? "" : `, language host: ${languageHost}`}`;
+}
+
+/** A plugin's version is the version of its SDK package. */
+function versionOf(name: ResourcePlugin): string {
+  return (require(`@pulumi/${name}/package.json`) as { version: string }).version;
+}
+
+const folderName = (name: ResourcePlugin): string => `resource-${name}-v${versionOf(name)}`;
+const fileName = (name: ResourcePlugin): string => `pulumi-resource-${name}`;
+
+/**
+ * The variable that lets the Kubernetes plugin take over objects that exist, for the command after an interrupted one. An object that
+ * another tool manages stays its own: the API server answers with a conflict.
+ */
+export const TAKE_OVER = "TLS_BOOTSTRAP_LAB_TAKE_OVER";
+
+/** The home of the CLI for plugins that the lab downloads. */
+const downloadHome = (): string => join(cacheFolder(), "pulumi", "home");
+
+async function findPublished(name: ResourcePlugin): Promise<string | undefined> {
+  const homes = [process.env.PULUMI_HOME ?? join(homedir(), ".pulumi"), downloadHome()];
+  const folder = homes
+    .map((home) => join(home, "plugins", folderName(name)))
+    .find((candidate) => existsSync(join(candidate, fileName(name))));
+  const onPath = await which(fileName(name));
+  return folder ?? (onPath === undefined ? undefined : dirname(await realpath(onPath)));
+}
+
+/**
+ * Published plugins win where all of them are on this machine.
+ * @param asked forces one kind; published plugins that are missing are then an error.
+ */
+export async function choosePlugins(cli: Cli, asked?: PluginKind): Promise<Plugins> {
+  const standIn = { languageHost: "stand-in", resources: "stand-in", published: new Map() } as const;
+  if (asked === "stand-in") {
+    return standIn;
+  }
+  const host = bundledLanguageHost({ ...cli, file: await realpath(cli.file) });
+  const published = new Map<ResourcePlugin, string>();
+  for (const name of RESOURCE_PLUGINS) {
+    const folder = await findPublished(name);
+    if (folder !== undefined) {
+      published.set(name, folder);
+    }
+  }
+  const missing = RESOURCE_PLUGINS.filter((name) => !published.has(name));
+  if (asked === "published" && (missing.length > 0 || host === undefined)) {
+    const lacking = [
+      ...missing.map((name) => `${fileName(name)} ${versionOf(name)}`),
+      ...(host ? [] : [LANGUAGE_HOST]),
+    ];
+    throw new LabError(
+      `these published plugins are not on this machine: ${lacking.join(", ")}`,
+      missing.length > 0
+        ? missing.map((name) => `Run: pulumi plugin install resource ${name} ${versionOf(name)}`).join("\n")
+        : "Install the official Pulumi CLI, which comes with it, and put it on PATH.",
+    );
+  }
+  return {
+    languageHost: host ? "published" : "stand-in",
+    resources: missing.length === 0 ? "published" : "stand-in",
+    published,
+  };
+}
+
+const PLUGIN_DOWNLOADS = "https://get.pulumi.com/releases/plugins";
+const CONNECT_MS = 4000;
+
+/** Downloads the published resource plugins that are missing, where Pulumi's site can be reached. */
+export async function ensurePublishedPlugins(cli: Cli, asked: PluginKind | undefined, say: Say): Promise<void> {
+  const { resources, published } = await choosePlugins(cli, asked === "stand-in" ? asked : undefined);
+  if (asked === "stand-in" || resources === "published") {
+    return;
+  }
+  for (const name of RESOURCE_PLUGINS.filter((candidate) => !published.has(candidate))) {
+    const version = versionOf(name);
+    const url = `${PLUGIN_DOWNLOADS}/pulumi-resource-${name}-v${version}-linux-${architecture()}.tar.gz`;
+    const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(CONNECT_MS) }).catch(() => undefined);
+    if (!answer?.ok) {
+      say(`stand-ins, since ${new URL(url).host} can't be reached`);
+      return;
+    }
+    say(`installing ${fileName(name)} ${version}`);
+    const env = { PULUMI_HOME: downloadHome(), PULUMI_SKIP_UPDATE_CHECK: "true" };
+    await attempt(cli.file, ["plugin", "install", "resource", name, version], { env, timeoutMs: 300_000 });
+  }
+}
+
+/**
+ * Puts the plugins where the CLI finds them without a warning: resource plugins in its home, a language host beside its
+ * executable. Returns the executable to run.
+ */
+export async function installPlugins(cli: Cli, plugins: Plugins, home: string): Promise<string> {
+  await mkdir(join(home, "plugins"), { recursive: true, mode: 0o700 });
+  for (const name of RESOURCE_PLUGINS) {
+    const folder = join(home, "plugins", folderName(name));
+    await mkdir(folder, { recursive: true });
+    const published = plugins.published.get(name);
+    const command =
+      plugins.resources === "published" ? [join(published!, fileName(name))] : standInCommand("resource", name);
+    // The variable must not reach the program, whose SDK would write it into the stack's state.
+    const takeOver = `[ -z "$${TAKE_OVER}" ] || export PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true`;
+    await writeExecutable(join(folder, fileName(name)), command, [takeOver]);
+  }
+  if (plugins.languageHost === "published") {
+    return cli.file;
+  }
+  const executable = join(home, "bin", `v${cli.version}`, basename(cli.file));
+  if (!existsSync(executable)) {
+    await mkdir(dirname(executable), { recursive: true });
+    const file = await realpath(cli.file);
+    // Not a symbolic link, since the CLI looks beside the file that the link leads to.
+    await link(file, executable).catch(() => copyFile(file, executable));
+  }
+  await writeExecutable(join(dirname(executable), LANGUAGE_HOST), standInCommand("language", "nodejs"));
+  return executable;
+}
+
+/** A stand-in plugin: this clone's lab/plugins/main.ts with the words that say which one. */
+const standInCommand = (...words: readonly string[]): string[] => [
+  process.execPath,
+  "--import",
+  `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader.mjs")}`,
+  join(REPOSITORY, "lab", "plugins", "main.ts"),
+  ...words,
+];
+
+/** Writes a script that becomes the command. */
+async function writeExecutable(
+  file: string,
+  command: readonly string[],
+  before: readonly string[] = [],
+): Promise<void> {
+  const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  const text = ["#!/bin/sh", ...before, `exec ${words.join(" ")} "$@"`, ""].join("\n");
+  if ((await readFile(file, "utf8").catch(() => undefined)) !== text) {
+    await writeFileAtomic(file, text, 0o755);
+  }
+}

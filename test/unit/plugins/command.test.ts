@@ -1,0 +1,257 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { command } from "../../../lab/plugins/command";
+import { fileAsset, isSecret, type Json, type Made, plain, type Plugin, secret, UNKNOWN } from "../../pluginClient";
+import { ServedPlugin } from "./inProcess";
+import { newKey, SshServer } from "./sshServer";
+
+const server = new SshServer();
+let served: ServedPlugin;
+let plugin: Plugin;
+
+beforeAll(() => server.listen());
+afterAll(() => server.close());
+beforeEach(async () => {
+  server.commands.length = server.copied.length = 0;
+  server.acceptEnv = [];
+  ({ plugin } = served = await ServedPlugin.start(command));
+});
+afterEach(() => served.stop());
+
+describe("remote.Command", () => {
+  const which = { type: "command:remote:Command", name: "c" };
+
+  /** Inputs as a program gives them, checked. */
+  async function checked(inputs: Json, connection: Json = {}): Promise<Json> {
+    const news = { connection: { ...server.connection, ...connection }, addPreviousOutputInEnv: false, ...inputs };
+    const result = await plugin.check(which, news);
+    expect(result.failures).toEqual([]);
+    return result.inputs;
+  }
+
+  const create = async (inputs: Json, connection: Json = {}, options = {}): Promise<Made> =>
+    plugin.create(which, await checked(inputs, connection), options);
+
+  const update = async (before: Json, after: Json, { id, outputs }: Made, options = {}): Promise<Json> =>
+    (await plugin.update(which, { id, inputs: await checked(before), outputs }, await checked(after), options)).outputs;
+
+  test("runs create, hands it stdin, and keeps its output without the last newline", async () => {
+    const { id, outputs } = await create({ create: "cat; echo oops >&2", stdin: secret("one\ntwo\n") });
+    expect(id).toMatch(/^c[0-9a-f]{8}$/);
+    expect(outputs).toMatchObject({ stdout: "one\ntwo", stderr: "oops", stdin: secret("one\ntwo\n") });
+  });
+
+  test("passes output on line by line as status of the resource, unless logging is none", async () => {
+    await create({ create: "echo a; echo b >&2" });
+    expect(served.engine.status().sort()).toEqual(["a", "b"]);
+    expect(served.engine.logs[0]).toMatchObject({ severity: "info", urn: expect.stringMatching(/Command::c$/) });
+    served.engine.logs.length = 0;
+    await create({ create: "echo a; echo b >&2", logging: "none" });
+    expect(served.engine.logs).toEqual([]);
+  });
+
+  test("a failing command tells status, command and merged output, but not stdin", async () => {
+    const failing = create({ create: "echo out; echo err >&2; exit 3", stdin: secret("hush-hush") });
+    await expect(failing).rejects.toThrow(/^Process exited with status 3: running "echo out; echo err >&2; exit 3":\n/);
+    await expect(failing).rejects.toThrow(/out\n/);
+    await expect(failing).rejects.not.toThrow(/hush/);
+  });
+
+  test("updates by the update command, and by create where there is none", async () => {
+    const old = await create({ create: "echo created" });
+    const first = await update({ create: "echo created" }, { create: "echo x", update: "echo updated" }, old);
+    expect(first.stdout).toBe("updated");
+    const second = await update({ create: "echo created" }, { create: "echo again" }, old);
+    expect(second.stdout).toBe("again");
+  });
+
+  test("deletes with the recorded command, connection and stdin", async () => {
+    const made = await create({ create: "true", delete: "cat >&2; exit 1", stdin: "bye" });
+    await expect(plugin.delete(which, made)).rejects.toThrow(/bye/);
+    await plugin.delete(which, { ...made, outputs: { ...made.outputs, delete: null } });
+    expect(server.commands).toEqual(["true", "cat >&2; exit 1"]);
+  });
+
+  test("a preview opens no connection and knows no output", async () => {
+    const before = server.connections;
+    const { outputs } = await create({ create: "echo" }, {}, { preview: true });
+    expect(outputs.stdout).toBe(UNKNOWN);
+    const old = { id: "c1", inputs: {}, outputs: { stdout: "kept", stderr: "" } };
+    expect((await update({ create: "a" }, { create: "b" }, old, { preview: true })).stdout).toBe(UNKNOWN);
+    expect((await update({ create: "a" }, { create: "a" }, old, { preview: true })).stdout).toBe("kept");
+    expect(server.connections).toBe(before);
+  });
+
+  test("without create, update and delete nothing is dialed", async () => {
+    const before = server.connections;
+    const made = await create({ delete: "true" });
+    expect(made.outputs).toMatchObject({ stdout: "", stderr: "" });
+    await update({ delete: "true" }, { delete: "false" }, made);
+    expect(server.connections).toBe(before);
+  });
+
+  test("a wrong host key is refused before any authentication", async () => {
+    const before = server.authentications;
+    const wrong = create({ create: "true" }, { hostKey: newKey().public });
+    await expect(wrong).rejects.toThrow("ssh: handshake failed: ssh: host key mismatch");
+    expect(server.authentications).toBe(before);
+    expect(server.commands).toEqual([]);
+  });
+
+  test("a wrong user key says so", async () => {
+    const wrong = create({ create: "true" }, { privateKey: newKey().private });
+    await expect(wrong).rejects.toThrow("unable to authenticate");
+  });
+
+  test("unusable keys are told at once, without their text", async () => {
+    const before = server.connections;
+    const options = { privateKey: "-----BEGIN NONSENSE-----", dialErrorLimit: 50 };
+    await expect(create({ create: "true" }, options)).rejects.toThrow(/^ssh: no key found/);
+    await expect(create({ create: "true" }, { hostKey: "nonsense", dialErrorLimit: 50 })).rejects.toThrow(
+      "failed to parse host key: ssh: no key found",
+    );
+    expect(server.connections).toBe(before);
+  });
+
+  test("dialErrorLimit counts the retries, and each is told", async () => {
+    const closed = create({ create: "true" }, { port: 1, dialErrorLimit: 2 });
+    await expect(closed).rejects.toThrow("after 2 failed attempts: dial tcp 127.0.0.1:1: connect: connection refused");
+    expect(served.engine.status()).toEqual(["Dial 1/2 failed: retrying", "Dial 2/2 failed: retrying"]);
+  });
+
+  test("customTimeouts bound the dialing", async () => {
+    const closed = create({ create: "true" }, { port: 1, dialErrorLimit: -1 }, { timeout: 0.5 });
+    await expect(closed).rejects.toThrow("context deadline exceeded");
+  });
+
+  test("cancel ends what runs, what dials and what waits, and refuses what is new", async () => {
+    const running = create({ create: "echo started; exec sleep 60" });
+    const dialing = create({ create: "true" }, { port: 1, dialErrorLimit: -1 });
+    const ends = [running, dialing].map((making) => expect(making).rejects.toThrow("the operation was cancelled"));
+    while (!served.engine.status().includes("started")) await new Promise((resume) => setTimeout(resume, 10));
+    const inputs = await checked({ create: "echo new" });
+    const begin = Date.now();
+    await plugin.cancel();
+    await Promise.all(ends);
+    expect(Date.now() - begin).toBeLessThan(2000);
+    await expect(plugin.create(which, inputs)).rejects.toThrow("the operation was cancelled");
+    expect(server.commands).toEqual(["echo started; exec sleep 60"]);
+  });
+
+  test("goes through a proxy", async () => {
+    const hop = new SshServer();
+    await hop.listen();
+    try {
+      const { outputs } = await create({ create: "echo through" }, { proxy: hop.connection });
+      expect(outputs.stdout).toBe("through");
+      expect(hop.connections).toBe(1);
+      await expect(
+        create({ create: "true" }, { proxy: { ...hop.connection, hostKey: newKey().public } }),
+      ).rejects.toThrow(/^proxy: .*host key mismatch/);
+    } finally {
+      await hop.close();
+    }
+  });
+
+  test("a refused variable of `environment` is an error, a refused previous output only a warning", async () => {
+    const env = { environment: { WORD: "w" } };
+    await expect(create({ create: "echo $WORD", ...env })).rejects.toThrow('could not set environment variable "WORD"');
+    server.acceptEnv = ["WORD"];
+    const old = await create({ create: "echo $WORD", ...env });
+    expect(old.outputs.stdout).toBe("w");
+    await update({ create: "echo" }, { create: "echo 2", addPreviousOutputInEnv: true }, old);
+    expect(served.engine.messages()).toEqual([expect.stringContaining("Unable to set 'PULUMI_COMMAND_STDOUT'")]);
+  });
+
+  test("check fills in defaults, makes the connection secret and names unknown keys without their values", async () => {
+    const { inputs } = await plugin.check(which, { connection: { host: "h" }, create: "x" });
+    expect(inputs.connection).toEqual(
+      secret({ host: "h", user: "root", port: 22, dialErrorLimit: 10, perDialTimeout: 15 }),
+    );
+    const bad = await plugin.check(which, { connection: { host: "h", privatKey: "SECRET" } });
+    expect(bad.failures).toEqual([{ property: "connection", reason: "unknown property 'privatKey'" }]);
+    const none = await plugin.check(which, {});
+    expect(none.failures).toEqual([{ property: "connection", reason: "missing required property 'connection'" }]);
+  });
+
+  test("a changed host is an update of the connection as a whole", async () => {
+    const made = { id: "c1", inputs: await checked({ create: "a" }), outputs: {} };
+    const diff = await plugin.diff(which, made, await checked({ create: "a" }, { host: "elsewhere" }));
+    expect(diff).toMatchObject({ changes: true, detailed: { connection: "update" }, replaces: [] });
+  });
+
+  test("several commands run at once", async () => {
+    const begin = Date.now();
+    await Promise.all(Array.from({ length: 8 }, () => create({ create: "sleep 1" })));
+    expect(Date.now() - begin).toBeLessThan(6000);
+  });
+
+  test("other types are refused by name", async () => {
+    const local = plugin.check({ type: "command:local:Command" }, {});
+    await expect(local).rejects.toThrow(
+      "resource type 'command:local:Command' is unknown to the stand-in for the command plugin. " +
+        "It has the resource types command:remote:Command, command:remote:CopyToRemote.",
+    );
+  });
+});
+
+describe("remote.CopyToRemote", () => {
+  const which = { type: "command:remote:CopyToRemote", name: "f" };
+  let folder: string;
+
+  beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "copy-"))));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** What a program gives, with the hash that the engine adds. */
+  async function inputsOf(name: string, text: string, remotePath = "copy"): Promise<Json> {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    const source = fileAsset(path, `hash of ${text.slice(0, 20)}`);
+    const news = { connection: server.connection, source, remotePath: join(folder, remotePath) };
+    const { inputs, failures } = await plugin.check(which, news);
+    expect(failures).toEqual([]);
+    expect(isSecret(inputs.connection)).toBe(true);
+    return inputs;
+  }
+  const update = (inputs: Json, news: Json) => plugin.update(which, { id: "f1", inputs, outputs: inputs }, news);
+
+  test("copies a file, making the folders on the way, and not in a preview", async () => {
+    const text = "a line\n".repeat(50_000);
+    const inputs = await inputsOf("one", text, "new/folder/copy");
+    await plugin.create(which, inputs, { preview: true });
+    expect(server.copied).toEqual([]);
+    await plugin.create(which, inputs);
+    expect(readFileSync(join(folder, "new/folder/copy"), "utf8")).toBe(text);
+  });
+
+  test("into a folder that is there, under its own name", async () => {
+    mkdirSync(join(folder, "existing"));
+    await plugin.create(which, await inputsOf("two", "two", "existing"));
+    expect(readFileSync(join(folder, "existing", "two"), "utf8")).toBe("two");
+  });
+
+  test("the same file from elsewhere is no change; another one is, and so is another place", async () => {
+    const before = await inputsOf("a", "text");
+    const moved = await inputsOf("b", "text");
+    const changed = await inputsOf("a", "other");
+    const diff = async (news: Json) =>
+      (await plugin.diff(which, { id: "f1", inputs: before, outputs: before }, news)).detailed;
+    expect(await diff(moved)).toEqual({});
+    expect(await diff(changed)).toEqual({ source: "update" });
+    await update(before, { ...before, triggers: ["x"] });
+    expect(server.copied).toEqual([]);
+    await update(before, changed);
+    await update(before, await inputsOf("a", "text", "elsewhere"));
+    expect(server.copied).toEqual([join(folder, "copy"), join(folder, "elsewhere")]);
+  });
+
+  test("what is no file, and a missing path, are told", async () => {
+    const source = { ...fileAsset("", "hash"), path: null, text: "x" };
+    const { failures } = await plugin.check(which, { connection: server.connection, source });
+    expect(plain(failures)).toEqual([
+      { property: "remotePath", reason: "missing required property 'remotePath'" },
+      { property: "source", reason: "must be a file asset" },
+    ]);
+  });
+});

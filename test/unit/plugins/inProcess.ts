@@ -1,0 +1,26 @@
+import type { Package } from "../../../lab/plugins/provider";
+import { serveResources } from "../../../lab/plugins/server";
+import { FakeEngine, type Json, Plugin } from "../../pluginClient";
+
+/** A plugin that is served by the test's own process. */
+export class ServedPlugin {
+  private constructor(
+    readonly plugin: Plugin,
+    readonly engine: FakeEngine,
+    private readonly shutdown: () => void,
+  ) {}
+
+  static async start(pkg: Package, config: Json = {}): Promise<ServedPlugin> {
+    const engine = await new FakeEngine().start();
+    const { server, port } = await serveResources(pkg, engine.address);
+    const plugin = new Plugin(pkg.name, port);
+    await plugin.configure(config);
+    return new ServedPlugin(plugin, engine, () => server.forceShutdown());
+  }
+
+  async stop(): Promise<void> {
+    await this.plugin.stop();
+    this.shutdown();
+    this.engine.stop();
+  }
+}

@@ -1,0 +1,85 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FakeEngine, Plugin } from "../../pluginClient";
+
+// Processes start and end here, and other tests keep the processors busy.
+jest.setTimeout(30_000);
+
+const repository = join(__dirname, "..", "..", "..");
+const loader = join(repository, "node_modules", "tsx", "dist", "cjs", "index.cjs");
+const main = join(repository, "lab", "plugins", "main.ts");
+
+let folder: string;
+let engine: FakeEngine;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "plugins-"));
+  engine = await new FakeEngine().start();
+});
+afterAll(() => {
+  engine.stop();
+  rmSync(folder, { recursive: true });
+});
+
+function executable(name: string): string {
+  const file = join(folder, `pulumi-resource-${name}`);
+  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' --require '${loader}' '${main}' resource ${name} "$@"\n`, {
+    mode: 0o755,
+  });
+  return file;
+}
+
+const isRunning = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+async function gone(pid: number): Promise<void> {
+  for (let i = 0; i < 500 && isRunning(pid); i++) await new Promise((resume) => setTimeout(resume, 20));
+  expect(isRunning(pid)).toBe(false);
+}
+
+test.each(["command", "kubernetes", "random", "tls"])("%s starts, and has the version of its SDK", async (name) => {
+  const plugin = await Plugin.start(name, executable(name), engine);
+  const sdk = (await import(`@pulumi/${name}/package.json`)) as { version: string };
+  expect(await plugin.info()).toBe(sdk.version);
+  expect(JSON.parse(await plugin.schema())).toEqual({ name, version: sdk.version });
+  expect((await plugin.handshake(engine)).getAcceptSecrets()).toBe(true);
+  const unknown = new RegExp(`is unknown to the stand-in for the ${name} plugin`);
+  await expect(plugin.invoke(`${name}:index:some`)).rejects.toThrow(unknown);
+  await plugin.stop();
+});
+
+test("SIGTERM ends a plugin", async () => {
+  const { pid } = await Plugin.start("random", executable("random"), engine);
+  process.kill(pid!, "SIGTERM");
+  await gone(pid!);
+});
+
+test("a plugin ends with the process that started it, even when that is killed", async () => {
+  const script = `
+    const child = require("child_process").spawn(process.argv[1], ["127.0.0.1:1"], { stdio: ["pipe", "pipe", "inherit"] });
+    child.stdout.once("data", () => console.log(child.pid));`;
+  const parent = spawn(process.execPath, ["-e", script, executable("random")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = (await once(parent.stdout, "data")) as [Buffer];
+  const pid = Number(line.toString());
+  expect(isRunning(pid)).toBe(true);
+  parent.kill("SIGKILL");
+  await gone(pid);
+});
+
+test("messages may be larger than gRPC's 4 MB", async () => {
+  const plugin = await Plugin.start("random", executable("random"), engine);
+  await plugin.configure();
+  const keepers = { large: "x".repeat(4_300_000) };
+  const { inputs } = await plugin.check({ type: "random:index/randomString:RandomString" }, { length: 5, keepers });
+  expect(inputs.keepers.large).toHaveLength(keepers.large.length);
+  await plugin.stop();
+});

@@ -1,0 +1,56 @@
+import { random } from "../../../lab/plugins/random";
+import { isSecret, type Plugin, UNKNOWN } from "../../pluginClient";
+import { ServedPlugin } from "./inProcess";
+
+const string = { type: "random:index/randomString:RandomString" };
+const password = { type: "random:index/randomPassword:RandomPassword" };
+
+let served: ServedPlugin;
+let plugin: Plugin;
+beforeAll(async () => ({ plugin } = served = await ServedPlugin.start(random)));
+afterAll(() => served.stop());
+
+test("a string keeps to its length and characters, with its minima", async () => {
+  for (let i = 0; i < 20; i++) {
+    const { id, outputs } = await plugin.make(string, { length: 10, special: false, minNumeric: 3, minUpper: 2 });
+    expect(id).toBe(outputs.result);
+    expect(outputs.result).toMatch(/^[a-zA-Z0-9]{10}$/);
+    expect(outputs.result.match(/\d/g)?.length).toBeGreaterThanOrEqual(3);
+    expect(outputs.result.match(/[A-Z]/g)?.length).toBeGreaterThanOrEqual(2);
+  }
+});
+
+test("a password is secret and its id tells nothing", async () => {
+  const { id, outputs } = await plugin.make(password, { length: 16, overrideSpecial: "%" });
+  expect(id).toBe("none");
+  expect(isSecret(outputs.result)).toBe(true);
+  expect(outputs.result.value).toMatch(/^[a-zA-Z0-9%]{16}$/);
+});
+
+test("a preview does not know the value", async () => {
+  const { id, outputs } = await plugin.make(string, { length: 6 }, { preview: true });
+  expect({ id, ...outputs }).toMatchObject({ id: "", length: 6, result: UNKNOWN });
+});
+
+test("a changed keeper replaces, a default that is now written out does not", async () => {
+  const made = await plugin.make(string, { length: 6, keepers: { a: "1" } });
+  const replaced = { changes: true, detailed: { keepers: "update-replace" }, replaces: ["keepers"] };
+  expect(await plugin.diff(string, made, { length: 6, keepers: { a: "2" } })).toMatchObject(replaced);
+  expect(await plugin.diff(string, made, { length: 6, keepers: { a: UNKNOWN } })).toMatchObject(replaced);
+  expect((await plugin.diff(string, made, { length: 6, keepers: { a: "1" }, lower: true })).changes).toBe(false);
+});
+
+test("a read gives back what the state has, and cannot import", async () => {
+  const made = await plugin.make(string, { length: 6 });
+  expect(await plugin.read(string, made)).toEqual(made);
+  await expect(plugin.read(string, { id: "x", inputs: {}, outputs: {} })).rejects.toThrow("cannot import a random:");
+});
+
+test.each([
+  [{}, "length: missing required property 'length'"],
+  [{ length: 0 }, "length: must be a whole number of at least 1"],
+  [{ length: 3, minLower: 4 }, "length: must be a whole number of at least 4"],
+  [{ length: 3, lower: false, upper: false, numeric: false, special: false }, "at least one of"],
+])("%j is refused", async (inputs, message) => {
+  await expect(plugin.make(string, inputs)).rejects.toThrow(message);
+});

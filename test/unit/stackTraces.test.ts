@@ -1,0 +1,83 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LanguageSession, REPOSITORY } from "./plugins/languageSession";
+
+jest.setTimeout(60_000);
+
+let session: LanguageSession;
+beforeAll(async () => {
+  session = await new LanguageSession().start();
+});
+afterAll(() => session.stop());
+
+/** Runs a TypeScript program that starts as the repository's does. Returns what the user sees. */
+async function see(program: string, by = session): Promise<string> {
+  const before = by.output.length;
+  const response = await by.run({
+    files: {
+      "package.json": `{ "main": "index.ts" }`,
+      "tsconfig.json": `{ "compilerOptions": { "noCheck": true } }`,
+      "stackTraces.ts": await readFile(join(REPOSITORY, "stackTraces.ts"), "utf8"),
+      "index.ts": `import "./stackTraces";\nimport * as pulumi from "@pulumi/pulumi";\n${program}`,
+    },
+  });
+  const shown = [...by.engine.logs.splice(0), by.output.slice(before), response.error].join("\n");
+  return shown.replace(/\x1b\[\d+m/g, "");
+}
+
+/** The error is in line 9 of index.ts; in the compiled code, which has no interface, it is in an earlier one. */
+const THROWING = `interface Nothing {
+  readonly nothing: undefined;
+}
+class Thing extends pulumi.ComponentResource {
+  constructor(name: string, { nothing }: Nothing = {} as Nothing) {
+    super("test:index:Thing", name);
+    console.log((nothing as any).length);
+  }
+}
+`;
+
+describe("an unexpected error shows the line of the TypeScript", () => {
+  it("in a component", async () => {
+    const shown = await see(`${THROWING}export = () => new Thing("thing");`);
+    expect(shown).toMatch(/TypeError: Cannot read properties of undefined[^\n]*\n\s+at new Thing \(.*index\.ts:9:34\)/);
+    expect(shown).toMatch(/at .*index\.ts:12:/);
+  });
+
+  it("in an apply, with the SDK's frames as they are on disk", async () => {
+    const shown = await see(`pulumi.output(1).apply(() => {\n  throw new Error("in an apply");\n});`);
+    expect(shown).toMatch(/Error: in an apply\n\s+at .*index\.ts:4:9/);
+    expect(shown).toMatch(/node_modules\/@pulumi\/pulumi\/output\.js:\d+/);
+  });
+
+  it("in a promise that nobody waits for", async () => {
+    const shown = await see(`void (async () => {\n  throw new Error("alone");\n})();`);
+    expect(shown).toMatch(/Error: alone\n\s+at .*index\.ts:4:9/);
+  });
+});
+
+describe("promises that never end", () => {
+  const LEAK = `new pulumi.ComponentResource("test:index:Thing", "thing", { never: new Promise(() => {}) }).urn;
+export const never = pulumi.output(new Promise(() => {}));`;
+
+  it("are still reported", async () => {
+    expect(await see(LEAK)).toContain("promises were still active");
+  });
+
+  it("are listed with their traces when PULUMI_DEBUG_PROMISE_LEAKS is set", async () => {
+    const debugging = await new LanguageSession().start({ PULUMI_DEBUG_PROMISE_LEAKS: "1" });
+    const shown = await see(LEAK, debugging);
+    await debugging.stop();
+    expect(shown).toMatch(/STACK_TRACE:\n.*\n\s+at .*debuggablePromise/);
+  });
+});
+
+it("a resource costs one trace, for its position in the program, and its promises none", async () => {
+  const shown = await see(`
+    const take = Error.prepareStackTrace!;
+    let taken = 0;
+    Error.prepareStackTrace = (error, frames) => (frames.length > 0 && taken++, take(error, frames));
+    for (let i = 0; i < 10; i++) new pulumi.ComponentResource("test:index:Thing", "thing-" + i);
+    console.log("traces:", taken);`);
+  expect(shown).toContain("traces: 10\n");
+});

@@ -1,3 +1,4 @@
+// First, so that it is there before any resource is declared.
 import "./stackTraces";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
@@ -60,6 +61,7 @@ export = async () => {
     { providers: { kubernetes: cluster } },
   );
 
+  // Pulumi warns about an output without a value, so an output that not every stack has is there only where it has one.
   return {
     /** URL of the API server that the nodes belong to. */
     apiServer: server,
@@ -67,12 +69,12 @@ export = async () => {
     tokens: nodes.tokens,
     /** By node name: proof of the join. */
     receipts: nodes.receipts,
-    /** CA of the kubelets' serving certificates, for the API server's `--kubelet-certificate-authority`; not when the cluster signs them. */
-    servingCa: nodes.servingCa,
+    /** CA of the kubelets' serving certificates, for the API server's `--kubelet-certificate-authority`, where this stack signs them. */
+    ...(servingCertificates.mode === "issued" && { servingCa: nodes.servingCa }),
     /** What is left to do by hand for `kubectl logs` and `exec`, where certificates are approved by hand. */
     ...(servingCertificates.mode === "manual" && { approveServing: APPROVE_SERVING }),
     /** What kube-public/cluster-info publishes: server and CA. */
-    clusterInfo: nodes.clusterInfoKubeconfig,
+    ...(settings.clusterInfo !== "off" && { clusterInfo: nodes.clusterInfoKubeconfig }),
     /** By pool and scale group, secret: the kubeconfig with the bootstrap token. */
     bootstrapKubeconfigs: nodes.bootstrapKubeconfigs,
   };

@@ -6,11 +6,16 @@
  */
 import * as debuggable from "@pulumi/pulumi/runtime/debuggable";
 
-type Format = NonNullable<typeof Error.prepareStackTrace>;
+/** One line of a stack trace. As text it has the position in the compiled code. */
+interface Frame extends NodeJS.CallSite {
+  toString(): string;
+}
 
-/** ts-node's formatter, which knows the source maps of the files that ts-node compiles. Tests run without ts-node. */
-const format = Error.prepareStackTrace as Format | undefined;
-if (format) Error.prepareStackTrace = lookUpFramesOnce(format);
+type Format = (this: void, error: Error, frames: Frame[]) => unknown;
+
+/** ts-node's formatter, which knows the source maps of the files that ts-node compiles. Unit tests run without ts-node. */
+const { prepareStackTrace } = Error as { prepareStackTrace?: Format };
+if (prepareStackTrace) Error.prepareStackTrace = lookUpFramesOnce(prepareStackTrace);
 
 // The SDK shows the trace of a promise only with this variable, in a list of promises that never ended.
 if (!process.env.PULUMI_DEBUG_PROMISE_LEAKS) takeNoTraceOfPromises();
@@ -18,7 +23,7 @@ if (!process.env.PULUMI_DEBUG_PROMISE_LEAKS) takeNoTraceOfPromises();
 /** The same frames occur again and again, so each is looked up once. */
 function lookUpFramesOnce(format: Format): Format {
   const known = new Map<string, string>();
-  const describe = (frame: NodeJS.CallSite): string => {
+  const describe = (frame: Frame): string => {
     const compiled = String(frame);
     let described = known.get(compiled);
     if (described === undefined) {
@@ -27,14 +32,14 @@ function lookUpFramesOnce(format: Format): Format {
     }
     return `\n    at ${described}`;
   };
-  return (error, frames) => `${format(error, [])}${frames.map(describe).join("")}`;
+  return (error, frames) => `${String(format(error, []))}${frames.map(describe).join("")}`;
 }
 
 /**
  * Source maps of packages name files that the packages do not contain. The SDK's even make the program hang instead of showing an
  * error, on versions of Node.js with https://github.com/nodejs/node/issues/64011.
  */
-const isPackage = (frame: NodeJS.CallSite): boolean => frame.getFileName()?.includes("/node_modules/") ?? false;
+const isPackage = (frame: Frame): boolean => frame.getFileName()?.includes("/node_modules/") ?? false;
 
 /** `debuggablePromise` is internal to the SDK, which offers no setting for this. */
 function takeNoTraceOfPromises(): void {

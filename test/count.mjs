@@ -1,10 +1,54 @@
-// Prints the closing line over jest's JSON results: node test/count.mjs FILE…
-import { readFileSync } from "node:fs";
+// Prints the closing lines over results of tests: node test/count.mjs [OPTION] FOLDER PROJECT…
+//   --table   not the last line, which counts
+//   --line    the last line only
+//   --record  nothing, but keeps the lengths of the e2e files that have passed, for the sequencer
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
+import { URL } from "node:url";
 
-const results = process.argv.slice(2).map((file) => JSON.parse(readFileSync(file, "utf8")));
-const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+const LENGTHS = new URL("e2e/lengths.json", import.meta.url);
 
-// A file that cannot even be loaded has no tests to count, and must not look like success.
-const failed = sum("numFailedTests") + sum("numRuntimeErrorTestSuites");
-process.stdout.write(`\n${sum("numPassedTests")} passed, ${failed} failed, ${sum("numPendingTests")} skipped\n`);
+const [option] = process.argv.slice(2).filter((word) => word.startsWith("--"));
+const [folder, ...projects] = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const say = (text) => process.stdout.write(`${text}\n`);
+
+/** The files of a project. None without results: the tests did not come to an end, or the labs did not come up. */
+const filesOf = (project) => {
+  const file = join(folder, `${project}.json`);
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+};
+const inLab = projects
+  .filter((project) => project !== "unit")
+  .flatMap((project) => filesOf(project) ?? [])
+  .sort((a, b) => b.seconds - a.seconds);
+
+if (option === "--record") record();
+if (option === undefined || option === "--table") table();
+if (option === undefined || option === "--line") count();
+
+function record() {
+  const lengths = JSON.parse(readFileSync(LENGTHS, "utf8"));
+  for (const { file, seconds, failed } of inLab) if (failed === 0) lengths[file] = seconds;
+  const sorted = Object.fromEntries(Object.entries(lengths).sort(([a], [b]) => a.localeCompare(b)));
+  writeFileSync(LENGTHS, `${JSON.stringify(sorted, null, 2)}\n`);
+}
+
+/** What Pulumi was, and where the time went. */
+function table() {
+  const pulumi = join(folder, "pulumi.txt");
+  if (existsSync(pulumi)) say(`\n${readFileSync(pulumi, "utf8").trim()}`);
+  if (inLab.length === 0) return;
+  const width = Math.max(...inLab.map(({ file }) => file.length), "E2E FILE".length);
+  const row = (file, ...cells) => say([file.padEnd(width), ...cells.map((cell) => String(cell).padStart(9))].join(""));
+  say("");
+  row("E2E FILE", "SECONDS", "PASSED", "FAILED", "SKIPPED");
+  for (const { file, seconds, passed, failed, skipped } of inLab) row(file, seconds, passed, failed, skipped);
+  say("");
+}
+
+function count() {
+  const files = projects.flatMap((project) => filesOf(project) ?? [{ passed: 0, failed: 1, skipped: 0 }]);
+  const sum = (key) => files.reduce((total, file) => total + file[key], 0);
+  say(`${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped`);
+}

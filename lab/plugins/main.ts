@@ -29,10 +29,9 @@ async function main([kind = "", name = "", ...args]: string[]): Promise<void> {
   endWithParent();
   if (kind === "language") {
     const { serveLanguage } = load("./language/host") as typeof import("./language/host");
-    return serveLanguage(args);
+    return serveLanguage([name, ...args]);
   }
-  if (kind !== "resource" || !resourcePlugins.includes(name))
-    throw new Error(`there is no stand-in for ${kind} ${name}`);
+  if (kind !== "resource" || !resourcePlugins.includes(name)) throw new Error(`no stand-in for ${kind} ${name}`);
   const { serveResources } = load("./server") as typeof import("./server");
   const { [name]: pkg } = load(`./${name}`) as Record<string, Package>;
   const engineAddress = args.filter((arg) => !arg.startsWith("-")).at(-1);

@@ -1,6 +1,16 @@
 import { diffProps, type PropertyDiff } from "./diff";
 import { PluginError } from "./errors";
-import { hasUnknowns, isObject, mapValues, plainProps, unknown, without, type Props, type Value } from "./values";
+import {
+  asSecret,
+  hasUnknowns,
+  isObject,
+  mapValues,
+  plainProps,
+  unknown,
+  without,
+  type Props,
+  type Value,
+} from "./values";
 import type * as api from "./provider";
 
 /** A resource that is computed once from its inputs and then lives in the state alone: random values, keys, certificates. */
@@ -10,6 +20,8 @@ export interface ValueResource {
   defaults: Props;
   /** Outputs that only a create can tell. */
   computed: string[];
+  /** Inputs that are secret, whether or not the program says so. */
+  secrets?: string[];
   /** Inputs that change in place; all others replace. */
   inPlace?: string[];
   validate?: (inputs: Props) => api.CheckFailure[];
@@ -37,7 +49,9 @@ class ValueProvider implements api.Provider {
       reason: `missing required property '${key}'`,
     }));
     if (failures.length === 0 && !hasUnknowns(news)) failures.push(...(validate?.(this.complete(news)) ?? []));
-    return Promise.resolve({ inputs: news, failures });
+    const secrets = this.resource.secrets ?? [];
+    const inputs = mapValues(news, (value, key) => (secrets.includes(key) ? asSecret(value) : value));
+    return Promise.resolve({ inputs, failures });
   }
 
   diff({ oldInputs, oldOutputs, newInputs }: api.DiffRequest): Promise<api.Diff> {
@@ -73,10 +87,11 @@ class ValueProvider implements api.Provider {
     return Promise.resolve({ outputs: { ...defaults, ...inputs, ...this.derived(inputs), ...kept } });
   }
 
-  /** Only the state has the value, so there is nothing to import. */
+  /** Only the state has the value, so there is nothing to import, and nothing changes but by the clock. */
   read({ id, inputs, outputs, type }: api.ExistingRequest): Promise<api.Existing> {
     if (Object.keys(outputs).length === 0) throw new PluginError(`the stand-in plugin cannot import a ${type}`);
-    return Promise.resolve({ id, inputs, outputs });
+    const due = this.resource.outdated?.(plainProps(outputs), this.complete(inputs));
+    return Promise.resolve({ id, inputs, outputs: due === undefined ? outputs : { ...outputs, [due]: true } });
   }
 
   delete() {

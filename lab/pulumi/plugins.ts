@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { copyFile, link, mkdir, readFile, realpath } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { cacheFolder, REPOSITORY } from "../paths";
@@ -32,7 +33,7 @@ export function describePlugins({ languageHost, resources }: Pick<Plugins, "lang
 
 /** A plugin's version is the version of its SDK package. */
 function versionOf(name: ResourcePlugin): string {
-  return (require(`@pulumi/${name}/package.json`) as { version: string }).version;
+  return (createRequire(__filename)(`@pulumi/${name}/package.json`) as { version: string }).version;
 }
 
 const folderName = (name: ResourcePlugin): string => `resource-${name}-v${versionOf(name)}`;
@@ -149,8 +150,9 @@ export async function installPlugins(cli: Cli, plugins: Plugins, home: string): 
 /** A stand-in plugin: this clone's lab/plugins/main.ts with the words that say which one. */
 const standInCommand = (...words: readonly string[]): string[] => [
   process.execPath,
-  "--import",
-  `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader.mjs")}`,
+  // The loader of CommonJS alone starts in half the time.
+  "--require",
+  join(REPOSITORY, "node_modules", "tsx", "dist", "cjs", "index.cjs"),
   join(REPOSITORY, "lab", "plugins", "main.ts"),
   ...words,
 ];

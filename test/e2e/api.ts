@@ -1,10 +1,17 @@
 import { request } from "node:https";
 import { parse } from "yaml";
 import { endpointOf } from "../../components/kubeconfig";
+import type { TestLab } from "./testLab";
 
 export interface Answer {
   readonly status: number;
   readonly body: any;
+}
+
+/** The API server as whoever has the token of a pool or scale group sees it. */
+export async function tokenHolder(lab: TestLab, name = "worker"): Promise<Api> {
+  const outputs = await lab.json<{ bootstrapKubeconfigs: Record<string, string> }>("output", "--show-secrets");
+  return new Api(outputs.bootstrapKubeconfigs[name]);
 }
 
 /** The API server as the holder of a bootstrap token sees it, or as nobody in particular. */

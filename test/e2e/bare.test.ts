@@ -1,25 +1,24 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
-import { arch } from "node:process";
-import { join, resolve } from "node:path";
-import { promisify } from "node:util";
+import { join } from "node:path";
 import { RELEASES } from "../../components/runtime";
 import { API_SERVER_SERVICE } from "../../lab/network/addresses";
-import { RUNC_VERSION } from "../../lab/worker/bare";
+import {
+  ARCH,
+  BRING_UP_MS,
+  bringUpBareWorkers,
+  hostOf,
+  inventoryOf,
+  PACKAGE,
+  takeBareWorkersAway,
+  TARBALL,
+} from "./bareWorkers";
 import { changes, eventually, TestLab } from "./testLab";
 
-/**
- * Workers with nothing but Debian, sshd and a user with sudo, behind a bastion and on a port of their own: one gets its container runtime from
- * packages, the other, whose /usr is read-only, from releases. Told in order.
- */
+/** Bare workers become nodes, change, and are bare again. Told in order. */
 const lab = new TestLab();
-const PACKAGE = "worker-5";
-const TARBALL = "worker-6";
-const BASTION = "worker-1";
 const BOTH = [PACKAGE, TARBALL];
-const ARCH = arch === "x64" ? "amd64" : arch;
 
 /** A proxy, and a mirror of registries that has nothing: what it was asked for. */
 const asked: string[] = [];
@@ -37,24 +36,12 @@ const server = createServer((incoming, outgoing) => {
   incoming.pipe(onward);
 });
 
-/** Everything that a VM has outside of what changes by itself. */
-const inventory = (worker: string) =>
-  lab.shell(
-    worker,
-    "find /etc /opt /usr /home /var/lib -xdev ! -name .sudo_as_admin_successful ! -path '/var/lib/systemd/*' ! -path '/var/lib/apt/*' ! -path '/var/lib/dpkg/*' | sort; dpkg-query -W",
-  );
+const inventory = (worker: string) => inventoryOf(lab, worker);
 const before: Record<string, string> = {};
 
 const pid = async (worker: string, unit: string) =>
   (await lab.exec(worker, "systemctl", "show", "-P", "MainPID", unit)).trim();
 const pids = (unit: string) => Promise.all(BOTH.map((worker) => pid(worker, unit)));
-
-/** Where a worker is, and its host key. */
-async function hostOf(name: string): Promise<{ address: string; hostKey: string }> {
-  const { address } = (await lab.status()).workers.find((worker) => worker.name === name)!;
-  const key = await lab.exec(name, "cat", "/etc/ssh/ssh_host_ed25519_key.pub");
-  return { address, hostKey: key.split(" ").slice(0, 2).join(" ") };
-}
 
 /** Changes the settings of both pools' runtimes. */
 const runtimes = (change: (runtime: any, settings: any) => void) =>
@@ -62,68 +49,23 @@ const runtimes = (change: (runtime: any, settings: any) => void) =>
     for (const pool of settings["tls-bootstrap:pools"]) change(pool.runtime, settings);
   });
 
-async function checksum(...path: string[]): Promise<string> {
-  const file = join((await lab.facts()).mirrorDir, "github", ...path);
-  return createHash("sha256")
-    .update(await readFile(file))
-    .digest("hex");
-}
-
 beforeAll(async () => {
-  await lab.out("up", "--workers", "6", "--bare", "2");
-  const { mirror } = await lab.facts();
-  const { hostname } = new URL(mirror);
+  await bringUpBareWorkers(lab);
+  const { hostname } = new URL((await lab.facts()).mirror);
   await new Promise<void>((listening) => server.listen(0, hostname, listening));
   const own = `http://${hostname}:${(server.address() as { port: number }).port}`;
-  for (const worker of BOTH)
-    await lab.shell(worker, "echo Port 2222 >/etc/ssh/sshd_config.d/port.conf; systemctl restart ssh");
-  await lab.shell(TARBALL, "mount --bind /usr /usr; mount -o remount,ro,bind /usr");
-  const bastion = await hostOf(BASTION);
-  const { containerd, cniPlugins } = RELEASES;
-  const archive = `containerd-${containerd.version}-linux-${ARCH}.tar.gz`;
-  const plugins = `cni-plugins-linux-${ARCH}-v${cniPlugins.version}.tgz`;
-  const sums = {
-    containerd: await checksum("containerd/containerd/releases/download", `v${containerd.version}`, archive),
-    cniPlugins: await checksum("containernetworking/plugins/releases/download", `v${cniPlugins.version}`, plugins),
-  };
-  await lab.configure((settings) => {
+  await runtimes((runtime, settings) => {
     settings["tls-bootstrap:proxy"] = { http: own };
-    settings["tls-bootstrap:binDir"] = "/opt/bin";
-    settings["tls-bootstrap:ssh"].port = 2222;
-    settings["tls-bootstrap:ssh"].bastion = { user: "admin", host: bastion.address, hostKey: bastion.hostKey };
-    const [{ workers, ...pool }] = settings["tls-bootstrap:pools"];
-    const only = (name: string) => workers.filter((worker: { name: string }) => worker.name === name);
-    // A container on this machine may not be allowed to lower the OOM score of its processes.
-    const oom = { restrict_oom_score_adj: true };
-    const common = {
-      sandboxImage: "lab.local/pause:1",
-      registryMirrors: { "docker.io": [own] },
-      config: { plugins: { "io.containerd.grpc.v1.cri": oom, "io.containerd.cri.v1.runtime": oom } },
-    };
-    settings["tls-bootstrap:pools"] = [
-      { ...pool, name: "package", runtime: { type: "package", containerd: common }, workers: only(PACKAGE) },
-      {
-        ...pool,
-        name: "tarball",
-        runtime: {
-          type: "tarball",
-          downloadUrl: `${mirror}/github`,
-          containerd: { ...common, sha256: { [ARCH]: sums.containerd } },
-          runc: { version: RUNC_VERSION },
-          cniPlugins: { sha256: { [ARCH]: sums.cniPlugins } },
-        },
-        workers: only(TARBALL),
-      },
-    ];
+    runtime.containerd.registryMirrors = { "docker.io": [own] };
   });
   for (const worker of BOTH) before[worker] = await inventory(worker);
-}, 900_000); // where nobody has built the releases yet
+}, BRING_UP_MS);
 
 afterAll(async () => {
   await lab.run("kubectl", "delete", "pod", "--all", "--force", "--ignore-not-found");
   await lab.run("destroy");
   server.close();
-  await lab.out("up", "--workers", "4", "--bare", "0");
+  await takeBareWorkersAway(lab);
 });
 
 it("a folder that cannot be written is found before anything is changed", async () => {
@@ -342,134 +284,12 @@ it("a package of a given version, with kube-proxy as a unit: Services answer, an
   expect(await inventory(PACKAGE)).toBe(before[PACKAGE]);
 });
 
-describe("a host whose package manager is dnf", () => {
-  const packages = () => lab.shell(PACKAGE, "rpm -qa --qf '%{NAME} %{VERSION}\\n' | sort");
-  const only = (version?: string) =>
-    lab.configFile("dnf", (settings) => {
-      settings["tls-bootstrap:pools"].pop();
-      settings["tls-bootstrap:pools"][0].runtime.containerd.version = version;
-      return settings;
-    });
-  let bare: string;
-
-  beforeAll(async () => {
-    await lab.shell(PACKAGE, await readFile(join(__dirname, "dnf.sh"), "utf8"));
-    bare = await packages();
-  });
-
-  afterAll(async () => lab.run("destroy", "--config-file", await only()));
-
-  it("gets none of the packages when one cannot be had", async () => {
-    expect(await lab.fails("deploy", "--config-file", await only("9.9.9"))).toContain(
-      "these packages cannot be installed: containerd-9.9.9",
-    );
-    expect(await packages()).toBe(bare);
-  });
-
-  it("gets its runtime from there, in the version that is asked for, and all goes again", async () => {
-    const file = await only("1.6.20");
-    await lab.operate("deploy", "--config-file", file);
-    expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([[PACKAGE, true]]);
-    expect(await packages()).toContain("containerd 1.6.20\n");
-    expect(changes(await lab.operate("preview", "--config-file", file))).toEqual([]);
-    await lab.operate("destroy", "--config-file", file);
-    expect(await packages()).toBe(bare);
-  });
-
-  it("keeps what somebody else's package needs", async () => {
-    const file = await only();
-    await lab.operate("deploy", "--config-file", file);
-    await lab.shell(PACKAGE, "dnf -q -y install podman");
-    const installed = await packages();
-    expect(installed).toContain("containerd 1.6.21\n");
-    await lab.operate("destroy", "--config-file", file);
-    expect(await packages()).toBe(installed);
-    // With the settings that it came with.
-    expect(await lab.shell(PACKAGE, "rpm --verify containerd; ls -d /opt/kubernetes 2>/dev/null || true")).toBe("");
-  });
-});
-
-/** Makes an archive as its users do; gives what is printed for the settings. */
-async function makeAirGap(...args: string[]): Promise<string> {
-  const argv = ["--import", "tsx", "tools/air-gap/main.ts", ...args];
-  return (await promisify(execFile)(process.execPath, argv, { cwd: resolve(__dirname, "..", "..") })).stdout;
-}
-
-describe("with an archive that is sent by SSH, and nothing to download from", () => {
-  let archive: string;
-  const KUBECTL = "/opt/kubernetes/v1.34.4/bin/kubectl";
-  const left = () => lab.shell(TARBALL, "ls -A /home/admin /var/lib/tls-bootstrap | grep air-gap || true");
-
-  beforeAll(async () => {
-    const { configFile, stateDir } = await lab.facts();
-    archive = join(stateDir, "air-gap.tar");
-    await lab.configure((settings) => {
-      settings["tls-bootstrap:pools"].shift();
-      delete settings["tls-bootstrap:proxy"];
-    });
-    const made = await makeAirGap(configFile, "--architecture", ARCH, "--output", archive);
-    expect(made).toBe(`  tls-bootstrap:airGap: ${archive}\n`);
-    await lab.configure((settings) => {
-      settings["tls-bootstrap:airGap"] = archive;
-    });
-    await lab.out("stop", "mirror");
-  });
-
-  afterAll(() => lab.out("start", "mirror"));
-
-  it("a version that is not in it is refused at preview, without a session", async () => {
-    const file = await lab.configFile("too-new", (settings) => ({
-      ...settings,
-      "tls-bootstrap:kubernetesVersion": "1.34.5",
-    }));
-    const sessions = await lab.sessions(TARBALL);
-    expect(await lab.fails("preview", "--config-file", file)).toContain(
-      `tls-bootstrap:airGap: '${archive}' lacks kubernetes/v1.34.5/bin/linux/${ARCH}/kubelet`,
-    );
-    expect(await lab.sessions(TARBALL)).toBe(sessions);
-  });
-
-  it("a bare worker becomes a Ready node, and an idle preview shows nothing", async () => {
-    await lab.operate("deploy");
-    expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([[TARBALL, true]]);
-    expect(await left()).toBe("");
-    expect(changes(await lab.operate("preview"))).toEqual([]);
-  });
-
-  it("a program that is lost is told with the command that sends it again", async () => {
-    await lab.exec(TARBALL, "rm", KUBECTL);
-    await lab.configure((settings) => {
-      settings["tls-bootstrap:binDir"] = "/opt/programs";
-    });
-    const errors = await lab.fails("deploy");
-    expect(errors).toContain(`kubernetes/v1.34.4/bin/linux/${ARCH}/kubectl.sha256 is neither on this host nor in its`);
-    const target = `**::tls-bootstrap-tarball-${TARBALL}-air-gap`;
-    expect(errors).toContain(`pulumi up --replace "${target}"`);
-    await lab.operate("deploy", "--replace", target);
-    expect(await lab.exec(TARBALL, KUBECTL, "version", "--client")).toContain("v1.34.4");
-    expect(await left()).toBe("");
-    expect(changes(await lab.operate("preview"))).toEqual([]);
-  });
-
-  it("is taken out and joins anew with what is sent once more", async () => {
-    const of = (step: string) => ["--replace", `**::tls-bootstrap-tarball-${TARBALL}-${step}`];
-    await lab.operate("deploy", ...of("host"), ...of("air-gap"));
-    expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([[TARBALL, true]]);
-    expect(await left()).toBe("");
-  });
-
-  it("leaves nothing of it behind when it is removed", async () => {
-    await lab.operate("destroy");
-    expect(await inventory(TARBALL)).toBe(before[TARBALL]);
-  });
-});
-
 describe("a containerd that belongs to Docker", () => {
   const ONE = "worker-1";
   const only = (runtime: object) =>
     lab.configFile("docker", (settings) => {
       const [pool] = settings["tls-bootstrap:pools"];
-      for (const key of ["airGap", "binDir"]) delete settings[`tls-bootstrap:${key}`];
+      delete settings["tls-bootstrap:binDir"];
       for (const key of ["port", "bastion"]) delete settings["tls-bootstrap:ssh"][key];
       settings["tls-bootstrap:pools"] = [{ ...pool, runtime, workers: [{ name: ONE, ...target }] }];
       return settings;
@@ -477,7 +297,7 @@ describe("a containerd that belongs to Docker", () => {
   let target: Awaited<ReturnType<typeof hostOf>>;
 
   beforeAll(async () => {
-    target = await hostOf(ONE);
+    target = await hostOf(lab, ONE);
     await lab.shell(
       ONE,
       "cp /etc/containerd/config.toml /root/config.toml; sed -i '1a disabled_plugins = [\"io.containerd.grpc.v1.cri\"]' /etc/containerd/config.toml; systemctl restart containerd",

@@ -1,4 +1,4 @@
-import type { OperationResult } from "../../lab/engine";
+import type { OperationResult } from "../../lab/pulumi/events";
 import { changes, eventually, TestLab } from "./testLab";
 
 /** A run that is killed: what the host is left with, and that the next deployment converges. */

@@ -1,3 +1,4 @@
+/** @independent */
 import { mkdir, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { connect } from "node:net";
@@ -31,7 +32,10 @@ beforeAll(async () => {
   await lab.operate("deploy");
 });
 
-afterAll(() => lab.run("destroy"));
+afterAll(async () => {
+  await lab.run("destroy");
+  await lab.exec("worker-1", "rm", "-f", LOCK_FILE);
+});
 
 interface Configz {
   kubeletconfig: Record<string, any>;

@@ -27,8 +27,8 @@ const traces = () =>
 beforeAll(() => lab.shell("worker-1", "touch /root/before"));
 
 afterAll(async () => {
-  await lab.shell("worker-1", "rm -f /root/before");
   await lab.run("destroy");
+  await lab.shell("worker-1", "rm -f /root/before /run/swaps; [ ! -e /root/fstab ] || mv /root/fstab /etc/fstab");
 });
 
 /** Spoils the host, deploys in vain, and mends it again. */
@@ -129,7 +129,7 @@ it("takes the host as soon as all is mended, turns swap off for good, and leaves
   const swap = "/dev/vdb none swap sw 0 0";
   await lab.shell(
     "worker-1",
-    `cp /proc/swaps /run/swaps; echo '/dev/vdb partition 1048572 0 -2' >>/proc/swaps; printf '%s\n' '# a comment' '${swap}' >>/etc/fstab
+    `cp -p /etc/fstab /root/fstab; cp /proc/swaps /run/swaps; echo '/dev/vdb partition 1048572 0 -2' >>/proc/swaps; printf '%s\n' '# a comment' '${swap}' >>/etc/fstab
      printf '#!/bin/sh\n[ "$*" = -a ] && cat /run/swaps >/proc/swaps\n' >/usr/local/sbin/swapoff; chmod +x /usr/local/sbin/swapoff`,
   );
   const file = await settingsFile("mended");

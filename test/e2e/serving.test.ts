@@ -86,8 +86,15 @@ beforeAll(async () => {
   });
 });
 
+/** An address that worker-2 has for one test. */
+const OTHER = "212";
+
 afterAll(async () => {
   await lab.run("destroy");
+  await lab.shell(
+    "worker-2",
+    `ip address del "$(ip -o -4 address | grep -o '[0-9.]*[.]${OTHER}/24')" dev eth0 || true`,
+  );
   await lab.out("up", "--reset-flags");
 });
 
@@ -156,7 +163,7 @@ describe("issued", () => {
 
   it("follows an address that changes", async () => {
     const { workers: machines } = await lab.facts();
-    const address = machines.find(({ name }) => name === "worker-2")!.address.replace(/\d+$/, "212");
+    const address = machines.find(({ name }) => name === "worker-2")!.address.replace(/\d+$/, OTHER);
     await lab.shell(
       "worker-2",
       `ip address add ${address}/24 dev $(ip -o route get 10.96.0.1 | sed 's/.* dev \\([^ ]*\\).*/\\1/')`,

@@ -1,12 +1,16 @@
-import { copyFile } from "node:fs/promises";
-import { pristineConfig, TestLab } from "./testLab";
+import type { Config } from "@jest/types";
+import { Lane } from "./lane";
+import { laneName } from "./lanes";
 
-/** Brings up the lab that the e2e tests share: a control plane and four bare workers. */
-export default async function setup(): Promise<void> {
-  const lab = new TestLab();
-  console.error(`\nBringing up the lab '${lab.name}' for the e2e tests`);
-  await lab.out("down");
-  await lab.out("up", "--workers", "4");
-  const { configFile } = await lab.facts();
-  await copyFile(configFile, pristineConfig(configFile));
+/** Brings up the labs of all lanes, side by side. */
+export default async function setup({ maxWorkers }: Config.GlobalConfig): Promise<void> {
+  // The sequencer knows how many files there are, and jest uses no more workers than that.
+  const count = Number(process.env.TLS_BOOTSTRAP_TEST_FILES ?? maxWorkers);
+  const names = Array.from({ length: Math.min(count, maxWorkers) }, (_, i) => laneName(i + 1));
+  const begin = Date.now();
+  say(`Bringing up ${names.length === 1 ? "the lab" : "the labs"} ${names.join(", ")}`);
+  await Promise.all(names.map((name) => new Lane(name).bringUp((text) => say(`${name}  ${text}`))));
+  say(`Up after ${Math.round((Date.now() - begin) / 1000)} s`);
 }
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);

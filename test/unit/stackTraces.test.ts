@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { LanguageSession, REPOSITORY } from "./plugins/languageSession";
 
 jest.setTimeout(60_000);
@@ -22,7 +23,7 @@ async function see(program: string, by = session): Promise<string> {
     },
   });
   const shown = [...by.engine.logs.splice(0), by.output.slice(before), response.error].join("\n");
-  return shown.replace(/\x1b\[\d+m/g, "");
+  return stripVTControlCharacters(shown);
 }
 
 /** The error is in line 9 of index.ts; in the compiled code, which has no interface, it is in an earlier one. */

@@ -5,18 +5,13 @@ import type { CheckFailure, Created, CreateRequest, ExistingRequest, UpdateReque
 import { mustBe, RemoteResource, ssh } from "./remoteResource";
 
 const texts = ["create", "update", "delete", "stdin", "logging"];
-const logModes = ["stdout", "stderr", "stdoutAndStderr", "none"];
 
 /** remote.Command. */
 export class RemoteCommand extends RemoteResource {
   protected failures(news: Props): CheckFailure[] {
     const isText = (value: Value | undefined) =>
       value === null || typeof value === "string" || value instanceof Unknown;
-    const failures = texts.filter((key) => !isText(reveal(news[key]))).map((key) => mustBe(key, "a string"));
-    const logging = reveal(news.logging);
-    return typeof logging === "string" && !logModes.includes(logging)
-      ? [...failures, mustBe("logging", `one of ${logModes.join(", ")}`)]
-      : failures;
+    return texts.filter((key) => !isText(reveal(news[key]))).map((key) => mustBe(key, "a string"));
   }
 
   async create({ name, inputs, preview, ...request }: CreateRequest): Promise<Created> {

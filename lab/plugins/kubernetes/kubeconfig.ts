@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import type { AgentOptions } from "node:https";
 import { isRecord } from "../../system/isRecord";
 import { PluginError } from "../errors";
 
@@ -66,16 +65,10 @@ function parseConfig(content: string): Entry {
   return config;
 }
 
-interface Endpoint {
-  server: string;
-  tls: AgentOptions;
-  headers: Record<string, string>;
-}
-
 const unsupported = ["exec", "auth-provider", "as", "tokenFile", "proxy-url"];
 
 /** Where the API server is, and how a request to it proves who asks. */
-export function endpointOf({ cluster, user }: Selected): Endpoint {
+export function endpointOf({ cluster, user }: Selected) {
   const server = cluster && text(cluster, "server");
   if (!server) throw new PluginError("the kubeconfig names no cluster");
   for (const key of unsupported) {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { diffProps, same, type PropertyDiff } from "../diff";
+import { diffProps, type PropertyDiff } from "../diff";
 import { messageOf, PluginError } from "../errors";
 import { contains, parsePath } from "../paths";
 import { pause } from "../pause";
@@ -74,11 +74,9 @@ export class ObjectProvider implements api.Provider {
   }
 
   async check({ urn, name, type, news, olds, randomSeed }: api.CheckRequest) {
-    const { apiVersion, kind } = identify(type);
-    if (kind.endsWith("List")) throw new PluginError("list resources cannot be created directly");
-    const inputs: Props = { apiVersion, kind: kind.replace(/Patch$/, ""), ...news };
-    const metadata: Props = { ...(reveal(inputs.metadata) as Props | null) };
-    const patch = isPatch(urn, textOf(inputs, "kind") ?? "");
+    if (type.endsWith("List")) throw new PluginError("list resources cannot be created directly");
+    const metadata: Props = { ...(reveal(news.metadata) as Props | null) };
+    const patch = isPatch(urn, textOf(news, "kind") ?? "");
     if (patch && metadata.name === undefined) {
       throw new PluginError("patch resources require the `.metadata.name` field to be set");
     }
@@ -89,10 +87,12 @@ export class ObjectProvider implements api.Provider {
       metadata.name = autonameOf(olds) ?? `${name}-${suffixFrom(randomSeed)}`;
       metadata.annotations = { ...(reveal(metadata.annotations) as Props | null), [annotations.autonamed]: "true" };
     }
-    if (metadata.namespace === undefined && (await this.isNamespaced(inputs))) {
+    if (metadata.namespace === undefined && (await this.isNamespaced(news))) {
       metadata.namespace = this.namespace ?? this.client.defaultNamespace();
     }
-    return { inputs: annotateSecrets({ ...inputs, metadata }, {}), failures: [] };
+    const inputs = { ...news, metadata };
+    const normalized = hasUnknowns(inputs) ? inputs : toProps(normalize(toObject(inputs)));
+    return { inputs: annotateSecrets(normalized, inputs), failures: [] };
   }
 
   diff({ urn, oldOutputs, newInputs, ignoreChanges }: api.DiffRequest): Promise<api.Diff> {
@@ -179,7 +179,7 @@ export class ObjectProvider implements api.Provider {
     try {
       const live = await this.client.get(target, nameFromId(id));
       const shape = isImport ? importedInputs(live) : (prune(normalize(live), normalize(known)) as KubeObject);
-      const liveInputs = keepForm(inputs, annotateSecrets(toProps(shape), inputs));
+      const liveInputs = annotateSecrets(toProps(shape), inputs);
       const existing = { id, inputs: liveInputs, outputs: checkpoint(liveInputs, live, fieldManager) };
       const reason = isImport ? undefined : notReady(live);
       if (reason === undefined) return existing;
@@ -362,11 +362,4 @@ function explain(error: unknown): string {
     `${error.message}\n\nThe resource already exists in the cluster. Delete it, adopt it by \`pulumi import\`, ` +
     "or manage some of its fields by a Patch resource."
   );
-}
-
-/** A Secret's inputs stay in `stringData` where the program writes them so, unless somebody changed them. */
-function keepForm(inputs: Props, live: Props): Props {
-  if (inputs.stringData === undefined) return live;
-  const [before, now] = [inputs, live].map((props) => toProps(normalize(toObject(props))));
-  return same(before, now) ? inputs : live;
 }

@@ -42,5 +42,5 @@ const defaultSeconds = 600;
 
 export function waitSeconds(object: KubeObject, timeout: number | undefined): number {
   const annotated = Number(annotation(object, annotations.timeoutSeconds));
-  return annotated > 0 ? annotated : (timeout ?? defaultSeconds);
+  return timeout ?? (annotated > 0 ? annotated : defaultSeconds);
 }

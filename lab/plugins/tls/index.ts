@@ -42,7 +42,6 @@ const certificateDefaults: Props = {
   isCaCertificate: false,
   setAuthorityKeyId: false,
   setSubjectKeyId: false,
-  maxPathLength: -1,
 };
 
 /** A certificate that is to be renewed from its first moment. */
@@ -71,6 +70,7 @@ function dueForRenewal(outputs: Props, inputs: Props): string | undefined {
 
 const selfSignedCert: ValueResource = {
   required: ["allowedUses", "privateKeyPem", "validityPeriodHours"],
+  secrets: ["privateKeyPem"],
   defaults: certificateDefaults,
   computed: [...certificateOutputs, "keyAlgorithm"],
   inPlace: ["earlyRenewalHours"],
@@ -95,6 +95,7 @@ const selfSignedCert: ValueResource = {
 
 const locallySignedCert: ValueResource = {
   required: ["allowedUses", "caCertPem", "caPrivateKeyPem", "certRequestPem", "validityPeriodHours"],
+  secrets: ["caPrivateKeyPem"],
   defaults: certificateDefaults,
   computed: [...certificateOutputs, "caKeyAlgorithm"],
   inPlace: ["earlyRenewalHours"],

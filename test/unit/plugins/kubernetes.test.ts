@@ -10,7 +10,7 @@ import { endpointOf, selectFrom } from "../../../lab/plugins/kubernetes/kubeconf
 import { annotateSecrets, normalize, prune, type KubeObject } from "../../../lab/plugins/kubernetes/object";
 import { notReady } from "../../../lab/plugins/kubernetes/ready";
 import { Secret } from "../../../lab/plugins/values";
-import { InitFailed, isSecret, type Json, type Plugin, secret, UNKNOWN } from "../../pluginClient";
+import { InitFailed, type Json, type Plugin, secret, UNKNOWN } from "../../pluginClient";
 import { ServedPlugin } from "./inProcess";
 
 const kubeconfig = (server: string, token = "t") => ({
@@ -197,11 +197,12 @@ describe("without a cluster", () => {
   test("a preview checks and creates, and an update says what is wrong", async () => {
     const plugin = await start(nowhere);
     const which = { type: secretType, name: "own" };
-    const { inputs } = await plugin.check(which, { stringData: { a: "1" } });
+    const news = { apiVersion: "v1", kind: "Secret", stringData: { a: "1" } };
+    const { inputs } = await plugin.check(which, news);
     expect(inputs).toMatchObject({ apiVersion: "v1", kind: "Secret", metadata: { namespace: "mine" } });
     expect(inputs.metadata.name).toMatch(/^own-[0-9a-f]{8}$/);
-    expect(isSecret(inputs.stringData)).toBe(true);
-    expect((await plugin.check(which, { stringData: { a: "1" } })).inputs).toEqual(inputs);
+    expect(inputs.data).toEqual(secret({ a: "MQ==" }));
+    expect((await plugin.check(which, news)).inputs).toEqual(inputs);
     expect((await plugin.create(which, inputs, { preview: true })).outputs).toEqual(inputs);
     await expect(plugin.create(which, inputs)).rejects.toThrow(
       "cannot reach the API server https://127.0.0.1:1: connection refused",
@@ -210,7 +211,7 @@ describe("without a cluster", () => {
 
   test.each([
     ["kubernetes:core/v1:SecretList", {}, "list resources cannot be created directly"],
-    ["kubernetes:core/v1:SecretPatch", {}, "patch resources require the `.metadata.name` field"],
+    ["kubernetes:core/v1:SecretPatch", { kind: "Secret" }, "patch resources require the `.metadata.name` field"],
     [secretType, { metadata: { generateName: "x" } }, "`.metadata.generateName` field is not supported"],
     ["kubernetes:helm.sh/v3:Release", {}, "unknown to the stand-in for the kubernetes plugin"],
     ["kubernetes:yaml/v2:ConfigFile", {}, "unknown to the stand-in for the kubernetes plugin"],
@@ -260,7 +261,11 @@ describe("with an API server", () => {
 
   test("the kinds of an API group are asked for once", async () => {
     const plugin = await start(config());
-    await Promise.all(Array.from({ length: 20 }, (_, i) => plugin.check({ type, name: `n${i}` }, {})));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        plugin.check({ type, name: `n${i}` }, { apiVersion: "apps/v1", kind: "Deployment" }),
+      ),
+    );
     expect(requests).toEqual(["GET /apis/apps/v1"]);
   });
 

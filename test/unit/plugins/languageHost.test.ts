@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { credentials } from "@grpc/grpc-js";
+import manifest from "@pulumi/pulumi/package.json";
 import { AnalyzerClient } from "@pulumi/pulumi/proto/analyzer_grpc_pb";
 import type { AnalyzerInfo } from "@pulumi/pulumi/proto/analyzer_pb";
 import {
@@ -188,7 +189,7 @@ describe("plugins", () => {
 
 describe("the host", () => {
   it("has the version of the SDK, and asks the CLI to download nothing", async () => {
-    const { version } = require("@pulumi/pulumi/package.json") as { version: string };
+    const { version } = manifest;
     const found = await new Promise((done) =>
       session.client.getPluginInfo(new Empty(), (_error, info) => done(info.getVersion())),
     );

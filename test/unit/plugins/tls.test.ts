@@ -111,6 +111,9 @@ describe("certificates", () => {
     };
     expect(await aged(25)).toEqual({});
     expect(await aged(23)).toEqual({ readyForRenewal: "update-replace" });
+    const outputs = { ...certificate.outputs, validityEndTime: at(23) };
+    const refreshed = await plugin.read(selfSigned, { ...certificate, outputs });
+    expect(refreshed?.outputs).toEqual({ ...outputs, readyForRenewal: true });
   });
 
   test("a locally signed one carries exactly what the request asks for", async () => {

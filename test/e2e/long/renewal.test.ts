@@ -1,4 +1,4 @@
-import { eventually, TestLab } from "./testLab";
+import { eventually, TestLab } from "../testLab";
 
 /** Certificates of three minutes, so that their renewal can be watched. */
 const lab = new TestLab();

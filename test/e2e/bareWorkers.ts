@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { arch } from "node:process";
+import { RELEASES } from "../../components/runtime";
+import { RUNC_VERSION } from "../../lab/worker/bare";
+import type { TestLab } from "./testLab";
+
+/**
+ * Workers with nothing but Debian, sshd and a user with sudo, behind a bastion and on a port of their own: one gets its container runtime from packages,
+ * the other, whose /usr is read-only, from releases.
+ */
+export const PACKAGE = "worker-5";
+export const TARBALL = "worker-6";
+const BASTION = "worker-1";
+export const ARCH = arch === "x64" ? "amd64" : arch;
+
+/** Long enough for the first time, which builds packages and releases. */
+export const BRING_UP_MS = 900_000;
+
+/** Brings both up beside the lab's other workers, and makes a pool of each. */
+export async function bringUpBareWorkers(lab: TestLab): Promise<void> {
+  await lab.out("up", "--workers", "6", "--bare", "2");
+  for (const worker of [PACKAGE, TARBALL])
+    await lab.shell(worker, "echo Port 2222 >/etc/ssh/sshd_config.d/port.conf; systemctl restart ssh");
+  await lab.shell(TARBALL, "mount --bind /usr /usr; mount -o remount,ro,bind /usr");
+  const { mirror, mirrorDir } = await lab.facts();
+  const bastion = await hostOf(lab, BASTION);
+  const checksum = async (...path: string[]): Promise<string> =>
+    createHash("sha256")
+      .update(await readFile(join(mirrorDir, "github", ...path)))
+      .digest("hex");
+  const { containerd, cniPlugins } = RELEASES;
+  const archive = `containerd-${containerd.version}-linux-${ARCH}.tar.gz`;
+  const plugins = `cni-plugins-linux-${ARCH}-v${cniPlugins.version}.tgz`;
+  const sums = {
+    containerd: await checksum("containerd/containerd/releases/download", `v${containerd.version}`, archive),
+    cniPlugins: await checksum("containernetworking/plugins/releases/download", `v${cniPlugins.version}`, plugins),
+  };
+  await lab.configure((settings) => {
+    settings["tls-bootstrap:binDir"] = "/opt/bin";
+    settings["tls-bootstrap:ssh"].port = 2222;
+    settings["tls-bootstrap:ssh"].bastion = { user: "admin", host: bastion.address, hostKey: bastion.hostKey };
+    const [{ workers, ...pool }] = settings["tls-bootstrap:pools"];
+    const only = (name: string) => workers.filter((worker: { name: string }) => worker.name === name);
+    // A container on this machine may not be allowed to lower the OOM score of its processes.
+    const oom = { restrict_oom_score_adj: true };
+    const common = {
+      sandboxImage: "lab.local/pause:1",
+      config: { plugins: { "io.containerd.grpc.v1.cri": oom, "io.containerd.cri.v1.runtime": oom } },
+    };
+    settings["tls-bootstrap:pools"] = [
+      { ...pool, name: "package", runtime: { type: "package", containerd: common }, workers: only(PACKAGE) },
+      {
+        ...pool,
+        name: "tarball",
+        runtime: {
+          type: "tarball",
+          downloadUrl: `${mirror}/github`,
+          containerd: { ...common, sha256: { [ARCH]: sums.containerd } },
+          runc: { version: RUNC_VERSION },
+          cniPlugins: { sha256: { [ARCH]: sums.cniPlugins } },
+        },
+        workers: only(TARBALL),
+      },
+    ];
+  });
+}
+
+/** Leaves the lab with the workers that every file finds. */
+export const takeBareWorkersAway = (lab: TestLab): Promise<string> => lab.out("up", "--workers", "4", "--bare", "0");
+
+/** Where a worker is, and its host key. */
+export async function hostOf(lab: TestLab, name: string): Promise<{ address: string; hostKey: string }> {
+  const { address } = (await lab.status()).workers.find((worker) => worker.name === name)!;
+  const key = await lab.exec(name, "cat", "/etc/ssh/ssh_host_ed25519_key.pub");
+  return { address, hostKey: key.split(" ").slice(0, 2).join(" ") };
+}
+
+/** Everything that a VM has outside of what changes by itself. */
+export const inventoryOf = (lab: TestLab, worker: string): Promise<string> =>
+  lab.shell(
+    worker,
+    "find /etc /opt /usr /home /var/lib -xdev ! -name .sudo_as_admin_successful ! -path '/var/lib/systemd/*' ! -path '/var/lib/apt/*' ! -path '/var/lib/dpkg/*' | sort; dpkg-query -W",
+  );

@@ -1,0 +1,215 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, readlinkSync, lstatSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { COMPONENTS } from "../../lab/control-plane/flags";
+import { findBinary } from "../../lab/kubernetes/binaries";
+import type { Lab, LabWorker } from "../../lab/lab";
+import { MIRROR } from "../../lab/mirror";
+import { runningPid } from "../../lab/system/pidFile";
+import { processesOf } from "../../lab/worker/cgroups";
+import { commandInWorker, isWorkerRunning, leaderPid } from "../../lab/worker/worker";
+import { stacksFolder } from "./testLab";
+
+/** What a lab is like: facts by what they are about. A test file must leave those that it has found. */
+export type Facts = Readonly<Record<string, string>>;
+
+/** What has changed between two looks, a line for each. Not told is what lies in a folder that is left, or on a machine that has come or gone. */
+export function differencesOf(before: Facts, now: Facts): string[] {
+  const isLeft = (about: string): boolean => before[about] === undefined && now[about] !== undefined;
+  return [...new Set([...Object.keys(before), ...Object.keys(now)])].sort().flatMap((about) => {
+    if (before[about] === now[about]) return [];
+    const [, worker, what] = /^(worker-\d+): (.*)$/.exec(about) ?? [];
+    const machine = `${worker}: machine`;
+    if (worker && about !== machine && before[machine] !== now[machine]) return [];
+    if (worker && what.startsWith("/") && isLeft(`${worker}: ${dirname(what)}`)) return [];
+    if (isLeft(about)) return [`${about} is left`];
+    if (now[about] === undefined) return [`${about} is gone`];
+    return [`${about} was ${before[about]}, and is ${now[about]}`];
+  });
+}
+
+/** Looks at everything that a test file may leave: stack, cluster, control plane, and workers with files, mounts, processes and network. */
+export async function factsOf(lab: Lab): Promise<Facts> {
+  const parts = [settingsFacts(lab), componentFacts(lab), stackFacts(lab), objectFacts(lab)];
+  return Object.assign(
+    {},
+    ...(await Promise.all([...parts, ...lab.workers.map((worker) => workerFacts(lab, worker))])),
+  );
+}
+
+/** Facts that have no value: what they are about is there. */
+const present = (abouts: Iterable<string>): Facts => Object.fromEntries([...abouts].map((about) => [about, ""]));
+
+function settingsFacts({ settings: { workers, bare, flags } }: Lab): Facts {
+  const changed = Object.entries(flags).flatMap(([component, values]) =>
+    values.map((flag) => `flag ${flag} of ${component}`),
+  );
+  return { "number of workers": String(workers), "number of bare workers": String(bare), ...present(changed) };
+}
+
+const componentFacts = (lab: Lab): Facts =>
+  Object.fromEntries(
+    [...COMPONENTS, MIRROR].map((name) => [name, runningPid(lab.paths.pidFile(name)) ? "running" : "stopped"]),
+  );
+
+/** The resources in the state of every stack of the lab. */
+function stackFacts(lab: Lab): Facts {
+  const stacks = stacksFolder(lab);
+  const states = namesIn(stacks).flatMap((project) =>
+    namesIn(join(stacks, project)).flatMap((file) => (file.endsWith(".json") ? [join(stacks, project, file)] : [])),
+  );
+  return present(
+    states.flatMap((file) => {
+      const { checkpoint } = JSON.parse(readFileSync(file, "utf8")) as {
+        checkpoint: { latest?: { resources?: { urn: string; type: string }[] } };
+      };
+      const own = (checkpoint.latest?.resources ?? []).filter(
+        ({ type }) => !/^pulumi:(pulumi:Stack|providers:)/.test(type),
+      );
+      return own.map(({ urn }) => `resource ${urn}`);
+    }),
+  );
+}
+
+const KINDS = [
+  ...[
+    "nodes",
+    "namespaces",
+    "pods",
+    "deployments",
+    "daemonsets",
+    "services",
+    "secrets",
+    "configmaps",
+    "serviceaccounts",
+  ],
+  ...["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
+  ...["validatingadmissionpolicies", "validatingadmissionpolicybindings", "certificatesigningrequests"],
+];
+
+/** Objects that the cluster makes for itself whenever it first needs them. */
+const OF_THE_CLUSTER = [
+  /^ServiceAccount kube-system\/(?!tls-bootstrap|kube-proxy)/,
+  /^ConfigMap kube-system\/(extension-apiserver-authentication|kube-apiserver-legacy-service-account-token-tracking) /,
+];
+
+/** The objects of the cluster. Certificate requests that were answered are history, and not among them. */
+async function objectFacts(lab: Lab): Promise<Facts> {
+  const kubectl = await findBinary("kubectl", lab.settings.kubernetesVersion);
+  const line = '{.kind} {.metadata.namespace}/{.metadata.name} {.status.conditions[?(@.status=="True")].type}';
+  const output = `jsonpath={range .items[*]}${line}{"\\n"}{end}`;
+  const args = ["--kubeconfig", lab.paths.kubeconfig, "--request-timeout=10s", "get", KINDS.join(), "-A", "-o", output];
+  try {
+    const { stdout } = await promisify(execFile)(kubectl!, args, { maxBuffer: 1 << 26 });
+    const objects = stdout.split("\n").filter((text) => text && !OF_THE_CLUSTER.some((form) => form.test(text)));
+    return present(
+      objects.flatMap((text) => {
+        const [kind, name, ...conditions] = text.split(" ");
+        const isHistory = kind === "CertificateSigningRequest" && conditions.some(Boolean);
+        return isHistory ? [] : [`${kind} ${name.replace(/^\//, "")}`];
+      }),
+    );
+  } catch (error) {
+    return { "API server": (error as { stderr?: string }).stderr?.trim() ?? String(error) };
+  }
+}
+
+async function workerFacts(lab: Lab, worker: LabWorker): Promise<Facts> {
+  const leader = leaderPid(worker);
+  if (!isWorkerRunning(lab, worker) || leader === undefined) return { [`${worker.name}: machine`]: "stopped" };
+  const facts = {
+    machine: "running",
+    ...fileFacts(worker),
+    ...present(namesIn(join(worker.paths.var, "lib")).map((name) => `/var/lib/${name}`)),
+    ...present(namesIn(`/proc/${leader}/root/run`).map((name) => `/run/${name}`)),
+    ...present(namesIn(`/proc/${leader}/root/run/systemd/system`).map((name) => `/run/systemd/system/${name}`)),
+    ...present(mountsOf(leader).map((path) => `mount ${path}`)),
+    ...present(programsOf(worker).map((name) => `process ${name}`)),
+    ...present(await networkOf(worker)),
+  };
+  return Object.fromEntries(
+    Object.entries(facts)
+      .filter(([about]) => !OF_THE_MACHINE.some((form) => form.test(about)))
+      .map(([about, value]) => [`${worker.name}: ${about}`, value]),
+  );
+}
+
+/** What a worker has of itself, now and then, or keeps when pods have run on it. */
+const OF_THE_MACHINE = [
+  /^process (systemd.*|\(.*\)|sshd.*|sd-.*|agetty|dbus-daemon)$/,
+  /^\/run\/(user|systemd|log|mount|lock|xtables\.lock|netns|containerd|blkid|reboot-required|nologin|utmp|shm|sudo|motd.*)$/,
+  /^mount \/run\/(credentials|user|containerd|netns)\b/, // of services, and of pods that were not deleted before their node
+  /^\/var\/lib\/(cni|systemd|private|containers)$/,
+  /\/\.sudo_as_admin_successful$/,
+  /^\/run\/tls-bootstrap$/, // the lock by which runs wait for each other
+  /^(\/root)?\/\.kube\b/, // what kubectl keeps of a cluster
+];
+
+/** Files of the worker's own layer: all of its file system that was ever written, but for /var. */
+function fileFacts({ paths }: LabWorker): Facts {
+  const below = readFileSync(paths.lowerDir, "utf8").split(":");
+  const facts: Record<string, string> = {};
+  const walk = (folder: string): void => {
+    for (const name of namesIn(join(paths.upper, folder))) {
+      const path = join(folder, name);
+      const own = contentOf(join(paths.upper, path));
+      // The same as below, as when a file was written and put back: not its own.
+      const beneath = below.map((layer) => contentOf(join(layer, path))).find((content) => content !== undefined);
+      if (own !== undefined && own !== beneath) facts[path] = own;
+      if (own === FOLDER) walk(path);
+    }
+  };
+  walk("/");
+  return facts;
+}
+
+const FOLDER = "folder";
+
+/** What tells the content of a file from another one's; undefined when it does not exist. */
+function contentOf(file: string): string | undefined {
+  const stats = lstatSync(file, { throwIfNoEntry: false });
+  if (!stats) return undefined;
+  if (stats.isDirectory()) return FOLDER;
+  if (stats.isSymbolicLink()) return `link to ${readlinkSync(file)}`;
+  if (stats.isCharacterDevice()) return "deleted"; // as overlayfs writes it down
+  const mode = (stats.mode & 0o7777).toString(8);
+  // Programs are many megabytes; their size tells enough.
+  const content =
+    stats.size > 1 << 20 ? stats.size : createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 12);
+  return `${mode} ${content}`;
+}
+
+const mountsOf = (leader: number): string[] =>
+  readFileSync(`/proc/${leader}/mounts`, "utf8")
+    .split("\n")
+    .flatMap((line) => line.split(" ")[1] ?? []);
+
+function programsOf(worker: LabWorker): string[] {
+  const names = processesOf(worker.network.namespace).map((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+    } catch {
+      return "";
+    }
+  });
+  return [...new Set(names)].filter(Boolean);
+}
+
+/** The worker's addresses, and the rules of its packet filter that are neither kube-proxy's, the kubelet's nor a pod's. */
+async function networkOf(worker: LabWorker): Promise<string[]> {
+  const [program, args] = commandInWorker(worker, [
+    "sh",
+    "-c",
+    "ip -o -4 addr show dev eth0; iptables-save 2>/dev/null || true",
+  ]);
+  const { stdout } = await promisify(execFile)(program, args);
+  return stdout.split("\n").flatMap((line) => {
+    const [, address] = / inet (\S+)/.exec(line) ?? [];
+    if (address) return [`address ${address}`];
+    return /^-A /.test(line) && !/KUBE|CNI|kubernetes/.test(line) ? [`rule ${line}`] : [];
+  });
+}
+
+const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);

@@ -1,0 +1,55 @@
+import { makeRequests } from "../../requests";
+import { tokenHolder } from "../api";
+import { changes, TestLab } from "../testLab";
+
+/** A stolen token with which somebody keeps the cluster busy. */
+const lab = new TestLab();
+const REQUESTS = 500;
+
+let workers: unknown[];
+const configure = (count: number) =>
+  lab.configure((settings) => {
+    settings["tls-bootstrap:pools"][0].workers = workers.slice(0, count);
+  });
+
+/** By name, the requests that the cluster has, with their certificates. */
+async function certificateRequests(): Promise<[string, string | undefined][]> {
+  const { items } = await lab.get<{ items: any[] }>("csr");
+  return items.map(({ metadata, status }) => [metadata.name, status.certificate]);
+}
+
+beforeAll(async () => {
+  await lab.configure((settings) => {
+    workers = settings["tls-bootstrap:pools"][0].workers;
+  });
+  await configure(2);
+  await lab.operate("deploy");
+});
+
+afterAll(() => lab.run("destroy"));
+
+it("floods in vain: requests for foreign names are denied, and an honest join beside them becomes Ready", async () => {
+  const api = await tokenHolder(lab);
+  const requests = makeRequests(Array.from({ length: REQUESTS }, (_, i) => `flood-${i}`)).map(([request]) => request);
+  const answers: number[] = [];
+  const earlier = await certificateRequests();
+  const flood = Promise.all(
+    Array.from({ length: 10 }, async () => {
+      for (let request = requests.pop(); request; request = requests.pop())
+        answers.push((await api.askFor(request)).status);
+    }),
+  );
+  await configure(3);
+  const [result] = await Promise.all([lab.operate("deploy"), flood]);
+  expect(changes(result).filter((line) => /worker-[12]-/.test(line))).toEqual([]);
+  const { nodes } = await lab.status();
+  expect(nodes?.map(({ name, ready }) => [name, ready])).toEqual(
+    ["worker-1", "worker-2", "worker-3"].map((name) => [name, true]),
+  );
+  expect(answers).toHaveLength(REQUESTS);
+  // 401 once the new member's token has taken the place of this one.
+  expect([...new Set(answers)].filter((status) => ![422, 401].includes(status))).toEqual([]);
+  expect(answers.filter((status) => status === 422).length).toBeGreaterThan(REQUESTS / 5);
+  const made = (await certificateRequests()).filter(([name]) => !earlier.some(([other]) => other === name));
+  expect(made.filter(([, certificate]) => !certificate)).toEqual([]);
+});

@@ -1,0 +1,190 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { eventually, TestLab } from "../testLab";
+
+/** Deployments that end where nobody planned it. Whatever a killed one leaves, the next one completes. */
+const lab = new TestLab();
+const LAB = resolve(__dirname, "../../../lab/run");
+
+/** A deployment with a process group of its own, as one that is started in a terminal. */
+function startDeployment(): { readonly command: ChildProcess; readonly ended: Promise<number | null> } {
+  const command = spawn(LAB, ["--name", lab.name, "deploy"], { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  for (const output of [command.stdout, command.stderr])
+    output.on("data", (data: Buffer) => lab.transcript.push(data.toString()));
+  return { command, ended: once(command, "exit").then(([code]) => code as number | null) };
+}
+
+/** The process of the Pulumi CLI that runs an operation in this lab. */
+function cliProcess(stateDir: string): number | undefined {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .find((pid) => {
+      try {
+        const isCli = readlinkSync(`/proc/${pid}/exe`).endsWith("/pulumi");
+        return isCli && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`${stateDir}/pulumi/events-`);
+      } catch {
+        return false; // it has ended
+      }
+    });
+}
+
+let stateDir: string;
+const cli = (): number | undefined => cliProcess(stateDir);
+
+async function killCli(): Promise<void> {
+  const pid = cli();
+  if (pid !== undefined) process.kill(pid, "SIGKILL");
+  await eventually(() => Promise.resolve(expect(cli()).toBeUndefined()));
+}
+
+async function expectCompleteStack(): Promise<void> {
+  const { ok, diagnostics } = await lab.operate("preview", "--expect-no-changes");
+  expect({ ok, diagnostics }).toEqual({ ok: true, diagnostics: [] });
+  const { nodes } = await lab.status();
+  expect(nodes?.map(({ name, ready }) => [name, ready])).toEqual([
+    ["worker-1", true],
+    ["worker-2", true],
+  ]);
+}
+
+beforeAll(async () => {
+  ({ stateDir } = await lab.facts());
+  await lab.configure((settings) => settings["tls-bootstrap:pools"][0].workers.splice(2));
+});
+
+it("Ctrl-C ends a deployment in good order, and the next one completes", async () => {
+  const { command, ended } = startDeployment();
+  await eventually(async () => expect(await lab.kubectl("get", "nodes", "-o", "name")).toContain("node/worker-1"));
+  process.kill(-command.pid!, "SIGINT");
+  expect(await ended).not.toBe(0);
+  expect(cli()).toBeUndefined();
+  await lab.operate("deploy");
+  await expectCompleteStack();
+  await lab.operate("destroy");
+});
+
+it("a deployment that is killed at ten moments in turn completes", async () => {
+  const seconds = Array.from({ length: 10 }, (_, i) => 1 + i * 0.7 + Math.random());
+  console.info(`killed after ${seconds.map((moment) => moment.toFixed(1)).join(", ")} s`);
+  for (const moment of seconds) {
+    const { ended } = startDeployment();
+    await new Promise((resume) => setTimeout(resume, moment * 1000));
+    await killCli();
+    await ended;
+  }
+  await lab.operate("deploy");
+  await expectCompleteStack();
+  await lab.operate("destroy");
+});
+
+it("a deployment waits for another one, though the command that started that one is gone", async () => {
+  const { command, ended } = startDeployment();
+  await eventually(() => Promise.resolve(expect(cli()).toBeDefined()));
+  await eventually(async () => expect(await lab.kubectl("get", "nodes", "-o", "name")).toContain("node/worker-1"));
+  command.kill("SIGKILL");
+  await ended;
+  const { status, stderr } = await lab.run("deploy");
+  expect(stderr).toContain('Another command is at work on the stack "lab"; waiting for it.');
+  expect(status).toBe(0);
+  await expectCompleteStack();
+  await lab.operate("destroy");
+});
+
+describe("killed between the API server's answer and the state", () => {
+  const KINDS = [
+    ...["ClusterRoleBinding", "ConfigMap", "Node", "Role", "RoleBinding", "Secret"],
+    ...["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"],
+  ];
+
+  interface Pending {
+    readonly kind: string;
+    readonly urn: string;
+    readonly object: { readonly name: string; readonly namespace?: string };
+  }
+
+  /** The creates of Kubernetes objects that the state does not know to be done. The CLI writes them down before it begins. */
+  function pendingCreates(): Pending[] {
+    const file = join(stateDir, "pulumi/backend/.pulumi/stacks/tls-bootstrap/lab.json");
+    const { latest } = JSON.parse(readFileSync(file, "utf8")).checkpoint;
+    return (latest?.pending_operations ?? []).flatMap(({ type, resource }: any) =>
+      type === "creating" && resource.type.startsWith("kubernetes:")
+        ? [{ kind: resource.type.split(":").at(-1), urn: resource.urn, object: resource.inputs.metadata }]
+        : [],
+    );
+  }
+
+  const exists = async ({ kind, object: { name, namespace } }: Pending): Promise<boolean> =>
+    (await lab.run("kubectl", "get", kind, name, ...(namespace ? ["-n", namespace] : []))).status === 0;
+
+  /**
+   * Deploys, stops the CLI in the middle of the create of an object of one of these kinds, and kills it when the object is there.
+   * @returns the kinds of the objects that exist while the state does not know; undefined when the deployment came to its end.
+   */
+  async function killAtCreate(kinds: readonly string[]): Promise<string[] | undefined> {
+    const before = new Set(pendingCreates().map(({ urn }) => urn));
+    let isEnded = false;
+    const { ended } = startDeployment();
+    void ended.then(() => (isEnded = true));
+    const isWanted = ({ kind, urn }: Pending): boolean => kinds.includes(kind) && !before.has(urn);
+    for (let pid = cli(); !isEnded; pid ??= cli()) {
+      if (pid !== undefined && pendingCreates().some(isWanted)) {
+        process.kill(pid, "SIGSTOP");
+        break;
+      }
+      await new Promise((resume) => setTimeout(resume, 5));
+    }
+    if (isEnded) {
+      expect(await ended).toBe(0);
+      return undefined;
+    }
+    // The plugin goes on.
+    await new Promise((resume) => setTimeout(resume, 1500));
+    await killCli();
+    await ended;
+    const found: string[] = [];
+    for (const pending of pendingCreates()) if (await exists(pending)) found.push(pending.kind);
+    return found;
+  }
+
+  it("at the create of each kind of object, a deployment completes", async () => {
+    const missing = new Set(KINDS);
+    for (let rounds = 0; missing.size > 0 && rounds < 4; rounds++) {
+      let killed: string[] | undefined;
+      do {
+        killed = await killAtCreate([...missing]);
+        killed?.forEach((kind) => missing.delete(kind));
+      } while (killed !== undefined);
+      await expectCompleteStack();
+      await lab.operate("destroy");
+    }
+    expect([...missing]).toEqual([]);
+  });
+
+  it("what kubeadm has made since then is not taken over", async () => {
+    expect(await killAtCreate(["ConfigMap"])).toContain("ConfigMap");
+    const name = ["configmap", "cluster-info", "-n", "kube-public"];
+    await lab.kubectl("delete", ...name);
+    const metadata = { namespace: "kube-public", name: "cluster-info" };
+    await create({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: "theirs" } }, "kubeadm");
+    const errors = await lab.fails("deploy");
+    expect(errors).toMatch(/conflict with "kubeadm".*\.data\.kubeconfig/s);
+    expect((await lab.get<any>(...name)).data.kubeconfig).toBe("theirs");
+    await lab.kubectl("delete", ...name);
+    await lab.operate("deploy");
+    await expectCompleteStack();
+    await lab.operate("destroy");
+  });
+});
+
+async function create(
+  object: { readonly kind: string; readonly [key: string]: unknown },
+  fieldManager: string,
+): Promise<void> {
+  const file = join(stateDir, `${object.kind}.json`);
+  await writeFile(file, JSON.stringify(object));
+  await lab.kubectl("create", "--field-manager", fieldManager, "-f", file);
+}

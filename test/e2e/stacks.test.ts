@@ -1,0 +1,43 @@
+import { resolve } from "node:path";
+import { TestLab } from "./testLab";
+
+/** Several stacks in one lab, and the Pulumi CLI on them. */
+const lab = new TestLab();
+const PLATFORM = resolve(__dirname, "../../examples/platform-outputs");
+
+/** A stack of the platform example that tells of an API server of its own. */
+async function stackOf(name: string): Promise<string[]> {
+  const file = await lab.configFile(name, (settings) => ({
+    "platform-outputs:server": `https://${name}.example.org:6443`,
+    "platform-outputs:ca": name,
+    "platform-outputs:kubeconfig": settings["tls-bootstrap:cluster"].kubeconfig,
+  }));
+  return ["--program", PLATFORM, "--stack", name, "--config-file", file];
+}
+
+it("keeps stacks apart", async () => {
+  const [blue, green] = [await stackOf("blue"), await stackOf("green")];
+  await lab.operate("deploy", ...blue);
+  await lab.operate("deploy", ...green);
+  expect(await lab.json("output", ...blue)).toMatchObject({ server: "https://blue.example.org:6443" });
+  expect(await lab.json("output", ...green)).toMatchObject({ server: "https://green.example.org:6443" });
+
+  await lab.operate("destroy", ...blue);
+  expect(await lab.json("output", ...green)).toMatchObject({ server: "https://green.example.org:6443" });
+  expect((await lab.operate("preview", "--expect-no-changes", ...green)).ok).toBe(true);
+});
+
+it("runs any command of the CLI on the lab's backend, with the stack's settings", async () => {
+  const green = await stackOf("green");
+  const stacks = JSON.parse(await lab.out("pulumi", ...green, "--", "stack", "ls", "--json"));
+  expect(stacks.map(({ name, current }: any) => [name, current])).toEqual([
+    ["blue", false],
+    ["green", true],
+  ]);
+  expect(await lab.out("pulumi", ...green, "--", "config", "get", "server")).toBe("https://green.example.org:6443\n");
+  expect((await lab.run("pulumi", ...green, "--", "config", "get", "nothing")).status).toBe(1);
+
+  await lab.out("pulumi", ...green, "--", "destroy", "--yes", "--skip-preview");
+  for (const name of ["blue", "green"])
+    await lab.out("pulumi", ...green, "--", "stack", "rm", name, "--yes", "--preserve-config");
+});

@@ -1,8 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { nameOf, typeOf } from "../plugins/urn";
 
-export const OPERATIONS = ["preview", "up", "refresh", "destroy"] as const;
-export type Operation = (typeof OPERATIONS)[number];
+export type Operation = "preview" | "up" | "refresh" | "destroy";
 
 const OPS = [
   "same",

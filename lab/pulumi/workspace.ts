@@ -5,8 +5,8 @@ import { parse } from "yaml";
 import type { Lab } from "../lab";
 import { LabError } from "../system/errors";
 import { attempt } from "../system/run";
-import { requireCli, type Cli } from "./cli";
-import { choosePlugins, installPlugins, type PluginKind, type Plugins } from "./plugins";
+import { requireCli } from "./cli";
+import { choosePlugins, installPlugins, type PluginKind } from "./plugins";
 
 /** The stack that a lab's commands work on unless told otherwise. */
 export const LAB_STACK = "lab";
@@ -23,8 +23,6 @@ export interface StackRef {
 /** The CLI with a home, a backend and a passphrase of the lab's: nothing of the user's own Pulumi is used, but published plugins. */
 export class Workspace {
   private constructor(
-    readonly cli: Cli,
-    readonly plugins: Plugins,
     /** What to run: the CLI, or a link to it that has the stand-in language host beside it. */
     readonly executable: string,
     readonly folder: string,
@@ -40,7 +38,7 @@ export class Workspace {
     const backend = join(folder, "backend");
     await mkdir(backend, { recursive: true, mode: 0o700 });
     const executable = await installPlugins(cli, plugins, home);
-    return new Workspace(cli, plugins, executable, folder, {
+    return new Workspace(executable, folder, {
       PULUMI_HOME: home,
       // Without metadata, since a killed CLI can leave an empty metadata file, with which no command can read the state.
       PULUMI_BACKEND_URL: `file://${backend}?metadata=skip`,

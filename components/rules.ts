@@ -4,13 +4,12 @@
  */
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { isIP } from "node:net";
+import releases from "./kubelet/releases.json";
+import { minorOf } from "./kubelet/schema";
 
 export type Rule = (value: string) => string | undefined;
 
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-
-/** Minors of Kubernetes whose kubelet flags and settings this module knows. */
-export const SUPPORTED_MINORS = { oldest: 30, newest: 35 } as const;
 
 /**
  * A node's name: a DNS-1123 subdomain, at most 63 characters, since it is also the value of the label
@@ -174,13 +173,12 @@ export const signingKey: Rule = (value) => {
   }
 };
 
-/** A Kubernetes version `1.<minor>.<patch>` that this module supports. */
+/** A Kubernetes version `1.<minor>.<patch>` of a minor that has a release in releases.json. */
 export const kubernetesVersion: Rule = (value) => {
-  const match = /^1\.(\d{1,3})\.(\d{1,3})$/.exec(value);
-  if (!match) return "is not a version such as 1.34.4 (no leading 'v')";
-  const minor = Number(match[1]);
-  const { oldest, newest } = SUPPORTED_MINORS;
-  return minor >= oldest && minor <= newest ? undefined : `is not supported; supported are 1.${oldest} to 1.${newest}`;
+  const minor = minorOf(value);
+  if (minor === undefined) return "is not a version such as 1.37.2 (no leading 'v')";
+  const minors = releases.map((release) => minorOf(release)!);
+  return minors.includes(minor) ? undefined : `is not supported; supported are 1.${minors[0]} to 1.${minors.at(-1)}`;
 };
 
 /** Bounds of a token's life, in minutes: shorter cannot finish a join, longer is a standing credential. */

@@ -1,4 +1,4 @@
-/** Kubelet settings for Kubernetes 1.34 and what is wrong with them; the unit tests read the messages, the e2e tests ask a real kubelet. */
+/** Kubelet settings for the newest Kubernetes and what is wrong with them; the unit tests read the messages, the e2e tests ask a real kubelet. */
 export type Settings = Record<string, unknown>;
 
 /** A field that is wrong by itself, and the end of its line in a report. */
@@ -85,6 +85,16 @@ export const WRONG_FIELDS: readonly [Settings, string][] = [
     { kubeReserved: { memory: "1GB" } },
     ".kubeReserved.memory: '1GB' must be a quantity such as 200m or 512Mi, not below 0",
   ],
+  [
+    { defaultPodSysctls: { "vm.swappiness": "10" }, featureGates: { DefaultPodSysctls: true } },
+    '.defaultPodSysctls["vm.swappiness"]: is not a sysctl that each pod has of its own',
+  ],
+  [{ tlsCurvePreferences: [29, 29] }, ".tlsCurvePreferences: '[29,29]' names a curve twice"],
+  [
+    { tlsCurvePreferences: [21] },
+    ".tlsCurvePreferences[0]: '21' must be a curve of Go's crypto/tls: 23, 24, 25, 29, 4587, 4588, 4589",
+  ],
+  [{ memoryReservationPolicy: "Tiered" }, ".memoryReservationPolicy: 'Tiered' must be one of None, TieredReservation"],
   // Feature gates.
   [
     { featureGates: { NodeSwop: true } },
@@ -92,8 +102,8 @@ export const WRONG_FIELDS: readonly [Settings, string][] = [
   ],
   [{ featureGates: { NodeSwap: "true" } }, ".featureGates.NodeSwap: 'true' must be true or false"],
   [
-    { featureGates: { AnyVolumeDataSource: false } },
-    ".featureGates.AnyVolumeDataSource: is locked to true since Kubernetes 1.33: kubelets would not start with false",
+    { featureGates: { NodeLogQuery: false } },
+    ".featureGates.NodeLogQuery: is locked to true since Kubernetes 1.36: kubelets would not start with false",
   ],
   // Fields that make no sense here.
   [
@@ -146,15 +156,37 @@ export const WRONG_PAIRS: readonly [Settings, string, string][] = [
   [{ enforceNodeAllocatable: ["pods", "pods"] }, "enforceNodeAllocatable", "names something twice"],
   [{ reservedSystemCPUs: "0", kubeReservedCgroup: "/kube" }, "reservedSystemCPUs", "cannot be set together"],
   [
-    { enableSystemLogQuery: true },
+    { enableSystemLogQuery: true, enableSystemLogHandler: false },
     "enableSystemLogQuery",
     "needs enableSystemLogHandler: true and featureGates.NodeLogQuery: true",
   ],
-  [{ cpuCFSQuotaPeriod: "10ms" }, "cpuCFSQuotaPeriod", "needs featureGates.CustomCPUCFSQuotaPeriod: true"],
   [
-    { imagePullCredentialsVerificationPolicy: "AlwaysVerify" },
+    { cpuCFSQuotaPeriod: "10ms", featureGates: { CustomCPUCFSQuotaPeriod: false } },
+    "cpuCFSQuotaPeriod",
+    "needs featureGates.CustomCPUCFSQuotaPeriod: true",
+  ],
+  [
+    {
+      imagePullCredentialsVerificationPolicy: "AlwaysVerify",
+      featureGates: { KubeletEnsureSecretPulledImages: false },
+    },
     "imagePullCredentialsVerificationPolicy",
     "needs featureGates.KubeletEnsureSecretPulledImages: true",
+  ],
+  [
+    { memoryReservationPolicy: "TieredReservation", featureGates: { MemoryQoS: false } },
+    "memoryReservationPolicy",
+    "needs featureGates.MemoryQoS: true",
+  ],
+  [
+    { memoryThrottlingFactor: 0.8, featureGates: { MemoryQoS: false } },
+    "memoryThrottlingFactor",
+    "needs featureGates.MemoryQoS: true",
+  ],
+  [
+    { defaultPodSysctls: { "net.core.somaxconn": "1024" } },
+    "defaultPodSysctls",
+    "needs featureGates.DefaultPodSysctls: true",
   ],
   [
     { logging: { format: "json", vmodule: [{ filePattern: "a", verbosity: 1 }] } },
@@ -188,5 +220,13 @@ export const RIGHT: readonly Settings[] = [
   { maxParallelImagePulls: 5 },
   { maxParallelImagePulls: 5, serializeImagePulls: false },
   { cgroupsPerQOS: false, enforceNodeAllocatable: ["none"] },
-  { cpuCFSQuotaPeriod: "10ms", featureGates: { CustomCPUCFSQuotaPeriod: true } },
+  { cpuCFSQuotaPeriod: "10ms" },
+  { enableSystemLogQuery: true },
+  { memoryReservationPolicy: "TieredReservation", memoryThrottlingFactor: 0.8 },
+  { memoryThrottlingFactor: 0.9, featureGates: { MemoryQoS: false } },
+  { tlsCurvePreferences: [23, 24, 25, 29, 4587, 4588, 4589] },
+  {
+    defaultPodSysctls: { "net.core.somaxconn": "1024", "kernel.shm_rmid_forced": "1" },
+    featureGates: { DefaultPodSysctls: true },
+  },
 ];

@@ -29,7 +29,7 @@ export interface JoinPolicyArgs {
 
 /**
  * Who may claim which node name. Kubernetes itself gives the holder of any bootstrap token a certificate for any node, also one that is
- * Ready; ValidatingAdmissionPolicies (Kubernetes 1.30 and later) close that:
+ * Ready; ValidatingAdmissionPolicies close that:
  *
  * - the tokens of a pool may ask for kubelet client certificates only, and only for the names of that pool's workers;
  * - no bootstrap token may ask for the name of a declared Node that is Ready;

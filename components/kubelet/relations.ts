@@ -11,13 +11,18 @@ export interface Relation {
 
 const ENFORCED = ["system-reserved", "kube-reserved"] as const;
 
-/** Gates that are on while one that they need is off (component-base/featuregate). Which gates `AllAlpha` and `AllBeta` stand for is not known here. */
+/**
+ * Whether a feature gate is on. Undefined when `AllAlpha` or `AllBeta` is set, because this module does not know which gates are of a kind.
+ */
+function isGateOn(name: string, set: Readonly<Record<string, boolean>> = {}, minor: number): boolean | undefined {
+  if (name in set) return set[name];
+  const { on } = gates[name];
+  return GATES_OF_A_KIND.some((kind) => kind in set) ? undefined : on !== undefined && !missing(on, minor);
+}
+
+/** Gates that are on while one that they need is off (component-base/featuregate). */
 function brokenGates(set: Readonly<Record<string, boolean>>, minor: number): string | undefined {
-  const isOfAKind = GATES_OF_A_KIND.some((kind) => kind in set);
-  const isOn = (name: string): boolean | undefined => {
-    const { on } = gates[name];
-    return set[name] ?? (isOfAKind ? undefined : on !== undefined && !missing(on, minor));
-  };
+  const isOn = (name: string): boolean | undefined => isGateOn(name, set, minor);
   const by = (name: string) => (name in set ? "" : " by default");
   const broken = Object.entries(gates).flatMap(([name, gate]) =>
     Object.entries(gate.needs ?? {}).flatMap(([needed, span]) =>
@@ -33,7 +38,7 @@ function brokenGates(set: Readonly<Record<string, boolean>>, minor: number): str
 
 /**
  * Of a config whose fields are right by themselves.
- * @see https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/apis/config/validation/validation.go
+ * @see https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/kubelet/apis/config/validation/validation.go
  */
 export const RELATIONS: readonly Relation[] = [
   {
@@ -109,22 +114,23 @@ export const RELATIONS: readonly Relation[] = [
   },
   {
     fields: ["enableSystemLogQuery", "enableSystemLogHandler", "featureGates"],
-    problem: ({ enableSystemLogQuery, enableSystemLogHandler = true, featureGates }) =>
-      enableSystemLogQuery && !(enableSystemLogHandler && featureGates?.NodeLogQuery)
+    problem: ({ enableSystemLogQuery, enableSystemLogHandler = true, featureGates }, minor) =>
+      enableSystemLogQuery && !(enableSystemLogHandler && isGateOn("NodeLogQuery", featureGates, minor) !== false)
         ? "enableSystemLogQuery needs enableSystemLogHandler: true and featureGates.NodeLogQuery: true"
         : undefined,
   },
   {
     fields: ["cpuCFSQuotaPeriod", "featureGates"],
-    problem: ({ cpuCFSQuotaPeriod: period = "100ms", featureGates }) =>
-      seconds(period) !== 0.1 && !featureGates?.CustomCPUCFSQuotaPeriod
+    problem: ({ cpuCFSQuotaPeriod: period = "100ms", featureGates }, minor) =>
+      seconds(period) !== 0.1 && isGateOn("CustomCPUCFSQuotaPeriod", featureGates, minor) === false
         ? "cpuCFSQuotaPeriod other than 100ms needs featureGates.CustomCPUCFSQuotaPeriod: true"
         : undefined,
   },
   {
     fields: ["crashLoopBackOff", "featureGates"],
     problem: ({ crashLoopBackOff, featureGates }, minor) =>
-      crashLoopBackOff?.maxContainerRestartPeriod && !(featureGates?.KubeletCrashLoopBackOffMax ?? minor >= 35)
+      crashLoopBackOff?.maxContainerRestartPeriod &&
+      isGateOn("KubeletCrashLoopBackOffMax", featureGates, minor) === false
         ? "crashLoopBackOff.maxContainerRestartPeriod needs featureGates.KubeletCrashLoopBackOffMax: true"
         : undefined,
   },
@@ -133,13 +139,35 @@ export const RELATIONS: readonly Relation[] = [
     problem: (config, minor) => {
       const { imagePullCredentialsVerificationPolicy: policy, preloadedImagesVerificationAllowlist: allowed = [] } =
         config;
-      const isOn = config.featureGates?.KubeletEnsureSecretPulledImages ?? minor >= 35;
-      if ((policy || allowed.length) && !isOn)
+      const isOff = isGateOn("KubeletEnsureSecretPulledImages", config.featureGates, minor) === false;
+      if ((policy || allowed.length) && isOff)
         return "imagePullCredentialsVerificationPolicy needs featureGates.KubeletEnsureSecretPulledImages: true";
       return allowed.length && policy !== "NeverVerifyAllowlistedImages"
         ? "preloadedImagesVerificationAllowlist needs imagePullCredentialsVerificationPolicy: NeverVerifyAllowlistedImages"
         : undefined;
     },
+  },
+  {
+    fields: ["memoryReservationPolicy", "featureGates"],
+    problem: ({ memoryReservationPolicy, featureGates }, minor) =>
+      memoryReservationPolicy === "TieredReservation" && isGateOn("MemoryQoS", featureGates, minor) === false
+        ? "memoryReservationPolicy: TieredReservation needs featureGates.MemoryQoS: true"
+        : undefined,
+  },
+  {
+    // 0.9 was the default up to 1.36, so a kubelet without the gate still takes it.
+    fields: ["memoryThrottlingFactor", "featureGates"],
+    problem: ({ memoryThrottlingFactor: factor = 0.9, featureGates }, minor) =>
+      minor >= 37 && factor !== 0.9 && isGateOn("MemoryQoS", featureGates, minor) === false
+        ? "memoryThrottlingFactor other than 0.9 needs featureGates.MemoryQoS: true"
+        : undefined,
+  },
+  {
+    fields: ["defaultPodSysctls", "featureGates"],
+    problem: ({ defaultPodSysctls = {}, featureGates }, minor) =>
+      Object.keys(defaultPodSysctls).length && isGateOn("DefaultPodSysctls", featureGates, minor) === false
+        ? "defaultPodSysctls needs featureGates.DefaultPodSysctls: true"
+        : undefined,
   },
   {
     fields: ["featureGates"],

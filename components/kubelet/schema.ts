@@ -22,7 +22,7 @@ interface Gate extends Span {
   readonly value?: boolean;
   /** Gates without which this one cannot be on: a kubelet that is told so exits. */
   readonly needs?: Readonly<Record<string, Span>>;
-  /** The minors in which it is on by default; given for gates that need others or are needed. */
+  /** The minors in which it is on by default. */
   readonly on?: Span;
 }
 
@@ -39,9 +39,9 @@ export const { structs, enums, gates, flags }: Schema = data;
 /** Two gates stand for all of a kind (component-base/featuregate). */
 export const GATES_OF_A_KIND: readonly string[] = ["AllAlpha", "AllBeta"];
 
-/** The minor of `1.34.4`: 34. Undefined for what is no version. */
+/** The minor of `1.37.2`: 37. Undefined for what is no version. */
 export function minorOf(version: unknown): number | undefined {
-  const minor = /^1\.(\d+)\.\d+$/.exec(String(version))?.[1];
+  const minor = /^1\.(\d{1,3})\.\d{1,3}$/.exec(String(version))?.[1];
   return minor === undefined ? undefined : Number(minor);
 }
 

@@ -2,7 +2,7 @@
  * What single values must be, beyond their type: the rules of Kubernetes' own validation, and of the places that read a value only once
  * the kubelet runs, as far as they can be decided without the host.
  *
- * @see https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/kubelet/apis/config/validation/validation.go
+ * @see https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/kubelet/apis/config/validation/validation.go
  */
 import { isIP } from "node:net";
 import { amount, percent, seconds } from "./text";
@@ -71,6 +71,12 @@ const CIPHER_SUITES = [
   ]),
 ];
 
+/** Key exchange mechanisms of Go's crypto/tls: P-256, P-384, P-521, X25519, and the hybrids of these with ML-KEM. */
+const CURVES = [23, 24, 25, 29, 4587, 4588, 4589];
+
+const curves: Rule<readonly unknown[]> = (values) =>
+  new Set(values).size < values.length ? "names a curve twice" : undefined;
+
 /** By path: a field, `[]` for the elements of a list, `*` for the values of a map. The value is of the field's type. */
 export const VALUE_RULES: Readonly<Record<string, Rule<never> | undefined>> = {
   address: ip,
@@ -83,11 +89,10 @@ export const VALUE_RULES: Readonly<Record<string, Rule<never> | undefined>> = {
   cpuCFSQuotaPeriod: lasting(0.001, 1, "must be between 1ms and 1s"),
   cpuManagerPolicy: oneOf("none", "static"),
   "crashLoopBackOff.maxContainerRestartPeriod": lasting(1, 300, "must be between 1s and 300s"),
-  "enforceNodeAllocatable[]": (value: string, minor) =>
-    oneOf(
-      ...["none", "pods", "system-reserved", "kube-reserved"],
-      ...(minor === undefined || minor >= 32 ? ["system-reserved-compressible", "kube-reserved-compressible"] : []),
-    )(value, minor),
+  "enforceNodeAllocatable[]": oneOf(
+    ...["none", "pods", "system-reserved", "kube-reserved"],
+    ...["system-reserved-compressible", "kube-reserved-compressible"],
+  ),
   eventBurst: atLeast(0),
   eventRecordQPS: atLeast(0),
   "evictionHard.*": quantityOrPercentage,
@@ -145,6 +150,9 @@ export const VALUE_RULES: Readonly<Record<string, Rule<never> | undefined>> = {
   "systemReserved.*": reserved,
   "tlsCipherSuites[]": (value: string) =>
     CIPHER_SUITES.includes(value) ? undefined : "is not the name of a secure cipher suite of Go's crypto/tls",
+  tlsCurvePreferences: curves,
+  "tlsCurvePreferences[]": (value: number) =>
+    CURVES.includes(value) ? undefined : `must be a curve of Go's crypto/tls: ${CURVES.join(", ")}`,
   tlsMinVersion: oneOf("VersionTLS12", "VersionTLS13"),
   topologyManagerPolicy: oneOf("none", "best-effort", "restricted", "single-numa-node"),
   topologyManagerScope: oneOf("container", "pod"),
@@ -163,8 +171,20 @@ const signal = oneOf(
 );
 const reservable = oneOf("cpu", "memory", "ephemeral-storage", "pid");
 
+const SYSCTL_SEGMENT = "[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?";
+const SYSCTL = new RegExp(`^${SYSCTL_SEGMENT}\\.(?:${SYSCTL_SEGMENT}[./])*${SYSCTL_SEGMENT}$`);
+/** What a pod has of its own (k8s.io/component-helpers/node/util/sysctl). */
+const NAMESPACED =
+  /^(net\.|user\.|fs\.mqueue\.|kernel\.(domainname|sem|shm|shmall|shmmax|shmmni|shm_rmid_forced|msg|msgmax|msgmnb|msgmni)$)/;
+
+const podSysctl: Rule<string> = (name) => {
+  if (name.length > 253 || !SYSCTL.test(name)) return "must be the name of a sysctl such as net.core.somaxconn";
+  return NAMESPACED.test(name) ? undefined : "is not a sysctl that each pod has of its own";
+};
+
 /** By path: the keys of a map. */
 export const KEY_RULES: Readonly<Record<string, Rule<string> | undefined>> = {
+  defaultPodSysctls: podSysctl,
   evictionHard: signal,
   evictionSoft: signal,
   evictionSoftGracePeriod: signal,

@@ -15,7 +15,7 @@ import { PREINSTALLED, type ProxySpec, type RuntimeSpec } from "../runtime";
 import { hashOf, type HostFile, renderBundle, renderHostScript, renderVariables } from "./files/bundle";
 import { proxyVariables } from "./files/containerd";
 import { allowsCgroupV1, keepsSwap, portsOf, renderKubeletConfig } from "./files/kubeletConfig";
-import { KUBE_PROXY_PORTS, kubeProxyTools, renderKubeProxyConfig, renderKubeProxyUnit } from "./files/kubeProxyConfig";
+import { KUBE_PROXY_PORTS, renderKubeProxyConfig, renderKubeProxyUnit } from "./files/kubeProxyConfig";
 import { renderKubeletUnit } from "./files/kubeletUnit";
 import { runtimeFiles, runtimeVariables } from "./files/runtime";
 import { Machines } from "./machines";
@@ -181,8 +181,8 @@ export class Worker extends pulumi.ComponentResource {
               RUNTIME_SOCKET: CONTAINERD_SOCKET,
               BINARIES: binaryNames(args.kubeProxy).join(" "),
               TOOLS: [
-                // Packages bring them with the runtime.
-                ...(proxyUnit && runtime.type !== "package" ? kubeProxyTools(kubernetesVersion) : []),
+                // Packages bring it with the runtime.
+                ...(proxyUnit && runtime.type !== "package" ? ["iptables"] : []),
                 ...(servingCa ? ["openssl"] : []),
                 ...(archive ? ["tar"] : []),
               ].join(" "),

@@ -223,9 +223,9 @@ describe("what cannot be installed leaves everything as it is", () => {
     await lab.out("stop", "mirror");
     try {
       const errors = await refused((settings) => {
-        settings["tls-bootstrap:kubernetesVersion"] = "1.34.5";
+        settings["tls-bootstrap:kubernetesVersion"] = "1.37.999";
       });
-      expect(errors).toContain("/v1.34.5/bin/linux/");
+      expect(errors).toContain("/v1.37.999/bin/linux/");
       expect(errors).toContain("what ran before still runs");
     } finally {
       await lab.out("start", "mirror");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { JoinReceipt } from "../../components";
 import { ProcessWatch } from "./processes";
 import { leaksOf } from "./secrets";
-import { changes, eventually, TestLab } from "./testLab";
+import { changes, eventually, TestLab, VERSION } from "./testLab";
 
 /**
  * The life of a pool, told in order on one lab: three workers join, change, a fourth comes and goes, and all is taken back.
@@ -77,7 +77,7 @@ describe("three bare workers", () => {
     expect(await sessionsOf(THREE)).toEqual({ "worker-1": 4, "worker-2": 4, "worker-3": 4 });
     const { nodes } = await lab.status();
     expect(nodes?.map(({ name, ready, kubeletVersion }) => [name, ready, kubeletVersion])).toEqual(
-      THREE.map((name) => [name, true, "v1.34.4"]),
+      THREE.map((name) => [name, true, `v${VERSION}`]),
     );
   });
 
@@ -114,7 +114,7 @@ describe("three bare workers", () => {
       expect(certificate.verify(ca.publicKey)).toBe(true);
       expect(receipts[name]).toMatchObject({
         node: name,
-        kubeletVersion: "v1.34.4",
+        kubeletVersion: `v${VERSION}`,
         certificate: {
           subject: `O=system:nodes, CN=system:node:${name}`,
           notAfter: new Date(certificate.validTo).toISOString(),

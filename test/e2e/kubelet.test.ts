@@ -5,10 +5,10 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { fieldChecks } from "../../components/kubelet/fields";
 import { kubeletChecks } from "../../components/kubelet/levels";
-import { enums, flags, gates, missing, structs } from "../../components/kubelet/schema";
+import { enums, flags, gates, minorOf, missing, structs } from "../../components/kubelet/schema";
 import { merge, renderKubeletConfig } from "../../components/worker/files/kubeletConfig";
 import { RIGHT, type Settings, WRONG_FIELDS, WRONG_PAIRS } from "../kubeletCases";
-import { eventually, TestLab } from "./testLab";
+import { eventually, TestLab, VERSION } from "./testLab";
 
 /** Kubelet settings against real kubelets: what holds on a node, and that what is refused at preview is what a kubelet would not run with. */
 const lab = new TestLab();
@@ -149,10 +149,10 @@ it("wrong settings are one report at preview, without a word to the API server o
   const file = await lab.configFile("wrong-kubelet", (settings) => {
     // Nobody is there: whoever asked would hear that.
     settings["tls-bootstrap:cluster"].server = "https://192.0.2.1:6443";
-    settings["tls-bootstrap:kubernetesVersion"] = "1.31.4";
+    settings["tls-bootstrap:kubernetesVersion"] = "1.33.4";
     settings["tls-bootstrap:kubelet"] = { maxPod: 50 };
     const [pool] = settings["tls-bootstrap:pools"];
-    pool.kubelet = { ...pool.kubelet, singleProcessOOMKill: true, evictionHard: { "memory.available": "100MB" } };
+    pool.kubelet = { ...pool.kubelet, tlsCurvePreferences: [29], evictionHard: { "memory.available": "100MB" } };
     pool.kubeletFlags = { "container-runtime": "remote", "max-pods": 50 };
     return settings;
   });
@@ -162,7 +162,7 @@ it("wrong settings are one report at preview, without a word to the API server o
     "The configuration of this stack cannot be used: 5 problems",
     "  tls-bootstrap:kubelet.maxPod: is not a field of KubeletConfiguration; did you mean maxPods?",
     "  tls-bootstrap:pools[0].kubelet.evictionHard[\"memory.available\"]: '100MB' must be a quantity such as 100Mi or a percentage such as 10%, above 0",
-    "  tls-bootstrap:pools[0].kubelet.singleProcessOOMKill: needs Kubernetes 1.32 or newer; these kubelets are 1.31",
+    "  tls-bootstrap:pools[0].kubelet.tlsCurvePreferences: needs Kubernetes 1.36 or newer; these kubelets are 1.33",
     '  tls-bootstrap:pools[0].kubeletFlags["container-runtime"]: was removed in Kubernetes 1.27',
     '  tls-bootstrap:pools[0].kubeletFlags["max-pods"]: is a field of KubeletConfiguration: set kubelet.maxPods',
   ]);
@@ -171,7 +171,7 @@ it("wrong settings are one report at preview, without a word to the API server o
 });
 
 describe("a real kubelet", () => {
-  const BINARY = "/opt/kubernetes/v1.34.4/bin/kubelet";
+  const BINARY = `/opt/kubernetes/v${VERSION}/bin/kubelet`;
   const FOLDER = "/root/kubelet-cases";
   type Verdict = "accepted" | "ignored" | "refused" | "hung";
 
@@ -248,7 +248,7 @@ describe("a real kubelet", () => {
     const given = await upToBootstrap(cases);
     const expected = cases.map((settings): Verdict => {
       if (isIn(RIGHT, settings) || isIn(TAKEN, settings) || isIn(LATER, settings)) return "accepted";
-      const problems = kubeletChecks("1.34.4", { pools: [{ workers: [{}], kubelet: settings }] });
+      const problems = kubeletChecks(VERSION, { pools: [{ workers: [{}], kubelet: settings }] });
       return problems.some(([, problem]) => problem?.includes("not a field")) ? "ignored" : "refused";
     });
     expect(named(cases, given)).toEqual(named(cases, expected));
@@ -259,13 +259,13 @@ describe("a real kubelet", () => {
     expect(cases.length).toBeGreaterThan(150);
     const given = await upToBootstrap(cases);
     expect(named(cases, given).filter((line) => !line.startsWith("refused "))).toEqual([]);
-    const ours = cases.filter((settings) => !fieldChecks("kubelet", settings, 34).some(([, problem]) => problem));
+    const ours = cases.filter((settings) => !fieldChecks("kubelet", settings, MINOR).some(([, problem]) => problem));
     expect(ours).toEqual([]);
   }, 900_000);
 
   it("knows the feature gates of its version, and keeps to those that are locked", async () => {
-    const known = Object.entries(gates).filter(([, gate]) => !missing(gate, 34));
-    const locked = known.filter(([, gate]) => (gate.locked ?? 99) <= 34);
+    const known = Object.entries(gates).filter(([, gate]) => !missing(gate, MINOR));
+    const locked = known.filter(([, gate]) => (gate.locked ?? 99) <= MINOR);
     const all = Object.fromEntries([
       ...known.map(([name]) => [name, false]),
       ...locked.map(([name, { value }]) => [name, value]),
@@ -275,7 +275,7 @@ describe("a real kubelet", () => {
       { featureGates: all },
       ...locked.map(([name, { value }]) => ({ featureGates: { [name]: !value } })),
       ...Object.entries(gates).flatMap(([name, gate]) =>
-        missing(gate, 34) ? [{ featureGates: { [name]: true } }] : [],
+        missing(gate, MINOR) ? [{ featureGates: { [name]: true } }] : [],
       ),
     ];
     const given = await upToBootstrap(cases);
@@ -290,7 +290,7 @@ describe("a real kubelet", () => {
   it("knows the flags that are said to be its own", async () => {
     const help = await lab.exec("worker-1", BINARY, "--help");
     const real = [...help.matchAll(/^ +(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, name]) => name).sort();
-    expect(Object.keys(flags).filter((name) => !missing(flags[name], 34))).toEqual(real);
+    expect(Object.keys(flags).filter((name) => !missing(flags[name], MINOR))).toEqual(real);
     const listed = [...help.matchAll(/\b(\w+)=true\|false \(/g)].map(([, name]) => name);
     expect(listed.length).toBeGreaterThan(100);
     expect(listed.filter((name) => !/^All(Alpha|Beta)$/.test(name) && !(name in gates))).toEqual([]);
@@ -316,10 +316,12 @@ describe("a real kubelet", () => {
   }, 900_000);
 });
 
+const MINOR = minorOf(VERSION)!;
+
 /** For each field of each struct, settings in which it has a value of another type. */
 function wrongTypes(name = "KubeletConfiguration", within: (value: object) => object = (value) => value): object[] {
   return Object.entries(structs[name]).flatMap(([field, { type, ...span }]) => {
-    if (missing(span, 34)) return [];
+    if (missing(span, MINOR)) return [];
     const at = (value: unknown) => within({ [field]: value });
     const isText = ["string", "duration", "time"].includes(type) || type in enums;
     const element = type.replace(/^\[\]/, "");

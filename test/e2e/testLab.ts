@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parse, stringify } from "yaml";
+import releases from "../../components/kubelet/releases.json";
 import { parseNodes, type Status } from "../../lab/commands/render";
 import type { OperationResult } from "../../lab/pulumi/events";
 import { type Lab, requireLab, requireWorker } from "../../lab/lab";
@@ -11,6 +12,9 @@ import { laneName } from "./lanes";
 
 const REPOSITORY = resolve(__dirname, "..", "..");
 const LOADER = `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader.mjs")}`;
+
+/** The Kubernetes version of the lab and of its workers. */
+export const VERSION = releases.at(-1)!;
 
 /** From when on a command that is followed shows what it prints. */
 const LONG_MS = 30_000;

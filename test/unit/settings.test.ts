@@ -186,10 +186,10 @@ describe.each<[string, Record<string, unknown>, string[]]>([
   ],
   [
     "kubelet fields that this version does not have, and other problems beside them",
-    { ...worker({ kubelet: { userNamespaces: {} }, generation: 0 }), kubernetesVersion: "1.32.1" },
+    { ...worker({ kubelet: { tlsCurvePreferences: [29] }, generation: 0 }), kubernetesVersion: "1.35.1" },
     [
       "tls-bootstrap:pools[0].workers[0].generation",
-      "tls-bootstrap:pools[0].workers[0].kubelet.userNamespaces: needs Kubernetes 1.33 or newer; these kubelets are 1.32",
+      "tls-bootstrap:pools[0].workers[0].kubelet.tlsCurvePreferences: needs Kubernetes 1.36 or newer; these kubelets are 1.35",
     ],
   ],
   ["kubelet settings that are no map", { kubelet: [1] }, ["tls-bootstrap:kubelet: must be a map of Kubelet"]],

@@ -92,8 +92,12 @@ func lastName(expression ast.Expr) string {
 	return ""
 }
 
-// gateName resolves the constant of a gate, such as genericfeatures.AuthorizeWithSelectors.
+// gateName resolves the constant of a gate, such as genericfeatures.AuthorizeWithSelectors or, for a gate of client-go,
+// featuregate.Feature(clientfeatures.AtomicFIFO).
 func (p *Package) gateName(file *ast.File, constant ast.Expr) (string, error) {
+	if conversion, ok := constant.(*ast.CallExpr); ok && len(conversion.Args) == 1 {
+		constant = conversion.Args[0]
+	}
 	definer := p
 	if selector, ok := constant.(*ast.SelectorExpr); ok {
 		imported, err := p.imported(file, selector.X.(*ast.Ident).Name)

@@ -3,11 +3,12 @@
 //
 // The sources are those of the Go modules, fetched and verified by the go command; nothing of them is compiled or run.
 //
-//	go run . [-minor 34] -out FOLDER
+//	go run . -releases FILE [-minor 34] -out FOLDER
 package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
@@ -15,15 +16,21 @@ import (
 	"path/filepath"
 )
 
-// versions are the newest patch releases of the supported minors that the Go module proxy has, oldest minor first.
-// Types do not change within a minor.
-var versions = []string{"1.30.14", "1.31.14", "1.32.13", "1.33.13", "1.34.4", "1.35.4"}
-
 func main() {
 	log.SetFlags(0)
+	file := flag.String("releases", "", "JSON list of the releases to read, one for each supported minor, oldest first")
 	out := flag.String("out", "", "folder of the files to write")
 	only := flag.String("minor", "", "read one minor only, 34 for example, and print its part of kubelets.json")
 	flag.Parse()
+
+	list, err := os.ReadFile(*file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var versions []string
+	if err := json.Unmarshal(list, &versions); err != nil {
+		log.Fatalf("%s: %v", *file, err)
+	}
 
 	var releases []*Release
 	for _, version := range versions {

@@ -63,7 +63,7 @@ type GateOf struct {
 	Locked int // the first minor that accepts the default only, 0 for none
 	Value  bool
 	Needs  []Named[Span]
-	On     *Span // of a gate that needs others or is needed: the minors in which it is on by default, nil for none
+	On     *Span // the minors in which it is on by default, nil for none
 }
 
 type FlagOf struct {
@@ -145,25 +145,14 @@ func Merge(releases []*Release) (*Schema, error) {
 			}
 			gate.Needs = append(gate.Needs, Named[Span]{needed, span})
 		}
+		if isOn := func(r *Release) bool { return r.Gates[name].Default }; slices.ContainsFunc(releases, isOn) {
+			span, err := spanOf(releases, isOn)
+			if err != nil {
+				return nil, fmt.Errorf("feature gate %s is on by default: %w", name, err)
+			}
+			gate.On = &span
+		}
 		schema.Gates = append(schema.Gates, Named[GateOf]{name, gate})
-	}
-
-	related := map[string]bool{}
-	for _, gate := range schema.Gates {
-		for _, needed := range gate.Of.Needs {
-			related[gate.Name], related[needed.Name] = true, true
-		}
-	}
-	for i, gate := range schema.Gates {
-		isOn := func(r *Release) bool { return r.Gates[gate.Name].Default }
-		if !related[gate.Name] || !slices.ContainsFunc(releases, isOn) {
-			continue
-		}
-		span, err := spanOf(releases, isOn)
-		if err != nil {
-			return nil, fmt.Errorf("feature gate %s is on by default: %w", gate.Name, err)
-		}
-		schema.Gates[i].Of.On = &span
 	}
 
 	for _, name := range unionOf(releases, func(r *Release) []string { return keys(r.Flags) }) {

@@ -2,15 +2,13 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 )
 
 // WriteJSON writes one line for each field, value, gate and flag, so that a new release shows as lines that were added.
 func (s *Schema) WriteJSON(out *bytes.Buffer) {
-	releases, _ := json.Marshal(s.Releases)
-	fmt.Fprintf(out, "{\n  \"releases\": %s,\n  \"structs\": {\n", releases)
+	out.WriteString("{\n  \"structs\": {\n")
 	for i, structure := range s.Structs {
 		writeMap(out, "    ", structure.Name, structure.Of, i == len(s.Structs)-1, func(field FieldOf) string {
 			return fmt.Sprintf("{ \"type\": %q%s }", field.Type, field.Span.json())

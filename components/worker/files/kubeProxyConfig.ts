@@ -70,8 +70,3 @@ PrivateTmp=true
 WantedBy=multi-user.target
 `;
 }
-
-/** Commands that kube-proxy runs on the host. From 1.32 on it speaks to the kernel's connection tracking by itself. */
-export function kubeProxyTools(kubernetesVersion: string): string[] {
-  return Number(kubernetesVersion.split(".")[1]) < 32 ? ["iptables", "conntrack"] : ["iptables"];
-}

@@ -117,7 +117,7 @@ apt_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)"
 
 install_with_apt() {
   wanted=
-  for name in containerd containernetworking-plugins iptables conntrack; do
+  for name in containerd containernetworking-plugins iptables; do
     apt_installed "$name" || wanted="$wanted $name"
   done
   if [ -n "$CONTAINERD_VERSION" ] && [ "$(dpkg-query -W -f '${Version}' containerd 2>/dev/null)" != "$CONTAINERD_VERSION" ]; then
@@ -158,7 +158,7 @@ install_with_dnf() {
   containerd=containerd
   if rpm_installed containerd.io || ! dnf list containerd >/dev/null; then containerd=containerd.io; fi
   wanted='' new=''
-  for name in "$containerd" containernetworking-plugins iptables-nft conntrack-tools; do
+  for name in "$containerd" containernetworking-plugins iptables-nft; do
     package=$name
     [ "$name" != "$containerd" ] || package=$name${CONTAINERD_VERSION:+-$CONTAINERD_VERSION}
     rpm_installed "$package" || wanted="$wanted $package"

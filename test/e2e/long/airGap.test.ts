@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ARCH, BRING_UP_MS, bringUpBareWorkers, inventoryOf, takeBareWorkersAway, TARBALL } from "../bareWorkers";
-import { changes, TestLab } from "../testLab";
+import { changes, TestLab, VERSION } from "../testLab";
 
 /** A bare worker that can download nothing: all that it needs comes in an archive, over SSH. Told in order. */
 const lab = new TestLab();
@@ -16,7 +16,7 @@ async function makeAirGap(...args: string[]): Promise<string> {
 
 let archive: string;
 let before: string;
-const KUBECTL = "/opt/kubernetes/v1.34.4/bin/kubectl";
+const KUBECTL = `/opt/kubernetes/v${VERSION}/bin/kubectl`;
 const left = () => lab.shell(TARBALL, "ls -A /home/admin /var/lib/tls-bootstrap | grep air-gap || true");
 
 beforeAll(async () => {
@@ -43,11 +43,11 @@ afterAll(async () => {
 it("a version that is not in it is refused at preview, without a session", async () => {
   const file = await lab.configFile("too-new", (settings) => ({
     ...settings,
-    "tls-bootstrap:kubernetesVersion": "1.34.5",
+    "tls-bootstrap:kubernetesVersion": "1.37.999",
   }));
   const sessions = await lab.sessions(TARBALL);
   expect(await lab.fails("preview", "--config-file", file)).toContain(
-    `tls-bootstrap:airGap: '${archive}' lacks kubernetes/v1.34.5/bin/linux/${ARCH}/kubelet`,
+    `tls-bootstrap:airGap: '${archive}' lacks kubernetes/v1.37.999/bin/linux/${ARCH}/kubelet`,
   );
   expect(await lab.sessions(TARBALL)).toBe(sessions);
 });
@@ -65,11 +65,13 @@ it("a program that is lost is told with the command that sends it again", async 
     settings["tls-bootstrap:binDir"] = "/opt/programs";
   });
   const errors = await lab.fails("deploy");
-  expect(errors).toContain(`kubernetes/v1.34.4/bin/linux/${ARCH}/kubectl.sha256 is neither on this host nor in its`);
+  expect(errors).toContain(
+    `kubernetes/v${VERSION}/bin/linux/${ARCH}/kubectl.sha256 is neither on this host nor in its`,
+  );
   const target = `**::tls-bootstrap-tarball-${TARBALL}-air-gap`;
   expect(errors).toContain(`pulumi up --replace "${target}"`);
   await lab.operate("deploy", "--replace", target);
-  expect(await lab.exec(TARBALL, KUBECTL, "version", "--client")).toContain("v1.34.4");
+  expect(await lab.exec(TARBALL, KUBECTL, "version", "--client")).toContain(`v${VERSION}`);
   expect(await left()).toBe("");
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });

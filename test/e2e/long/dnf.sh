@@ -43,7 +43,6 @@ package containerd 1.6.20 containerd runc
 package containerd 1.6.21 containerd runc
 package containernetworking-plugins 1.1 containernetworking-plugins
 package iptables-nft 1.8 iptables
-package conntrack-tools 1.4 conntrack
 package podman 4.3 '' containernetworking-plugins
 createrepo_c --quiet "$repository"
 mkdir -p /etc/yum.repos.d

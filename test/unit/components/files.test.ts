@@ -119,7 +119,7 @@ it("keeps swap only when the kubelet is told to live with it", () => {
 });
 
 it("tells the host's checks what the kubelet needs: control groups and ports", () => {
-  expect(["1.30.1", "1.34.4", "1.35.0"].map((version) => allowsCgroupV1({}, version))).toEqual([true, true, false]);
+  expect(["1.33.1", "1.34.4", "1.35.0"].map((version) => allowsCgroupV1({}, version))).toEqual([true, true, false]);
   expect(allowsCgroupV1({ failCgroupV1: true }, "1.34.4")).toBe(false);
   expect(allowsCgroupV1({ failCgroupV1: false }, "1.35.0")).toBe(true);
   expect(portsOf({})).toEqual([10250, 10248]);

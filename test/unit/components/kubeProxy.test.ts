@@ -1,11 +1,7 @@
 import { KubeProxy, TlsBootstrap, type TlsBootstrapArgs, Worker } from "../../../components";
 import { endpointOf } from "../../../components/kubeconfig";
 import type { KubeProxySpec } from "../../../components";
-import {
-  kubeProxyTools,
-  renderKubeProxyConfig,
-  renderKubeProxyUnit,
-} from "../../../components/worker/files/kubeProxyConfig";
+import { renderKubeProxyConfig, renderKubeProxyUnit } from "../../../components/worker/files/kubeProxyConfig";
 import { CA, ED25519 } from "../fixtures";
 import { Program, unboxed } from "./program";
 
@@ -51,11 +47,6 @@ it("the unit waits for its credential, and runs the binary of the version", () =
     "\nExecStart=/opt/kubernetes/v1.34.4/bin/kube-proxy --config=/var/lib/kube-proxy/config.yaml\n",
   );
 });
-
-it.each([
-  ["1.31.9", ["iptables", "conntrack"]],
-  ["1.32.0", ["iptables"]],
-])("kube-proxy %s needs %j on the host", (version, tools) => expect(kubeProxyTools(version)).toEqual(tools));
 
 describe("a worker with kube-proxy as a unit", () => {
   const base: TlsBootstrapArgs = {

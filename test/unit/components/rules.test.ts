@@ -166,12 +166,12 @@ const TABLE: [string, rules.Rule, string[], [string, string][]][] = [
   [
     "kubernetesVersion",
     rules.kubernetesVersion,
-    ["1.30.0", "1.34.4", "1.35.10"],
+    ["1.33.0", "1.34.4", "1.37.10"],
     [
       ["v1.34.4", "no leading 'v'"],
       ["1.34", "is not a version"],
-      ["1.29.9", "is not supported"],
-      ["1.36.0", "is not supported"],
+      ["1.32.13", "is not supported; supported are 1.33 to 1.37"],
+      ["1.38.0", "is not supported; supported are 1.33 to 1.37"],
       ["2.0.0", "is not a version"],
     ],
   ],

@@ -34,7 +34,6 @@ it.each<[string, unknown, string]>([
   ],
   ["network-plugin", "cni", "was removed in Kubernetes 1.24"],
   ["container-runtime", "remote", "was removed in Kubernetes 1.27"],
-  ["keep-terminated-pod-volumes", true, "was removed in Kubernetes 1.31; these kubelets are 1.34"],
   ["cloud-config", "/x", "was removed in Kubernetes 1.34; these kubelets are 1.34"],
   ["register-schedulable", true, "was removed in Kubernetes 1.34; these kubelets are 1.34"],
   ["cloud-providr", "external", "is not a flag of kubelets; did you mean cloud-provider?"],

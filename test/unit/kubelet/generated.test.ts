@@ -2,8 +2,11 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import data from "../../../components/kubelet/kubelets.json";
-import { SUPPORTED_MINORS } from "../../../components/rules";
+import releases from "../../../components/kubelet/releases.json";
+import { minorOf } from "../../../components/kubelet/schema";
+import { labVersion } from "../../../lab/kubernetes/binaries";
 
+const RELEASES = join(__dirname, "..", "..", "..", "components", "kubelet", "releases.json");
 const GENERATOR = join(__dirname, "..", "..", "..", "tools", "kubelet-schema");
 
 interface Span {
@@ -12,9 +15,8 @@ interface Span {
 }
 
 interface Schema {
-  releases: string[];
   structs: Record<string, Record<string, Span & { type: string }>>;
-  enums: object;
+  enums: Record<string, Record<string, Span>>;
   gates: Record<string, Span & { locked?: number; value?: boolean; needs?: Record<string, Span>; on?: Span }>;
   flags: Record<string, Span & { field?: string }>;
 }
@@ -30,29 +32,34 @@ function ofMinor<T extends Span>(entries: Record<string, T>, minor: number): Rec
   );
 }
 
-it("kubelets.json covers the minors that this module supports", () => {
-  const { oldest, newest } = SUPPORTED_MINORS;
-  const minors = schema.releases.map((release) => Number(release.split(".")[1]));
-  expect(minors).toEqual(Array.from({ length: newest - oldest + 1 }, (_, i) => oldest + i));
+it("there is one release for each minor, without a gap, and the newest is the lab's", async () => {
+  const minors = releases.map((release) => minorOf(release)!);
+  expect(minors).toEqual(minors.map((_, i) => minors[0] + i));
+  expect(await labVersion()).toBe(releases.at(-1));
 });
 
-// Kubernetes 1.34 is what the lab builds, so its sources are on the machine or will be; .ci/run compares all minors.
-it("kubelets.json says of Kubernetes 1.34 what its Go sources say", async () => {
-  const { stdout } = await promisify(execFile)("go", ["run", ".", "-minor", "34"], {
+// The lab builds the newest release, so its sources are on the machine or will be; .ci/run compares all minors.
+it("kubelets.json says of the newest minor what its Go sources say", async () => {
+  const newest = minorOf(releases.at(-1))!;
+  const { stdout } = await promisify(execFile)("go", ["run", ".", "-releases", RELEASES, "-minor", String(newest)], {
     cwd: GENERATOR,
     maxBuffer: 2 ** 24,
   });
   const sources = JSON.parse(stdout) as Schema;
-  const structs = (of: Schema) =>
-    Object.fromEntries(Object.entries(of.structs).map(([name, fields]) => [name, ofMinor(fields, 34)]));
-  expect(structs(schema)).toEqual(structs(sources));
-  expect(schema.enums).toEqual(sources.enums);
-  expect(ofMinor(schema.flags, 34)).toEqual(sources.flags);
+  const membersOf = <T extends Span>(groups: Record<string, Record<string, T>>) =>
+    Object.fromEntries(
+      Object.entries(groups)
+        .map(([name, members]) => [name, ofMinor(members, newest)] as const)
+        .filter(([name]) => name in sources.structs || name in sources.enums),
+    );
+  expect(membersOf(schema.structs)).toEqual(sources.structs);
+  expect(membersOf(schema.enums)).toEqual(sources.enums);
+  expect(ofMinor(schema.flags, newest)).toEqual(sources.flags);
   const gates = (of: Schema) =>
     Object.fromEntries(
-      Object.entries(ofMinor(of.gates, 34)).map(([name, { locked = 99, value }]) => [
+      Object.entries(ofMinor(of.gates, newest)).map(([name, { locked = 99, value }]) => [
         name,
-        locked <= 34 ? `locked to ${value}` : "free",
+        locked <= newest ? `locked to ${value}` : "free",
       ]),
     );
   expect(gates(schema)).toEqual(gates(sources));
@@ -62,7 +69,8 @@ it("kubelets.json knows what the real types are known to have", () => {
   expect(Object.keys(schema.structs.KubeletConfiguration).length).toBeGreaterThan(110);
   expect(schema.structs.KubeletConfiguration.maxPods).toEqual({ type: "int32" });
   expect(schema.structs.KubeletConfiguration.shutdownGracePeriod).toEqual({ type: "duration" });
-  expect(schema.structs.KubeletConfiguration.failCgroupV1).toEqual({ type: "bool", since: 31 });
+  expect(schema.structs.KubeletConfiguration.failCgroupV1).toEqual({ type: "bool" });
+  expect(schema.structs.KubeletConfiguration.tlsCurvePreferences).toEqual({ type: "[]int32", since: 36 });
   expect(schema.flags["cloud-config"]).toEqual({ until: 33 });
   expect(schema.flags["max-pods"]).toEqual({ field: "maxPods" });
 });

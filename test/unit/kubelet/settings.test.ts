@@ -1,8 +1,9 @@
 import { kubeletChecks } from "../../../components/kubelet/levels";
+import releases from "../../../components/kubelet/releases.json";
 import { RIGHT, WRONG_FIELDS, WRONG_PAIRS } from "../../kubeletCases";
 
 /** `where: value what` of each problem, as a report has it. */
-const report = (given: object, version: unknown = "1.34.4") =>
+const report = (given: object, version: unknown = releases.at(-1)) =>
   kubeletChecks(version, given).flatMap(([where, problem, value]) =>
     problem ? [`${where}: ${value === undefined ? "" : `'${value}' `}${problem}`] : [],
   );
@@ -16,24 +17,57 @@ it.each(RIGHT)("is accepted: %j", (kubelet) => expect(ofPool(kubelet)).toEqual([
 
 describe("the version of the kubelets", () => {
   it.each<[string, Record<string, unknown>, string | undefined]>([
-    ["1.31.4", { singleProcessOOMKill: true }, "needs Kubernetes 1.32 or newer; these kubelets are 1.31"],
-    ["1.32.0", { singleProcessOOMKill: true }, undefined],
-    ["1.30.14", { failCgroupV1: false }, "needs Kubernetes 1.31 or newer; these kubelets are 1.30"],
-    ["1.31.0", { failCgroupV1: false }, undefined],
-    ["1.32.1", { userNamespaces: { idsPerPod: 65536 } }, "needs Kubernetes 1.33 or newer; these kubelets are 1.32"],
+    ["1.35.4", { tlsCurvePreferences: [29] }, "needs Kubernetes 1.36 or newer; these kubelets are 1.35"],
+    ["1.36.0", { tlsCurvePreferences: [29] }, undefined],
+    ["1.36.0", { tlsCurvePreferences: [29, 4588, 29] }, "names a curve twice"],
+    ["1.36.0", { tlsCurvePreferences: [21] }, "'21' must be a curve of Go's crypto/tls"],
     [
-      "1.30.1",
+      "1.33.1",
       { featureGates: { ContainerRestartRules: true } },
-      "needs Kubernetes 1.34 or newer; these kubelets are 1.30",
+      "needs Kubernetes 1.34 or newer; these kubelets are 1.33",
     ],
-    ["1.33.1", { featureGates: { AppArmor: true } }, "was removed in Kubernetes 1.33; these kubelets are 1.33"],
-    ["1.32.1", { featureGates: { AppArmor: true } }, undefined],
-    ["1.32.1", { featureGates: { AnyVolumeDataSource: false } }, undefined],
     [
-      "1.31.1",
-      { enforceNodeAllocatable: ["kube-reserved-compressible"] },
-      "must be one of none, pods, system-reserved, kube-reserved",
+      "1.37.0",
+      { featureGates: { AnyVolumeDataSource: true } },
+      "was removed in Kubernetes 1.37; these kubelets are 1.37",
     ],
+    ["1.36.1", { featureGates: { AnyVolumeDataSource: true } }, undefined],
+    ["1.36.1", { memoryReservationPolicy: "Tiered" }, "must be one of None, TieredReservation"],
+    ["1.36.1", { memoryReservationPolicy: "TieredReservation" }, "needs featureGates.MemoryQoS: true"],
+    ["1.36.1", { memoryReservationPolicy: "TieredReservation", featureGates: { MemoryQoS: true } }, undefined],
+    ["1.37.0", { memoryReservationPolicy: "TieredReservation" }, undefined],
+    ["1.36.1", { memoryThrottlingFactor: 0.8 }, undefined],
+    ["1.37.0", { memoryThrottlingFactor: 0.8 }, undefined],
+    [
+      "1.37.0",
+      { memoryThrottlingFactor: 0.8, featureGates: { MemoryQoS: false } },
+      "needs featureGates.MemoryQoS: true",
+    ],
+    ["1.37.0", { memoryThrottlingFactor: 0.9, featureGates: { MemoryQoS: false } }, undefined],
+    ["1.37.0", { defaultPodSysctls: { "net.core.somaxconn": "1024" } }, "needs featureGates.DefaultPodSysctls: true"],
+    [
+      "1.37.0",
+      { defaultPodSysctls: { "net.core.somaxconn": "1024" }, featureGates: { DefaultPodSysctls: true } },
+      undefined,
+    ],
+    [
+      "1.37.0",
+      { defaultPodSysctls: { "vm.swappiness": "10" }, featureGates: { DefaultPodSysctls: true } },
+      "is not a sysctl that each pod has of its own",
+    ],
+    [
+      "1.37.0",
+      { defaultPodSysctls: { "net/core/somaxconn": "1" }, featureGates: { DefaultPodSysctls: true } },
+      "must be the name of a sysctl such as net.core.somaxconn",
+    ],
+    ["1.35.4", { cpuCFSQuotaPeriod: "10ms" }, "needs featureGates.CustomCPUCFSQuotaPeriod: true"],
+    ["1.36.0", { cpuCFSQuotaPeriod: "10ms" }, undefined],
+    [
+      "1.35.4",
+      { enableSystemLogQuery: true },
+      "needs enableSystemLogHandler: true and featureGates.NodeLogQuery: true",
+    ],
+    ["1.36.0", { enableSystemLogQuery: true }, undefined],
     [
       "1.34.4",
       { crashLoopBackOff: { maxContainerRestartPeriod: "60s" } },

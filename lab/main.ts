@@ -7,7 +7,8 @@ import { power, type PowerAction, type PowerOptions } from "./commands/power";
 import { outputsOf, pulumi, stackOperation, type StackOptions } from "./commands/stack";
 import { renderOutputs, renderReceipts, renderStatus } from "./commands/render";
 import { statusOf } from "./commands/status";
-import { DEFAULT_WORKERS, up } from "./commands/up";
+import { DEFAULT_WORKERS, up, type UpOptions } from "./commands/up";
+import { isKubernetesVersion } from "./kubernetes/module";
 import { command, checkLabName, DEFAULT_LAB, requireLab } from "./lab";
 import type { Operation } from "./pulumi/events";
 import { PLUGIN_KINDS, type PluginKind } from "./pulumi/plugins";
@@ -26,6 +27,13 @@ function number(text: string): number {
     throw new InvalidArgumentError("It must be a whole number.");
   }
   return Number(text);
+}
+
+function kubernetesVersion(text: string): string {
+  if (!isKubernetesVersion(text)) {
+    throw new InvalidArgumentError("Write it as 1.37.2.");
+  }
+  return text;
 }
 
 function labName(text: string): string {
@@ -108,10 +116,11 @@ function program(): Command {
       "how many of them, the last ones, are without a container runtime (as before, or none)",
       number,
     )
+    .option("--kubernetes-version <version>", "another version than the newest supported one", kubernetesVersion)
     .option("--flag <component=--flag=value>", "a control plane flag, remembered; repeatable", collect)
     .option("--reset-flags", "forget the flags of earlier commands")
     .action(async (_: unknown, self: Command) => {
-      const options = optionsOf<{ workers?: number; bare?: number; flag?: string[]; resetFlags?: boolean }>(self);
+      const options = optionsOf<UpOptions>(self);
       await up(options);
       await printStatus(options);
     });
@@ -190,7 +199,7 @@ function program(): Command {
     "binaries <name...>",
     "make further Kubernetes binaries, such as kube-proxy or kubeadm, and serve the workers' ones",
   )
-    .option("--kubernetes-version <version>", "another version than the lab's")
+    .option("--kubernetes-version <version>", "another version than the newest supported one", kubernetesVersion)
     .action(async (names: string[], _: unknown, self: Command) => {
       await binaries(names, optionsOf<{ kubernetesVersion?: string }>(self));
     });
@@ -201,7 +210,8 @@ function program(): Command {
   ).action(async (_: unknown, self: Command) => kubeProxyImage(optionsOf(self)));
 
   lab
-    .command("kubernetes-module <version>")
+    .command("kubernetes-module")
+    .argument("<version>", "a Kubernetes version", kubernetesVersion)
     .description("rewrite lab/kubernetes/go.mod for another Kubernetes version")
     .action(async (version: string) => {
       await rewriteModule(version);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ensureBinary, labVersion, writeModule } from "../kubernetes/binaries";
-import { BINARIES, type Binary, isKubernetesVersion } from "../kubernetes/module";
+import { BINARIES, type Binary } from "../kubernetes/module";
 import { findLab } from "../lab";
 import { fillMirror } from "../mirror";
 import { REPOSITORY } from "../paths";
@@ -11,13 +11,6 @@ export interface BinariesOptions {
   readonly name: string;
   readonly json?: boolean;
   readonly kubernetesVersion?: string;
-}
-
-function checkVersion(version: string): string {
-  if (!isKubernetesVersion(version)) {
-    throw new LabError(`"${version}" is not a Kubernetes version`, "Write it as 1.34.4.");
-  }
-  return version;
 }
 
 function checkBinary(name: string): Binary {
@@ -31,7 +24,7 @@ function checkBinary(name: string): Binary {
 /** Makes binaries that no lab needs by itself, and serves them when a worker may ask for them. */
 export async function binaries(names: readonly string[], options: BinariesOptions): Promise<void> {
   const wanted = names.map(checkBinary);
-  const version = checkVersion(options.kubernetesVersion ?? (await labVersion()));
+  const version = options.kubernetesVersion ?? (await labVersion());
   const lab = await findLab(options.name);
   await runSteps(
     [
@@ -51,5 +44,5 @@ export async function binaries(names: readonly string[], options: BinariesOption
 
 /** For upgrades of the lab itself. */
 export async function rewriteModule(version: string): Promise<void> {
-  await writeModule(checkVersion(version), join(REPOSITORY, "lab", "kubernetes"));
+  await writeModule(version, join(REPOSITORY, "lab", "kubernetes"));
 }

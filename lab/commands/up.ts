@@ -42,6 +42,8 @@ export interface UpOptions {
   readonly workers?: number;
   /** How many of them have no container runtime. */
   readonly bare?: number;
+  /** Version of the control plane, and of the workers unless their settings say another. */
+  readonly kubernetesVersion?: string;
   /** `<component>=<--flag=value>` */
   readonly flag?: readonly string[];
   /** Forget what earlier commands gave as `flag`. */
@@ -65,7 +67,8 @@ export async function up(options: UpOptions): Promise<Lab> {
   checkPaths(options.name);
   const waiting = (): void => console.error(`Another command is at work on the lab "${options.name}"; waiting for it.`);
   return withLock(labLock(options.name), waiting, async () => {
-    const context: Context = { options, flags, version: await labVersion(), pulumi: await cliVersion() };
+    const version = options.kubernetesVersion ?? (await labVersion());
+    const context: Context = { options, flags, version, pulumi: await cliVersion() };
     await runSteps(stepsOf(context), options);
     return ready(context);
   });

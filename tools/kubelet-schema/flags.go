@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
-	"strconv"
 	"strings"
 )
 
@@ -37,7 +35,10 @@ func readFlags(src *Sources, types *Types) (map[string]string, error) {
 					if !ok || failed != nil {
 						return failed == nil
 					}
-					if name, target := p.registered(call); name != "" {
+					name, target, err := p.registered(file, call)
+					if err != nil {
+						failed = err
+					} else if name != "" {
 						field, err := types.jsonPath(source.prefix + goPath(target))
 						if err != nil && config {
 							failed = fmt.Errorf("flag --%s: %w", name, err)
@@ -73,31 +74,29 @@ func takesConfig(function *ast.FuncDecl) bool {
 	return false
 }
 
-// registered recognises fs.StringVar(&target, "name", …), fs.Var(value, "name", …) and cadvisor's register(global, local, "name").
-func (p *Package) registered(call *ast.CallExpr) (name string, target ast.Expr) {
+// registered recognises fs.StringVar(&target, "name", …), fs.Var(value, "name", …) and cadvisor's register(global, local, "name"). The name may be a
+// constant.
+func (p *Package) registered(file *ast.File, call *ast.CallExpr) (name string, target ast.Expr, err error) {
 	switch function := call.Fun.(type) {
 	case *ast.SelectorExpr:
 		if on, ok := function.X.(*ast.Ident); !ok || on.Name != "fs" || len(call.Args) < 3 {
-			return "", nil
+			return "", nil, nil
 		}
 		if method := function.Sel.Name; !strings.HasSuffix(method, "Var") && method != "VarP" {
-			return "", nil
+			return "", nil, nil
 		}
-		if literal, ok := call.Args[1].(*ast.BasicLit); ok && literal.Kind == token.STRING {
-			name, _ = strconv.Unquote(literal.Value)
-		} else if named, ok := call.Args[1].(*ast.Ident); ok {
-			name, _ = p.constant(named.Name)
-		}
-		return name, call.Args[0]
+		name, err = p.text(file, call.Args[1])
+		return name, call.Args[0], err
 	case *ast.Ident:
 		if (function.Name == "register" || function.Name == "registerDeprecated") && len(call.Args) >= 3 {
-			if literal, ok := call.Args[2].(*ast.BasicLit); ok {
-				name, _ = strconv.Unquote(literal.Value)
-				return strings.ReplaceAll(name, "_", "-"), nil
+			if named, ok := call.Args[2].(*ast.Ident); ok && named.Name == "globalName" { // one of these functions calls the other
+				return "", nil, nil
 			}
+			name, err = p.text(file, call.Args[2])
+			return strings.ReplaceAll(name, "_", "-"), nil, err
 		}
 	}
-	return "", nil
+	return "", nil, nil
 }
 
 // goPath finds A.B in an expression such as &c.A.B.Duration, NewX(&c.A.B) or (*string)(&c.A.B).

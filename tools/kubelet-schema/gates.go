@@ -98,15 +98,7 @@ func (p *Package) gateName(file *ast.File, constant ast.Expr) (string, error) {
 	if conversion, ok := constant.(*ast.CallExpr); ok && len(conversion.Args) == 1 {
 		constant = conversion.Args[0]
 	}
-	definer := p
-	if selector, ok := constant.(*ast.SelectorExpr); ok {
-		imported, err := p.imported(file, selector.X.(*ast.Ident).Name)
-		if err != nil {
-			return "", err
-		}
-		definer = imported
-	}
-	return definer.constant(lastName(constant))
+	return p.text(file, constant)
 }
 
 func (p *Package) needsIn(file *ast.File, literal *ast.CompositeLit, gates map[string]Gate) error {

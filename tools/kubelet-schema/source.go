@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -36,14 +37,41 @@ func minorOf(version string) int {
 	return minor
 }
 
-// module returns the folder of a module. k8s.io/kubernetes has its staging modules' sources, published as v0 of the same release.
-func (s *Sources) module(path string) (string, error) {
+// moduleOf finds the module and the version that a package is in. k8s.io/kubernetes has its staging modules' sources, published as v0 of the same
+// release; its go.mod says which versions of others it uses.
+func (s *Sources) moduleOf(pkg string) (path, version string, err error) {
+	if strings.HasPrefix(pkg, "k8s.io/") {
+		path = strings.Join(strings.SplitN(pkg, "/", 3)[:2], "/")
+		if path == "k8s.io/kubernetes" {
+			return path, "v" + s.version, nil
+		}
+		return path, "v0." + strings.TrimPrefix(s.version, "1."), nil
+	}
+	kubernetes, err := s.module("k8s.io/kubernetes", "v"+s.version)
+	if err != nil {
+		return "", "", err
+	}
+	requirements, err := os.ReadFile(filepath.Join(kubernetes, "go.mod"))
+	if err != nil {
+		return "", "", err
+	}
+	for _, match := range requirement.FindAllStringSubmatch(string(requirements), -1) {
+		if strings.HasPrefix(pkg+"/", match[1]+"/") && len(match[1]) > len(path) {
+			path, version = match[1], match[2]
+		}
+	}
+	if path == "" {
+		return "", "", fmt.Errorf("Kubernetes %s requires no module that has %s", s.version, pkg)
+	}
+	return path, version, nil
+}
+
+var requirement = regexp.MustCompile(`(?m)^\t(\S+) (v\S+)`)
+
+// module returns the folder of a module.
+func (s *Sources) module(path, version string) (string, error) {
 	if folder, ok := s.modules[path]; ok {
 		return folder, nil
-	}
-	version := "v" + s.version
-	if path != "k8s.io/kubernetes" {
-		version = "v0." + strings.TrimPrefix(s.version, "1.")
 	}
 	command := exec.Command("go", "mod", "download", "-json", path+"@"+version)
 	command.Dir = os.TempDir() // no go.mod of ours has a say
@@ -64,16 +92,15 @@ func (s *Sources) load(path string) (*Package, error) {
 	if loaded, ok := s.packages[path]; ok {
 		return loaded, nil
 	}
-	parts := strings.SplitN(path, "/", 3)
-	module, below := strings.Join(parts[:2], "/"), ""
-	if len(parts) == 3 {
-		below = parts[2]
-	}
-	folder, err := s.module(module)
+	module, version, err := s.moduleOf(path)
 	if err != nil {
 		return nil, err
 	}
-	names, err := filepath.Glob(filepath.Join(folder, below, "*.go"))
+	folder, err := s.module(module, version)
+	if err != nil {
+		return nil, err
+	}
+	names, err := filepath.Glob(filepath.Join(folder, strings.TrimPrefix(path, module), "*.go"))
 	if err != nil || len(names) == 0 {
 		return nil, fmt.Errorf("there is no package %s", path)
 	}
@@ -135,6 +162,22 @@ func (p *Package) definitions(each func(name string, typeOf, value ast.Expr)) {
 			}
 		}
 	}
+}
+
+// text is the value of a string: a literal, a constant of the package, or one of a package that the file imports.
+func (p *Package) text(file *ast.File, expression ast.Expr) (string, error) {
+	definer := p
+	switch expression := expression.(type) {
+	case *ast.BasicLit:
+		return strconv.Unquote(expression.Value)
+	case *ast.SelectorExpr:
+		imported, err := p.imported(file, expression.X.(*ast.Ident).Name)
+		if err != nil {
+			return "", err
+		}
+		definer = imported
+	}
+	return definer.constant(lastName(expression))
 }
 
 // constants calls back with each string constant of the package and its declared type, "" when it has none.

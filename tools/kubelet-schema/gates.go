@@ -15,7 +15,7 @@ type Gate struct {
 	Needs []string
 }
 
-// gatePackages register feature gates in a kubelet: by init (pkg/features, apiserver, apiextensions), or by calls in pkg/features
+// gatePackages register feature gates in a kubelet: by init (pkg/features, apiserver, apiextensions, controller-manager), or by calls in pkg/features
 // (zpages, client-go), cmd/kubelet/app/server.go (logs) and pkg/kubelet/server/server.go (metrics). Those that others define and
 // pkg/features refers to are found by that.
 var gatePackages = []string{
@@ -23,18 +23,16 @@ var gatePackages = []string{
 	"k8s.io/apiserver/pkg/features",
 	"k8s.io/apiextensions-apiserver/pkg/features",
 	"k8s.io/client-go/features",
+	"k8s.io/controller-manager/pkg/features",
 	"k8s.io/component-base/logs/api/v1",
 	"k8s.io/component-base/metrics/features",
-	"k8s.io/component-base/zpages/features", // from 1.32 on
+	"k8s.io/component-base/zpages/features",
 }
 
 // readGates collects the gates of a release.
 func readGates(src *Sources) (map[string]Gate, error) {
 	gates := map[string]Gate{}
 	for _, path := range gatePackages {
-		if path == "k8s.io/component-base/zpages/features" && minorOf(src.version) < 32 {
-			continue
-		}
 		p, err := src.load(path)
 		if err != nil {
 			return nil, err

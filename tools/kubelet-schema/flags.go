@@ -10,7 +10,7 @@ import (
 // of the same name where the flag was there first (SeccompDefault).
 var flagFunctions = []struct{ path, prefix string }{
 	{"k8s.io/kubernetes/cmd/kubelet/app/options", ""},
-	{"k8s.io/kubernetes/pkg/kubelet/config", ""}, // ContainerRuntimeOptions, in another package in 1.30
+	{"k8s.io/kubernetes/pkg/kubelet/config", ""},
 	{"k8s.io/component-base/logs/api/v1", "Logging."},
 }
 

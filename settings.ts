@@ -15,6 +15,7 @@ import { proxy, runtime } from "./components/runtime";
 import { claimChecks, kubeletSettings, pools, problemsOf, scaleGroups } from "./components/schema";
 import { by, byUnseen } from "./components/strings";
 import { checkServing, servingCertificates, servingKubeletChecks } from "./components/servingCertificates";
+import { type Inventory, readWorkersFiles } from "./workersFile";
 
 const login = {
   user: by(rules.userName).default("root"),
@@ -112,40 +113,75 @@ const TEXTS = new Set([
 ]);
 
 /**
- * Settings from raw config values, as Pulumi stores them: text, and JSON for lists and maps.
- * @throws pulumi.RunError with all problems, each at its config key.
+ * Stops the program with all problems, each at its config key or at its line of a file.
+ * @throws pulumi.RunError
  */
-export function parseSettings(namespace: string, raw: Readonly<Record<string, string>>): Settings {
+function refuseSettings(namespace: string, { problems, lineOf }: Inventory, checks: readonly Check[]): void {
+  const at = (where: string) => `${namespace}:${where.replace(/^\./, "")}`;
+  // A problem may name another worker, which may be in a file too.
+  const naming = (problem: string) =>
+    problem.replace(/pools\[\d+\]\.workers\[\d+\]\.\w+/g, (where) => lineOf(at(where)) ?? where);
+  refuse("The configuration of this stack cannot be used", [
+    ...problems,
+    ...checks.flatMap(([where, problem, value]): Check[] =>
+      problem === undefined ? [] : [[lineOf(at(where)) ?? at(where), naming(problem), value]],
+    ),
+  ]);
+}
+
+/**
+ * Linux passes a program at most this many bytes in one variable of its environment (MAX_ARG_STRLEN), and Pulumi passes the whole
+ * config in one.
+ */
+const LARGEST_CONFIG = 131_072;
+
+/** A larger config is refused. The room above it is for users who add workers: a program that does not start cannot tell them why. */
+const ACCEPTED_CONFIG = 120_000;
+
+/**
+ * Settings from raw config values, as Pulumi stores them: text, and JSON for lists and maps.
+ *
+ * @param bytes size of the variable that brings the whole config to the program
+ * @throws pulumi.RunError with all problems, each at its config key or at its line of a file
+ */
+export function parseSettings(namespace: string, raw: Readonly<Record<string, string>>, bytes = 0): Settings {
   const unreadable: Check[] = [];
   const value: Record<string, unknown> = {};
   for (const [key, text] of Object.entries(raw)) {
     try {
       value[key] = TEXTS.has(key) ? text : JSON.parse(text);
     } catch {
-      unreadable.push([`${namespace}:${key}`, "is text, but must be a list or map of settings"]);
+      unreadable.push([key, "is text, but must be a list or map of settings"]);
     }
   }
   const skip = new Set(unreadable.map(([where]) => where));
   const either: Check =
     (value.cluster === undefined) === (value.platform === undefined)
-      ? [`${namespace}:cluster`, value.cluster ? "and 'platform' cannot both be given" : "or 'platform' is required"]
-      : [`${namespace}:cluster`, undefined];
-  const problems = [...problemsOf(schema, value, ""), ...kubeletChecks(value.kubernetesVersion, value)]
-    .map(([at, ...rest]): Check => [`${namespace}:${at.replace(/^\./, "")}`, ...rest])
-    .filter(([where]) => !skip.has(where));
-  const what = "The configuration of this stack cannot be used";
-  refuse(what, [...unreadable, either, ...problems]);
-  const settings = schema.parse(value);
+      ? ["cluster", value.cluster ? "and 'platform' cannot both be given" : "or 'platform' is required"]
+      : ["cluster", undefined];
+  const size: Check = [
+    "pools",
+    bytes > ACCEPTED_CONFIG
+      ? `the stack's config takes ${bytes} bytes; above ${LARGEST_CONFIG} Linux does not start the program. Move workers into a file: pools[].workersFile`
+      : undefined,
+  ];
+  const inventory = readWorkersFiles(`${namespace}:pools`, value.pools);
+  const given = { ...value, pools: inventory.pools };
+  const problems = [...problemsOf(schema, given, ""), ...kubeletChecks(value.kubernetesVersion, given)];
+  refuseSettings(namespace, inventory, [
+    ...unreadable,
+    either,
+    size,
+    ...problems.filter(([where]) => !skip.has(where.replace(/^\./, ""))),
+  ]);
+  const settings = schema.parse(given);
   const { mode } = settings.servingCertificates;
-  refuse(
-    what,
-    [
-      ...claimChecks(settings.pools, settings.scaleGroups),
-      ...checkServing("kubelet", mode, settings.kubelet),
-      ...servingKubeletChecks(mode, settings.pools),
-      ...airGapChecks(settings, settings.pools),
-    ].map(([at, ...rest]): Check => [`${namespace}:${at}`, ...rest]),
-  );
+  refuseSettings(namespace, inventory, [
+    ...claimChecks(settings.pools, settings.scaleGroups),
+    ...checkServing("kubelet", mode, settings.kubelet),
+    ...servingKubeletChecks(mode, settings.pools),
+    ...airGapChecks(settings, settings.pools),
+  ]);
   return settings;
 }
 
@@ -160,21 +196,20 @@ const downloads = schema.pick({
 
 /**
  * Those settings from what stands in a stack's file, where secrets may be encrypted.
- * @throws pulumi.RunError with all problems, each at its config key.
+ * @throws pulumi.RunError with all problems, each at its config key or at its line of a file
  */
 export function parseDownloadSettings(config: Readonly<Record<string, unknown>>): z.infer<typeof downloads> {
+  const namespace = "tls-bootstrap";
   const value = Object.fromEntries(
     Object.keys(downloads.shape).flatMap((key) => {
-      const given = config[`tls-bootstrap:${key}`];
+      const given = config[`${namespace}:${key}`];
       return given === undefined ? [] : [[key, given]];
     }),
   );
-  const problems = problemsOf(downloads, value, "");
-  refuse(
-    "The configuration of this stack cannot be used",
-    problems.map(([at, ...rest]): Check => [`tls-bootstrap:${at.replace(/^\./, "")}`, ...rest]),
-  );
-  return downloads.parse(value);
+  const inventory = readWorkersFiles(`${namespace}:pools`, value.pools);
+  const given = { ...value, pools: inventory.pools };
+  refuseSettings(namespace, inventory, problemsOf(downloads, given, ""));
+  return downloads.parse(given);
 }
 
 /** The settings of the current stack. */
@@ -183,7 +218,8 @@ export function readSettings(): Settings {
   const ours = Object.entries(allConfig()).flatMap(([key, value]) =>
     key.startsWith(`${namespace}:`) ? [[key.slice(namespace.length + 1), value] as const] : [],
   );
-  return parseSettings(namespace, Object.fromEntries(ours));
+  const variable = `PULUMI_CONFIG=${process.env.PULUMI_CONFIG ?? ""}\0`;
+  return parseSettings(namespace, Object.fromEntries(ours), Buffer.byteLength(variable));
 }
 
 /** How to reach the cluster: as its workers do, and as its administrator does. */

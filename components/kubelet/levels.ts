@@ -35,12 +35,16 @@ export function kubeletChecks(kubernetesVersion: unknown, given: { kubelet?: unk
   const all = level("kubelet", given);
   const chains = list(given.pools).flatMap((pool, p): Level[][] => {
     const ofPool = level(`pools[${p}].kubelet`, pool);
-    const workers = list(isMap(pool) ? pool.workers : undefined);
-    return workers.map((worker, w) => [all, ofPool, level(`pools[${p}].workers[${w}].kubelet`, worker)]);
+    const shared = [all, ofPool];
+    return list(isMap(pool) ? pool.workers : undefined).map((worker, w) => {
+      const own = level(`pools[${p}].workers[${w}].kubelet`, worker);
+      return Object.keys(own.settings).length > 0 ? [...shared, own] : shared;
+    });
   });
   if (minor === undefined) return checks;
   const broken = new Map<string, Check>();
-  for (const chain of chains.filter((levels) => levels.every(({ sound }) => sound)))
+  // Once for all workers of a pool that say nothing of their own.
+  for (const chain of new Set(chains.filter((levels) => levels.every(({ sound }) => sound))))
     for (const check of relationChecks(chain, minor)) broken.set(check[0], check);
   return [...checks, ...broken.values()];
 }

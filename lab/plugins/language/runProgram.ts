@@ -67,7 +67,7 @@ function configText(request: RunRequest): string {
   const bytes = Buffer.byteLength(`PULUMI_CONFIG=${text}`) + 1;
   if (bytes > MAXIMUM_ENTRY) {
     throw new Error(
-      `The stack's config takes ${bytes} bytes, and Linux passes at most ${MAXIMUM_ENTRY} to the program; spread the workers over several stacks.`,
+      `argument list too long: the stack's config takes ${bytes} bytes, and Linux passes at most ${MAXIMUM_ENTRY} to the program`,
     );
   }
   return text;

@@ -19,7 +19,7 @@ export default tseslint.config(
   },
   {
     // Tests look into resource inputs and JSON as they come over the wire, which have no types.
-    files: ["test/**/*.ts"],
+    files: ["test/**/*.ts", "bench/**/*.ts"],
     rules: {
       "@typescript-eslint/no-explicit-any": "off",
       "@typescript-eslint/no-unsafe-argument": "off",

@@ -1,0 +1,84 @@
+/**
+ * Hosts for benchmarks of large fleets: SSH servers on loopback addresses that answer each command of a worker as a host would, at once. They show what
+ * the program, the engine and the plugins cost, and nothing about joins.
+ */
+import { webcrypto } from "node:crypto";
+import "reflect-metadata"; // x509 cannot be loaded without it
+import * as x509 from "@peculiar/x509";
+import ssh2 from "ssh2";
+import { NODE_USER_PREFIX, NODES_GROUP } from "../components/names";
+import { servingNamesOf } from "../components/servingCertificates";
+
+export interface Host {
+  readonly name: string;
+  readonly address: string;
+}
+
+export interface Hosts {
+  /** One line of authorized_keys for each host. */
+  readonly hostKeys: readonly string[];
+  close(): void;
+}
+
+/** @param certificate any in PEM, as the one that each node has joined with */
+export async function serveHosts(hosts: readonly Host[], port: number, certificate: string): Promise<Hosts> {
+  const request = await requester();
+  const keys = hosts.map(() => ssh2.utils.generateKeyPairSync("ed25519"));
+  const servers = hosts.map((host, i) => {
+    const server = new ssh2.Server({ hostKeys: [keys[i].private] }, (client) => {
+      client.on("error", () => undefined);
+      client.on("authentication", (context) => context.accept());
+      client.on("ready", () =>
+        client.on("session", (accept) =>
+          accept().on("exec", (acceptExec, _reject, { command }) => {
+            const channel = acceptExec();
+            channel.resume().on("end", () => {
+              void answer(host, command, certificate, request).then((text) => {
+                channel.write(text);
+                channel.exit(0);
+                channel.end();
+              });
+            });
+          }),
+        ),
+      );
+    });
+    return server.listen(port, host.address);
+  });
+  return {
+    hostKeys: keys.map((key) => key.public.split(" ").slice(0, 2).join(" ")),
+    close: () => servers.forEach((server) => server.close()),
+  };
+}
+
+type Requester = (host: Host) => Promise<string>;
+
+async function answer(host: Host, command: string, certificate: string, request: Requester): Promise<string> {
+  if (command.includes("run.sh join")) {
+    const ms = { token: 1, certificate: 1, ready: 1, total: 3 };
+    return `${JSON.stringify({ node: host.name, certificate, ms })}\n`;
+  }
+  if (!command.endsWith("/bin/sh -s")) return "{}\n";
+  const checked = { machine: host.name, notes: [] };
+  return `${JSON.stringify(checked)}\n${JSON.stringify({ phase: "host", servingRequest: await request(host) })}\n`;
+}
+
+/** Makes requests for serving certificates, all with one key. */
+async function requester(): Promise<Requester> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  return async ({ name, address }) => {
+    const { dns, ips } = servingNamesOf(name, address);
+    const names = new x509.SubjectAlternativeNameExtension([
+      ...dns.map((value) => ({ type: "dns" as const, value })),
+      ...ips.map((value) => ({ type: "ip" as const, value })),
+    ]);
+    const created = await x509.Pkcs10CertificateRequestGenerator.create({
+      name: [{ O: [NODES_GROUP] }, { CN: [`${NODE_USER_PREFIX}${name}`] }],
+      keys,
+      signingAlgorithm: algorithm,
+      extensions: [names],
+    });
+    return `${created.toString("pem")}\n`;
+  };
+}

@@ -2,7 +2,7 @@
  * Hosts for benchmarks of large fleets: SSH servers on loopback addresses that answer each command of a worker as a host would, at once. They show what
  * the program, the engine and the plugins cost, and nothing about joins.
  */
-import { webcrypto } from "node:crypto";
+import { generateKeyPairSync, webcrypto } from "node:crypto";
 import "reflect-metadata"; // x509 cannot be loaded without it
 import * as x509 from "@peculiar/x509";
 import ssh2 from "ssh2";
@@ -23,7 +23,7 @@ export interface Hosts {
 /** @param certificate any in PEM, as the one that each node has joined with */
 export async function serveHosts(hosts: readonly Host[], port: number, certificate: string): Promise<Hosts> {
   const request = await requester();
-  const keys = hosts.map(() => ssh2.utils.generateKeyPairSync("ed25519"));
+  const keys = hosts.map(hostKey);
   const servers = hosts.map((host, i) => {
     const server = new ssh2.Server({ hostKeys: [keys[i].private] }, (client) => {
       client.on("error", () => undefined);
@@ -46,9 +46,20 @@ export async function serveHosts(hosts: readonly Host[], port: number, certifica
     return server.listen(port, host.address);
   });
   return {
-    hostKeys: keys.map((key) => key.public.split(" ").slice(0, 2).join(" ")),
+    hostKeys: keys.map((key) => key.public),
     close: () => servers.forEach((server) => server.close()),
   };
+}
+
+function hostKey(): { private: string; public: string } {
+  const { privateKey } = generateKeyPairSync("ec", {
+    namedCurve: "P-256",
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "sec1", format: "pem" },
+  });
+  const key = ssh2.utils.parseKey(privateKey);
+  if (key instanceof Error) throw key;
+  return { private: privateKey, public: `${key.type} ${key.getPublicSSH().toString("base64")}` };
 }
 
 type Requester = (host: Host) => Promise<string>;

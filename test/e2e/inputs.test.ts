@@ -1,10 +1,12 @@
 /** @independent */
 import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { chmod, copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
 import { utils } from "ssh2";
+import { stringify } from "yaml";
 import { createAuthority } from "../../lab/control-plane/certificates";
 import { changes, TestLab } from "./testLab";
 
@@ -21,6 +23,21 @@ const settingsFile = (name: string, change: (settings: Record<string, any>) => v
     change(settings);
     return settings;
   });
+
+/**
+ * The same with that worker in a file.
+ * @returns the file of settings, and the path of the worker's, which begins at the folder of Pulumi.yaml
+ */
+async function settingsWithWorkersFile(name: string, change: (settings: Record<string, any>) => void) {
+  const workersFile = relative(REPOSITORY, join((await lab.facts()).stateDir, `${name}.yaml`));
+  const file = await settingsFile(name, (settings) => {
+    change(settings);
+    const [{ workers, ...pool }] = settings["tls-bootstrap:pools"];
+    writeFileSync(resolve(REPOSITORY, workersFile), stringify(workers, { lineWidth: 0 }));
+    settings["tls-bootstrap:pools"] = [{ ...pool, workersFile }];
+  });
+  return { file, workersFile };
+}
 
 const at = (file: string) => ["--config-file", file];
 const noStackTrace = (text: string) => expect(text).not.toMatch(/^\s+at .*\(?.*:\d+:\d+\)?$/m);
@@ -40,6 +57,31 @@ describe("bad settings", () => {
     expect(errors).toContain("tls-bootstrap:pools[0].workers[0].hostKey: 'ssh-rsa AAAA' is an RSA key");
     expect(errors).toContain("tls-bootstrap:pools[0].workers[0].nmae: is not a setting");
     noStackTrace(errors);
+  });
+
+  it("are reported by the lines of a workers file", async () => {
+    const { file, workersFile } = await settingsWithWorkersFile("bad-file", (settings) => {
+      settings["tls-bootstrap:tokenTtl"] = "never";
+      settings["tls-bootstrap:pools"][0].workers[0].hostKey = "ssh-rsa AAAA";
+    });
+    const errors = await lab.fails("preview", ...at(file));
+    expect(errors).toContain("The configuration of this stack cannot be used: 2 problems");
+    expect(errors).toContain("tls-bootstrap:tokenTtl: 'never' is not a duration");
+    expect(errors).toContain(`${workersFile}:3: [0].hostKey: 'ssh-rsa AAAA' is an RSA key`);
+    noStackTrace(errors);
+  });
+
+  it("that Linux may not pass to the program are refused, and the way out is named", async () => {
+    const large = (bytes: number) =>
+      settingsFile("large", (settings) => {
+        settings["other:text"] = "x".repeat(bytes);
+      });
+    const errors = await lab.fails("preview", ...at(await large(118_000)));
+    expect(errors).toMatch(/tls-bootstrap:pools: the stack's config takes 12\d{4} bytes/);
+    expect(errors).toContain("Move workers into a file: pools[].workersFile");
+    noStackTrace(errors);
+    // docs/operations.md explains this one.
+    expect(await lab.fails("preview", ...at(await large(131_072)))).toContain("argument list too long");
   });
 
   it("that are missing altogether are named", async () => {
@@ -152,16 +194,18 @@ describe("a platform stack", () => {
   let nodes: string;
   let consumer: string;
 
+  const usePlatform = (settings: Record<string, any>) => {
+    delete settings["tls-bootstrap:cluster"];
+    settings["tls-bootstrap:platform"] = "organization/platform-outputs/lab";
+  };
+
   beforeAll(async () => {
     platform = await lab.configFile("platform", ({ "tls-bootstrap:cluster": cluster }) => ({
       "platform-outputs:server": cluster.server,
       "platform-outputs:ca": cluster.ca,
       "platform-outputs:kubeconfig": cluster.kubeconfig,
     }));
-    nodes = await settingsFile("nodes", (settings) => {
-      delete settings["tls-bootstrap:cluster"];
-      settings["tls-bootstrap:platform"] = "organization/platform-outputs/lab";
-    });
+    nodes = await settingsFile("nodes", usePlatform);
     consumer = await lab.configFile("consumer", () => ({ "consumer:nodes": "organization/tls-bootstrap/lab" }));
   });
 
@@ -182,6 +226,8 @@ describe("a platform stack", () => {
     await lab.operate("deploy", ...at(nodes));
     expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([["worker-1", true]]);
     expect(changes(await lab.operate("preview", ...at(nodes)))).toEqual([]);
+    const { file } = await settingsWithWorkersFile("nodes-file", usePlatform);
+    expect(changes(await lab.operate("preview", ...at(file)))).toEqual([]);
 
     await lab.operate("deploy", "--program", CONSUMER, ...at(consumer));
     const { apiServer } = await lab.facts();

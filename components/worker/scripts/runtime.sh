@@ -195,7 +195,7 @@ remove_with_dnf() {
 # for_this_host PATH: with this host's architecture in it.
 for_this_host() { printf '%s\n' "$1" | sed "s/@ARCHITECTURE@/$(architecture)/g"; }
 
-# pin SHA256S: the one for this architecture, of a list such as `amd64:… arm64:…`.
+# pin SHA256S: the one for this architecture, of a list such as `amd64:<sum> arm64:<sum>`.
 pin() {
   for entry in $1; do
     case "$entry" in "$(architecture)":*) echo "${entry#*:}" ;; esac

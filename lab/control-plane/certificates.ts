@@ -1,7 +1,17 @@
 import "reflect-metadata"; // @peculiar/x509 can't be loaded without it
-import { generateKeyPairSync, randomBytes, webcrypto, X509Certificate } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type JsonWebKey,
+  type KeyObject,
+  randomBytes,
+  webcrypto,
+  X509Certificate,
+} from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import * as x509 from "@peculiar/x509";
 import { PRIVATE, PUBLIC, writeFileAtomic } from "../system/files";
 
@@ -18,7 +28,6 @@ export interface CertificateRequest {
   readonly hosts?: readonly string[];
 }
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 24 * 3600 * 1000;
 const AUTHORITY_DAYS = 3650;
 const CERTIFICATE_DAYS = 365;
@@ -27,73 +36,94 @@ const RENEW_DAYS = 30;
 /** Clocks of machines differ a little. */
 const BACKDATE_MS = 5 * 60 * 1000;
 
-const { subtle } = webcrypto;
-
 const validity = (now: Date, days: number): { notBefore: Date; notAfter: Date } => ({
   notBefore: new Date(now.getTime() - BACKDATE_MS),
   notAfter: new Date(now.getTime() + days * DAY_MS),
 });
 
-const serialNumber = (): string => `01${randomBytes(15).toString("hex")}`;
+const newKey = (): KeyObject => generateKeyPairSync("ec", { namedCurve: "prime256v1" }).privateKey;
 
-async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
-  return `${x509.PemConverter.encode(await subtle.exportKey("pkcs8", key), "PRIVATE KEY")}\n`;
+export const publicKeyOf = (key: KeyObject): x509.PublicKey =>
+  new x509.PublicKey(createPublicKey(key).export({ format: "der", type: "spki" }));
+
+export interface CertificateParameters {
+  readonly subject: x509.Name;
+  readonly publicKey: x509.PublicKey;
+  readonly issuer: x509.Name;
+  /** The issuer's private key. */
+  readonly signer: KeyObject;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  readonly extensions?: x509.Extension[];
 }
+
+/** A signed certificate with a serial number that nobody else has. */
+export async function signCertificate({ signer, ...parameters }: CertificateParameters): Promise<x509.X509Certificate> {
+  const jwk = signer.export({ format: "jwk" });
+  const signingAlgorithm = algorithmOf(jwk);
+  return x509.X509CertificateGenerator.create({
+    ...parameters,
+    serialNumber: `01${randomBytes(15).toString("hex")}`,
+    signingKey: await webcrypto.subtle.importKey("jwk", jwk, signingAlgorithm, false, ["sign"]),
+    signingAlgorithm,
+  });
+}
+
+/** How a key signs, in the words of Web Crypto. */
+function algorithmOf({ kty, crv = "" }: JsonWebKey): { name: string; hash?: string; namedCurve?: string } {
+  if (kty === "RSA") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+  if (kty === "OKP") return { name: "Ed25519" };
+  return { name: "ECDSA", namedCurve: crv, hash: { "P-384": "SHA-384", "P-521": "SHA-512" }[crv] ?? "SHA-256" };
+}
+
+const pairOf = (certificate: x509.X509Certificate, key: KeyObject): Pair => ({
+  certificate: `${certificate.toString("pem")}\n`,
+  key: String(key.export({ format: "pem", type: "pkcs8" })),
+});
 
 /** A new certificate authority. */
 export async function createAuthority(commonName: string, now: Date): Promise<Pair> {
-  const keys = await subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: [{ CN: [commonName] }],
-    serialNumber: serialNumber(),
+  const key = newKey();
+  const publicKey = publicKeyOf(key);
+  const name = new x509.Name([{ CN: [commonName] }]);
+  const { keyCertSign, cRLSign, digitalSignature } = x509.KeyUsageFlags;
+  const certificate = await signCertificate({
+    subject: name,
+    publicKey,
+    issuer: name,
+    signer: key,
     ...validity(now, AUTHORITY_DAYS),
-    keys,
-    signingAlgorithm: ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature,
-        true,
-      ),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      new x509.KeyUsagesExtension(keyCertSign | cRLSign | digitalSignature, true),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
     ],
   });
-  return { certificate: `${certificate.toString("pem")}\n`, key: await privateKeyPem(keys.privateKey) };
+  return pairOf(certificate, key);
 }
 
 /** A new key with a certificate for it, signed by the authority. */
 export async function issueCertificate(authority: Pair, request: CertificateRequest, now: Date): Promise<Pair> {
-  const keys = await subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const key = newKey();
   const issuer = new x509.X509Certificate(authority.certificate);
-  const signingKey = await subtle.importKey("pkcs8", x509.PemConverter.decodeFirst(authority.key), ALGORITHM, false, [
-    "sign",
-  ]);
-  const hosts = request.hosts ?? [];
-  const usages = [x509.ExtendedKeyUsage.clientAuth, ...(hosts.length > 0 ? [x509.ExtendedKeyUsage.serverAuth] : [])];
-  const isAddress = (host: string): boolean => /^[\d.]+$/.test(host);
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject: [...(request.organization ? [{ O: [request.organization] }] : []), { CN: [request.commonName] }],
-    issuer: issuer.subject,
-    serialNumber: serialNumber(),
+  const { commonName, organization, hosts = [] } = request;
+  const { clientAuth, serverAuth } = x509.ExtendedKeyUsage;
+  const names = hosts.map((value) => ({ type: isIP(value) ? "ip" : "dns", value }) as const);
+  const certificate = await signCertificate({
+    subject: new x509.Name([...(organization ? [{ O: [organization] }] : []), { CN: [commonName] }]),
+    publicKey: publicKeyOf(key),
+    issuer: issuer.subjectName,
+    signer: createPrivateKey(authority.key),
     ...validity(now, CERTIFICATE_DAYS),
-    publicKey: keys.publicKey,
-    signingKey,
-    signingAlgorithm: ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension(usages),
+      new x509.ExtendedKeyUsageExtension(names.length > 0 ? [clientAuth, serverAuth] : [clientAuth]),
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
-      ...(hosts.length > 0
-        ? [
-            new x509.SubjectAlternativeNameExtension(
-              hosts.map((value) => ({ type: isAddress(value) ? "ip" : "dns", value }) as const),
-            ),
-          ]
-        : []),
+      ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
     ],
   });
-  return { certificate: `${certificate.toString("pem")}\n`, key: await privateKeyPem(keys.privateKey) };
+  return pairOf(certificate, key);
 }
 
 /** A key pair for signing service account tokens. */

@@ -1,58 +1,57 @@
-import { formatPath, type Path } from "./paths";
-import { isObject, reveal, Secret, Unknown, type Props, type Value } from "./values";
-import { isAsset } from "./wire";
+import { range, toPath, union } from "lodash";
+import { isAsset, isObject, isSecret, reveal, unknown, type Value } from "./values";
 
-export type DiffKind = "add" | "delete" | "update";
+/** Numbers are positions in lists. */
+export type Path = (string | number)[];
 
-export interface PropertyDiff {
-  kind: DiffKind;
-  replace: boolean;
+export interface Change {
+  path: Path;
+  kind: "add" | "delete" | "update";
+  replace?: boolean;
   /** Shows old inputs beside the new ones, instead of old outputs. */
   inputDiff?: boolean;
 }
 
 /**
- * What differs between two sets of properties, down to the deepest path where they part. A secret is compared as a
- * whole: naming what differs inside it would tell about it.
+ * What differs between two values, down to the deepest path where they part. Null is the same as absent, and an unknown differs from
+ * everything. A secret is compared as a whole, since naming what differs inside it would tell about it. Secretness alone changes nothing.
  */
-export function diffProps(before: Props, after: Props): Record<string, PropertyDiff> {
-  const changes: Record<string, PropertyDiff> = {};
-  walkObject(before, after, [], changes);
-  return changes;
-}
-
-function walkObject(before: Props, after: Props, path: Path, changes: Record<string, PropertyDiff>): void {
-  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    walk(before[key] ?? null, after[key] ?? null, [...path, key], changes);
+export function differences(before: Value = null, after: Value = null, path: Path = []): Change[] {
+  if (before === null && after === null) return [];
+  if (before === null) return [{ path, kind: "add" }];
+  if (after === null) return [{ path, kind: "delete" }];
+  const update: Change[] = [{ path, kind: "update" }];
+  if (before === unknown || after === unknown) return update;
+  if (isSecret(before) || isSecret(after)) return isSame(reveal(before), reveal(after)) ? [] : update;
+  if (isAsset(before) && isAsset(after)) return before.hash === after.hash ? [] : update;
+  if (Array.isArray(before) && Array.isArray(after)) {
+    return range(Math.max(before.length, after.length)).flatMap((i) => differences(before[i], after[i], [...path, i]));
   }
+  if (isObject(before) && isObject(after)) {
+    return union(Object.keys(before), Object.keys(after)).flatMap((key) =>
+      differences(before[key], after[key], [...path, key]),
+    );
+  }
+  return before === after ? [] : update;
 }
 
-function walk(before: Value, after: Value, path: Path, changes: Record<string, PropertyDiff>): void {
-  const note = (kind: DiffKind) => {
-    changes[formatPath(path)] = { kind, replace: false };
-  };
-  if (before === null && after === null) return;
-  if (before === null) note("add");
-  else if (after === null) note("delete");
-  else if (after instanceof Unknown || before instanceof Unknown) note("update");
-  else if (before instanceof Secret || after instanceof Secret) {
-    if (!sameText(before, after)) note("update");
-  } else if (Array.isArray(before) && Array.isArray(after)) {
-    for (let i = 0; i < Math.max(before.length, after.length); i++) {
-      walk(before[i] ?? null, after[i] ?? null, [...path, i], changes);
-    }
-  } else if (isAsset(before) && isAsset(after)) {
-    if (before.hash !== after.hash) note("update");
-  } else if (isObject(before) && isObject(after)) walkObject(before, after, path, changes);
-  else if (before !== after) note("update");
+export function isSame(before: Value, after: Value): boolean {
+  return differences(before, after).length === 0;
 }
 
-/** Equal apart from secretness: that alone changes no resource. */
-function sameText(before: Value, after: Value): boolean {
-  return same({ value: reveal(before) }, { value: reveal(after) });
+/** Writes a path as Pulumi does: `a.b[0]["c.d"]`. */
+export function formatPath(path: Path): string {
+  return path
+    .map((part, i) => {
+      if (typeof part === "number") return `[${part}]`;
+      if (!/^[^.[\]"]+$/.test(part)) return `["${part.replace(/["\\]/g, "\\$&")}"]`;
+      return i === 0 ? part : `.${part}`;
+    })
+    .join("");
 }
 
-/** Whether nothing differs. An unknown differs from everything, and null is the same as a key that is absent. */
-export function same(before: Props, after: Props): boolean {
-  return Object.keys(diffProps(before, after)).length === 0;
+/** Whether a pattern, such as one of `ignoreChanges`, names a path or something that holds it. */
+export function contains(pattern: string, path: Path): boolean {
+  const parts = toPath(pattern);
+  return parts.length <= path.length && parts.every((part, i) => part === "*" || part === String(path[i]));
 }

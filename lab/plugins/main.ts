@@ -25,17 +25,21 @@ function endWithParent(): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(0));
 }
 
-async function main([kind = "", name = "", ...args]: string[]): Promise<void> {
-  endWithParent();
+function serve(kind: string, name: string, engineAddress: string): Promise<{ port: number }> {
   if (kind === "language") {
     const { serveLanguage } = load("./language/host") as typeof import("./language/host");
-    return serveLanguage([name, ...args]);
+    return serveLanguage(engineAddress);
   }
-  if (kind !== "resource" || !resourcePlugins.includes(name)) throw new Error(`no stand-in for ${kind} ${name}`);
+  if (!resourcePlugins.includes(name)) throw new Error(`no stand-in for ${kind} ${name}`);
   const { serveResources } = load("./server") as typeof import("./server");
   const { [name]: pkg } = load(`./${name}`) as Record<string, Package>;
-  const engineAddress = args.filter((arg) => !arg.startsWith("-")).at(-1);
-  const { port } = await serveResources(pkg, engineAddress);
+  return serveResources(pkg, engineAddress);
+}
+
+async function main([kind = "", name = "", ...args]: string[]): Promise<void> {
+  endWithParent();
+  const { port } = await serve(kind, name, args.at(-1) ?? "");
+  // The CLI reads the port.
   process.stdout.write(`${port}\n`);
 }
 

@@ -1,83 +1,66 @@
-import { Metadata, status, type ServiceError } from "@grpc/grpc-js";
+import { Metadata, status } from "@grpc/grpc-js";
 import { Any } from "google-protobuf/google/protobuf/any_pb";
-import { Struct, type JavaScriptValue } from "google-protobuf/google/protobuf/struct_pb";
-import {
-  CheckFailure as CheckFailureMessage,
-  CheckResponse,
-  DiffResponse,
-  ErrorResourceInitFailed,
-  PropertyDiff as PropertyDiffMessage,
-} from "@pulumi/pulumi/proto/provider_pb";
+import { Struct } from "google-protobuf/google/protobuf/struct_pb";
+import { upperFirst } from "lodash";
+import * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import { Status } from "@pulumi/pulumi/proto/status_pb";
-import type { DiffKind } from "./diff";
-import { messageOf } from "./errors";
-import { InitializationError, type CheckFailure, type Diff, type Subject } from "./provider";
-import { nameOf, typeOf } from "./urn";
+import { formatPath } from "./diff";
+import type { CheckFailure, Diff, Fields, InitializationError } from "./provider";
 import type { Props } from "./values";
-import { propsFromWire, toWire } from "./wire";
 
-/** Values as they are in the messages of the protocol. */
-export function fromStruct(struct: Struct | undefined): Props {
-  return struct ? propsFromWire(struct.toJavaScript()) : {};
+/** The fields of requests that hold properties. */
+const structs = ["args", "inputs", "news", "oldInputs", "olds", "properties"];
+
+export function fieldsOf<T extends object>(message: { toObject(): T }): Fields<T> {
+  const fields = message.toObject() as Props;
+  const getters = message as unknown as Record<string, () => Struct | undefined>;
+  for (const name of structs) {
+    if (name in fields) fields[name] = getters[`get${upperFirst(name)}`]()?.toJavaScript() ?? {};
+  }
+  return fields as Fields<T>;
 }
 
-export function toStruct(props: Props): Struct {
-  return Struct.fromJavaScript(toWire(props) as Record<string, JavaScriptValue>);
-}
-
-export function subjectOf(request: { getUrn(): string }): Subject {
-  const urn = request.getUrn();
-  return { urn, type: typeOf(urn), name: nameOf(urn) };
-}
-
-export function checkResponse(inputs: Struct | undefined, failures: CheckFailure[]): CheckResponse {
+export function checkResponse(inputs: Props, failures: CheckFailure[] = []): rpc.CheckResponse {
   const messages = failures.map(({ property = "", reason }) =>
-    new CheckFailureMessage().setProperty(property).setReason(reason),
+    new rpc.CheckFailure().setProperty(property).setReason(reason),
   );
-  return new CheckResponse().setInputs(inputs).setFailuresList(messages);
+  return new rpc.CheckResponse().setInputs(Struct.fromJavaScript(inputs)).setFailuresList(messages);
 }
 
-const { Kind } = PropertyDiffMessage;
-const kinds: Record<DiffKind, [update: number, replace: number]> = {
+const { Kind } = rpc.PropertyDiff;
+const kinds = {
   add: [Kind.ADD, Kind.ADD_REPLACE],
   delete: [Kind.DELETE, Kind.DELETE_REPLACE],
   update: [Kind.UPDATE, Kind.UPDATE_REPLACE],
 };
 
-export function diffResponse({ keys, deleteBeforeReplace = false }: Diff): DiffResponse {
-  const { DIFF_SOME, DIFF_NONE } = DiffResponse.DiffChanges;
-  const changes = Object.entries(keys);
-  const paths = (list: typeof changes): string[] => list.map(([path]) => path);
-  const response = new DiffResponse()
+export function diffResponse({ changes, deleteBeforeReplace = false }: Diff): rpc.DiffResponse {
+  const { DIFF_SOME, DIFF_NONE } = rpc.DiffResponse.DiffChanges;
+  const response = new rpc.DiffResponse()
     .setChanges(changes.length > 0 ? DIFF_SOME : DIFF_NONE)
-    .setDiffsList(paths(changes))
-    .setReplacesList(paths(changes.filter(([, { replace }]) => replace)))
     .setDeletebeforereplace(deleteBeforeReplace)
     .setHasdetaileddiff(true);
-  for (const [path, { kind, replace, inputDiff = false }] of changes) {
-    const message = new PropertyDiffMessage().setKind(kinds[kind][replace ? 1 : 0]).setInputdiff(inputDiff);
-    response.getDetaileddiffMap().set(path, message);
+  for (const { path, kind, replace = false, inputDiff = false } of changes) {
+    const key = formatPath(path);
+    response.addDiffs(key);
+    if (replace) response.addReplaces(key);
+    const detail = new rpc.PropertyDiff().setKind(kinds[kind][Number(replace)]).setInputdiff(inputDiff);
+    response.getDetaileddiffMap().set(key, detail);
   }
   return response;
 }
 
-/**
- * An error as gRPC carries it. The engine records a resource that exists despite the error when the status has an
- * ErrorResourceInitFailed among its details.
- */
-export function serviceError(error: unknown): Partial<ServiceError> {
-  const answer = { code: status.UNKNOWN, details: messageOf(error) };
-  if (!(error instanceof InitializationError)) return answer;
-  const { id, outputs, inputs } = error.result;
-  const failed = new ErrorResourceInitFailed()
+/** By these details of an error, the engine records a resource that exists despite the error. */
+export function initializationDetails({ message, result: { id, properties, inputs } }: InitializationError): Metadata {
+  const failed = new rpc.ErrorResourceInitFailed()
     .setId(id)
-    .setProperties(toStruct(outputs))
-    .setInputs(inputs && toStruct(inputs))
-    .setReasonsList(error.reasons);
+    .setProperties(Struct.fromJavaScript(properties))
+    .setInputs(inputs && Struct.fromJavaScript(inputs))
+    .setReasonsList([message]);
   const detail = new Any();
   detail.pack(failed.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
-  const message = new Status().setCode(answer.code).setMessage(answer.details).setDetailsList([detail]);
+  const answer = new Status().setCode(status.UNKNOWN).setMessage(message).setDetailsList([detail]);
   const metadata = new Metadata();
-  metadata.set("grpc-status-details-bin", Buffer.from(message.serializeBinary()));
-  return { ...answer, metadata };
+  metadata.set("grpc-status-details-bin", Buffer.from(answer.serializeBinary()));
+  return metadata;
 }

@@ -1,10 +1,24 @@
-import type { PropertyDiff } from "./diff";
+import type { Struct } from "google-protobuf/google/protobuf/struct_pb";
+import type * as rpc from "@pulumi/pulumi/proto/provider_pb";
+import type { Change } from "./diff";
 import type { Props } from "./values";
 
-/** How old inputs differ from new ones. `keys` are property paths, as in Pulumi's detailed diff. */
+/** The fields of a message under the protocol's names, properties as values. */
+export type Fields<Message> = {
+  [Name in keyof Message]-?: Message[Name] extends Struct.AsObject | undefined ? Props : Message[Name];
+};
+
+export type CheckRequest = Fields<rpc.CheckRequest.AsObject>;
+export type DiffRequest = Fields<rpc.DiffRequest.AsObject>;
+export type CreateRequest = Fields<rpc.CreateRequest.AsObject>;
+export type UpdateRequest = Fields<rpc.UpdateRequest.AsObject>;
+export type ReadRequest = Fields<rpc.ReadRequest.AsObject>;
+export type DeleteRequest = Fields<rpc.DeleteRequest.AsObject>;
+
+/** How old inputs differ from new ones. */
 export interface Diff {
+  changes: Change[];
   deleteBeforeReplace?: boolean;
-  keys: Record<string, PropertyDiff>;
 }
 
 export interface CheckFailure {
@@ -12,67 +26,22 @@ export interface CheckFailure {
   reason: string;
 }
 
-/** What every request says about its resource. */
-export interface Subject {
-  urn: string;
-  type: string;
-  name: string;
-}
-
-export interface CheckRequest extends Subject {
-  /** Inputs of the last deployment; empty for a new or a replaced resource. */
-  olds: Props;
-  news: Props;
-  /** Decides made-up names, so that a preview and its update agree. */
-  randomSeed: Uint8Array;
-}
-
-interface Change {
-  id: string;
-  oldInputs: Props;
-  oldOutputs: Props;
-  ignoreChanges: string[];
-}
-
-export interface DiffRequest extends Subject, Change {
-  newInputs: Props;
-}
-
-export interface CreateRequest extends Subject {
-  inputs: Props;
-  /** A preview must change nothing. Outputs that only a real create can tell are unknown. */
-  preview: boolean;
-  /** Seconds, from `customTimeouts`. */
-  timeout?: number;
-}
-
-export interface UpdateRequest extends CreateRequest, Change {}
-
-export interface Existing {
-  id: string;
-  inputs: Props;
-  outputs: Props;
-}
-
-export interface ExistingRequest extends Subject, Existing {
-  timeout?: number;
-}
-
 export interface Created {
   /** Empty in a preview that cannot tell. */
   id: string;
-  outputs: Props;
+  properties: Props;
 }
 
 /** Resources of one type, or of several, of a configured instance. */
 export interface Provider {
   check(request: CheckRequest): Promise<{ inputs: Props; failures: CheckFailure[] }>;
   diff(request: DiffRequest): Promise<Diff>;
+  /** A preview must change nothing. Properties that only a real create can tell are unknown. */
   create(request: CreateRequest): Promise<Created>;
-  update(request: UpdateRequest): Promise<{ outputs: Props }>;
+  update(request: UpdateRequest): Promise<Props>;
   /** The resource as it is now, or undefined when it is gone. */
-  read(request: ExistingRequest): Promise<Existing | undefined>;
-  delete(request: ExistingRequest): Promise<void>;
+  read(request: ReadRequest): Promise<(Created & { inputs: Props }) | undefined>;
+  delete(request: DeleteRequest): Promise<void>;
 }
 
 /** A plugin such as `random`. */
@@ -89,19 +58,17 @@ export interface Package {
 
 /** What the engine offers to a provider while it works. */
 export interface ProviderHost {
-  log(severity: "info" | "warning" | "error", urn: string, message: string): void;
   /** Shows a line beside the resource while the operation runs. The engine does not keep it. */
-  status(urn: string, message: string): void;
+  status: (urn: string, message: string) => void;
   /** Aborts when the user cancels the operation. */
   signal: AbortSignal;
 }
 
-/** The resource exists, but is not as it should be, for example not ready in time. The engine records it with `reasons`. */
+/** The resource exists, but is not as it should be, for example not ready in time. The engine records it with the message. */
 export class InitializationError extends Error {
   constructor(
     message: string,
     readonly result: Created & { inputs?: Props },
-    readonly reasons: string[],
   ) {
     super(message);
   }

@@ -1,78 +1,52 @@
+import { mapValues } from "lodash";
+
 /**
- * The values that flow between the engine and a provider: JSON plus two wrappers, `Secret` and `Unknown`. A preview
- * meets an unknown where only an update can tell the value.
+ * Values as Pulumi's protocol has them: JSON, in which an object with the signature key is special, and one text stands for what a
+ * preview does not know yet.
  */
-export class Secret {
-  constructor(readonly value: Value) {}
-}
-
-export class Unknown {
-  readonly isUnknown = true;
-}
-
-/** The one unknown value. */
-export const unknown = new Unknown();
-
-export type Value = null | boolean | number | string | Secret | Unknown | Value[] | Props;
+export type Value = null | boolean | number | string | Value[] | Props;
 export interface Props {
   [key: string]: Value;
 }
 
-export function isObject(value: unknown): value is Props {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value instanceof Secret) &&
-    !(value instanceof Unknown)
-  );
+const signatureKey = "4dabf18193072939515e22adb298388d";
+const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
+const assetSignature = "c44067f5952c0a294b673a41bacd8c17";
+export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+export function isObject(value: Value | undefined): value is Props {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function isSecret(value: Value | undefined): value is { value: Value } {
+  return isObject(value) && value[signatureKey] === secretSignature;
+}
+
+/** A file or a text. The engine leaves the content out where only its hash is needed. */
+export function isAsset(value: Value | undefined): value is Props {
+  return isObject(value) && value[signatureKey] === assetSignature;
 }
 
 /** Wraps a value as a secret; a secret stays as it is. */
 export function asSecret(value: Value): Value {
-  return value instanceof Secret ? value : new Secret(value);
+  return isSecret(value) ? value : { [signatureKey]: secretSignature, value };
 }
 
 /** Takes the outermost secret wrapper off. */
 export function reveal(value: Value | undefined): Value {
-  return value instanceof Secret ? value.value : (value ?? null);
+  return isSecret(value) ? value.value : (value ?? null);
 }
 
 /** Takes every secret wrapper off, at any depth. */
-export function plain(value: Value): Value {
-  if (value instanceof Secret) return plain(value.value);
-  if (Array.isArray(value)) return value.map(plain);
-  return isObject(value) ? mapValues(value, plain) : value;
-}
-
-export function plainProps(props: Props): Props {
-  return mapValues(props, plain);
-}
-
-function some(value: Value, test: (value: Value) => boolean): boolean {
-  if (test(value)) return true;
-  if (value instanceof Secret) return some(value.value, test);
-  if (Array.isArray(value)) return value.some((item) => some(item, test));
-  return isObject(value) && Object.values(value).some((item) => some(item, test));
+export function plain<T extends Value>(value: T): T {
+  const strip = (item: Value): Value => {
+    if (isSecret(item)) return strip(item.value);
+    if (Array.isArray(item)) return item.map(strip);
+    return isObject(item) ? mapValues(item, strip) : item;
+  };
+  return strip(value) as T;
 }
 
 export function hasUnknowns(value: Value): boolean {
-  return some(value, (v) => v instanceof Unknown);
-}
-
-/** An object without some of its keys. */
-export function without<T extends object, K extends keyof T>(object: T, ...keys: K[]): Omit<T, K> {
-  const rest = { ...object };
-  for (const key of keys) delete rest[key];
-  return rest;
-}
-
-export function mapValues<A, B>(object: Record<string, A>, map: (value: A, key: string) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value, key)]));
-}
-
-/** Provider options come as booleans or as their text. */
-export function isTrue(value: Value | undefined): boolean {
-  const known = plain(value ?? null);
-  return known === true || known === "true";
+  return JSON.stringify(value).includes(unknown);
 }

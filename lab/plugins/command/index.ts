@@ -1,18 +1,109 @@
-import type { Package, Provider } from "../provider";
-import { CopyToRemote } from "./copyToRemote";
-import { RemoteCommand } from "./remoteCommand";
+import { randomBytes } from "node:crypto";
+import { createRequire } from "node:module";
+import { get, pick } from "lodash";
+import { z } from "zod";
+import { isSame } from "../diff";
+import type { ProviderHost } from "../provider";
+import { StateProvider, statePackage } from "../stateProvider";
+import { isAsset, type Value } from "../values";
 
-const [commandType, copyType] = ["command:remote:Command", "command:remote:CopyToRemote"];
+/** Loaded at the first connection, since a preview needs none. */
+const ssh = () => createRequire(__filename)("./ssh") as typeof import("./ssh");
 
-/** remote.Command and remote.CopyToRemote of @pulumi/command 1.2.1, over ssh2. */
-export const command: Package = {
-  name: "command",
-  types: [commandType, copyType],
-  configure: (_config, host) => {
-    const providers: Record<string, Provider> = {
-      [commandType]: new RemoteCommand(host),
-      [copyType]: new CopyToRemote(host),
-    };
-    return (type) => providers[type];
-  },
+const login = {
+  host: z.string(),
+  port: z.number().default(22),
+  user: z.string().default("root"),
+  privateKey: z.string().optional(),
+  /** One authorized_keys line; absent: any key is accepted. */
+  hostKey: z.string().optional(),
+  /** Failed dials before giving up; -1: never. */
+  dialErrorLimit: z.number().default(10),
+  /** Seconds; 0: no limit. */
+  perDialTimeout: z.number().default(15),
 };
+const connection = z.strictObject({ ...login, proxy: z.strictObject(login).optional() });
+export type Connection = z.output<typeof connection>;
+
+const triggers = z.array(z.unknown()).optional();
+const common = { secrets: ["connection"], replaces: (input: string) => input === "triggers" };
+const newId = (): string => randomBytes(4).toString("hex");
+
+const text = z.string().optional();
+const commandInputs = z.strictObject({
+  connection,
+  triggers,
+  create: text,
+  update: text,
+  delete: text,
+  stdin: text,
+  logging: z.enum(["none", "stdoutAndStderr"]).optional(),
+  /** Has no effect. The SDK sets it unless the program does. */
+  addPreviousOutputInEnv: z.boolean().optional(),
+});
+
+function remoteCommand(host: ProviderHost) {
+  const perform = async (
+    which: "create" | "update" | "delete",
+    inputs: z.output<typeof commandInputs>,
+    request: { urn: string; timeout: number },
+  ) => {
+    const { [which]: command, stdin, logging } = inputs;
+    if (typeof command !== "string") return undefined;
+    const onLine = (line: string): void => host.status(request.urn, line);
+    return ssh().connected(inputs.connection, host, request, (client) =>
+      ssh().run(client, command, stdin, logging === "none" ? undefined : onLine),
+    );
+  };
+  return new StateProvider({
+    ...common,
+    inputs: commandInputs,
+    computed: ["stdout", "stderr"],
+    async create(inputs, request) {
+      const properties = await perform("create", inputs, request);
+      return { id: `${request.name}${newId()}`, properties: properties ?? { stdout: "", stderr: "" } };
+    },
+    async update(inputs, request) {
+      const which = inputs.update === undefined ? "create" : "update";
+      return (await perform(which, inputs, request)) ?? pick(request.olds, ["stdout", "stderr"]);
+    },
+    async delete(inputs, request) {
+      await perform("delete", inputs, request);
+    },
+  });
+}
+
+const copyInputs = z.strictObject({
+  connection,
+  triggers,
+  remotePath: z.string(),
+  source: z.custom<{ path: string }>((value) => isAsset(value as Value) && get(value, "path"), "must be a file asset"),
+});
+
+/** Copies one file. Deleted, it leaves the copy. */
+function copyToRemote(host: ProviderHost) {
+  const copy = (
+    { connection, source, remotePath }: z.output<typeof copyInputs>,
+    request: { urn: string; timeout: number },
+  ) => ssh().connected(connection, host, request, (client) => ssh().copy(client, source.path, remotePath));
+  return new StateProvider({
+    ...common,
+    inputs: copyInputs,
+    computed: [],
+    async create(inputs, request) {
+      await copy(inputs, request);
+      return { id: newId(), properties: {} };
+    },
+    async update(inputs, request) {
+      const copied = ["source", "remotePath"];
+      if (!isSame(pick(request.oldInputs, copied), pick(request.news, copied))) await copy(inputs, request);
+      return {};
+    },
+  });
+}
+
+/** remote.Command and remote.CopyToRemote, over ssh2. */
+export const command = statePackage("command", {
+  "command:remote:Command": remoteCommand,
+  "command:remote:CopyToRemote": copyToRemote,
+});

@@ -1,18 +1,30 @@
-import { diffProps } from "../diff";
+import { differences } from "../diff";
 import type { CheckFailure, Diff, Package } from "../provider";
-import { isTrue, plain, reveal, Unknown, type Props } from "../values";
-import { selectFrom } from "./kubeconfig";
-import { clusterSettings, ObjectProvider } from "./objectProvider";
+import { plain, unknown, type Props } from "../values";
+import { readKubeconfig } from "./kubeconfig";
+import { ObjectProvider } from "./objectProvider";
 
 /** A kind of an API group. Helm, YAML and Kustomize are programs of their own in the published plugin. */
 const isKind = (type: string): boolean =>
   /^kubernetes:[\w.-]+\/v\w+:\w+$/.test(type) && !/^kubernetes:(helm\.sh|yaml|kustomize)\//.test(type);
 
+/** Settings that the plugin heeds, has nothing to do for, or leaves to the engine. */
+const settings = [
+  "clusterIdentifier",
+  "enableConfigMapMutable",
+  "kubeconfig",
+  "namespace",
+  "suppressDeprecationWarnings",
+  "suppressHelmHookWarnings",
+  "upsertExistingObjects",
+  "version",
+];
+
 export const kubernetes: Package = {
   name: "kubernetes",
   types: ["kubernetes:<group>/<version>:<Kind>"],
   configure: (config, host) => {
-    const objects = new ObjectProvider(config, host);
+    const objects = new ObjectProvider(plain(config), host);
     return (type) => (isKind(type) ? objects : undefined);
   },
   checkConfig,
@@ -20,33 +32,25 @@ export const kubernetes: Package = {
 };
 
 function checkConfig(config: Props): CheckFailure[] {
-  const { renderYamlToDirectory: folder, enableServerSideApply: serverSide } = config;
-  const refused = [
-    ...(plain(folder ?? "") === "" ? [] : ["renderYamlToDirectory"]),
-    ...(serverSide === undefined || isTrue(serverSide) ? [] : ["enableServerSideApply"]),
-  ];
-  return refused.map((property) => ({ property, reason: "the stand-in plugin does not support this value" }));
+  const refused = Object.keys(config).filter((name) => config[name] !== null && !settings.includes(name));
+  return refused.map((property) => ({ property, reason: "the stand-in plugin does not support this setting" }));
 }
 
 /** Another cluster replaces the provider. `clusterIdentifier` alone decides where both configurations have it. */
 function diffConfig(oldInputs: Props, newInputs: Props): Diff {
-  const keys = diffProps(oldInputs, newInputs);
-  const mark = (names: string[]): Diff => {
-    for (const name of names) if (keys[name]) keys[name].replace = true;
-    return { keys };
-  };
-  const identified = [oldInputs, newInputs].every((inputs) => plain(inputs.clusterIdentifier ?? null) !== null);
-  if (identified) return mark(["clusterIdentifier"]);
-  const sources = ["kubeconfig", "context", "cluster"];
-  const isUnknown = sources.some((name) => reveal(newInputs[name]) instanceof Unknown);
-  const [before, after] = [clusterOf(oldInputs), clusterOf(newInputs)];
-  const moved = before !== undefined && after !== undefined && before !== after;
-  return isUnknown || moved ? mark(sources) : { keys };
+  const [before, after] = [plain(oldInputs), plain(newInputs)];
+  const isIdentified = before.clusterIdentifier && after.clusterIdentifier;
+  const decisive = isIdentified ? "clusterIdentifier" : "kubeconfig";
+  const [from, to] = [serverOf(before), serverOf(after)];
+  const moved = isIdentified || after.kubeconfig === unknown || (from && to && from !== to);
+  const changes = differences(oldInputs, newInputs);
+  return { changes: changes.map((change) => ({ ...change, replace: Boolean(moved) && change.path[0] === decisive })) };
 }
 
-function clusterOf(inputs: Props): string | undefined {
+/** The API server's URL; undefined where it cannot be told. */
+function serverOf({ kubeconfig }: Props): string | undefined {
   try {
-    return JSON.stringify(selectFrom(clusterSettings(inputs)).cluster);
+    return readKubeconfig(kubeconfig as string).server;
   } catch {
     return undefined;
   }

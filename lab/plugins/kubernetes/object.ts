@@ -1,5 +1,5 @@
-import { nameOf, typeOf } from "../urn";
-import { asSecret, isObject, mapValues, plain, Secret, Unknown, without, type Props, type Value } from "../values";
+import { mapValues, omit, pick, pickBy } from "lodash";
+import { asSecret, isObject, isSecret, plain, unknown, type Props, type Value } from "../values";
 
 /** A Kubernetes object as JSON. */
 export interface KubeObject {
@@ -31,14 +31,12 @@ export interface ManagedField {
 export const annotations = {
   autonamed: "pulumi.com/autonamed",
   patchForce: "pulumi.com/patchForce",
-  patchFieldManager: "pulumi.com/patchFieldManager",
   skipAwait: "pulumi.com/skipAwait",
   timeoutSeconds: "pulumi.com/timeoutSeconds",
-  deletionPropagationPolicy: "pulumi.com/deletionPropagationPolicy",
 } as const;
 
 export function toObject(props: Props): KubeObject {
-  return plain(props) as unknown as KubeObject;
+  return plain(props);
 }
 
 export function toProps(object: KubeObject): Props {
@@ -49,51 +47,40 @@ export function annotation(object: KubeObject, name: string): string | undefined
   return object.metadata?.annotations?.[name];
 }
 
-export function apiVersionOf(object: KubeObject): string {
-  return object.apiVersion ?? "v1";
-}
-
-export function kindOf(object: KubeObject): string {
-  return object.kind ?? "";
-}
-
 /** `namespace/name`, as the provider's ids read. */
 export function idOf(object: KubeObject): string {
   const { namespace, name = "" } = object.metadata ?? {};
   return namespace ? `${namespace}/${name}` : name;
 }
 
-export function nameFromId(id: string): string {
-  return id.slice(id.lastIndexOf("/") + 1);
-}
-
-export function namespaceFromId(id: string): string | undefined {
-  return id.includes("/") ? id.slice(0, id.lastIndexOf("/")) : undefined;
-}
-
-/** `kubernetes:rbac.authorization.k8s.io/v1:Role` → `rbac.authorization.k8s.io/v1`, `Role`. */
-export function identify(type: string): { apiVersion: string; kind: string } {
-  const [, groupVersion = "", kind = ""] = type.split(":");
-  return { apiVersion: groupVersion.replace(/^core\//, ""), kind };
+/** Namespace and name of the object with an id. */
+export function metadataFrom(id: string): Metadata {
+  const [name, namespace] = id.split("/").reverse();
+  return { namespace, name };
 }
 
 /** ConfigMapPatch and the like: some fields of an object that somebody else owns. */
-export function isPatch(urn: string, kind: string): boolean {
-  return identify(typeOf(urn)).kind === `${kind}Patch`;
+export function isPatch(type: string): boolean {
+  return type.endsWith("Patch");
+}
+
+/** `kubernetes:rbac.authorization.k8s.io/v1:Role`: `rbac.authorization.k8s.io/v1`, `Role`. */
+export function identify(type: string): { apiVersion: string; kind: string } {
+  const [, groupVersion, kind] = type.split(":");
+  return { apiVersion: groupVersion.replace(/^core\//, ""), kind: kind.replace(/Patch$/, "") };
 }
 
 /** Marks as secret what was secret where it came from, and the data of a Secret in any case. */
 export function annotateSecrets(target: Props, source: Props): Props {
-  const isData = (key: string): boolean => target.kind === "Secret" && (key === "data" || key === "stringData");
-  return mapValues(target, (value, key) => (isData(key) ? asSecret(value) : annotateValue(value, source[key])));
+  const marked = copySecrets(target, source) as Props;
+  if (target.kind !== "Secret") return marked;
+  return { ...marked, ...mapValues(pick(marked, ["data", "stringData"]), asSecret) };
 }
 
-function annotateValue(target: Value, source: Value | undefined): Value {
-  if (source instanceof Secret) return asSecret(target);
-  if (isObject(target) && isObject(source)) return annotateSecrets(target, source);
-  if (Array.isArray(target) && Array.isArray(source)) {
-    return target.map((item, i) => annotateValue(item, source[i]));
-  }
+function copySecrets(target: Value, source: Value | undefined): Value {
+  if (isSecret(source)) return asSecret(target);
+  if (Array.isArray(target) && Array.isArray(source)) return target.map((item, i) => copySecrets(item, source[i]));
+  if (isObject(target) && isObject(source)) return mapValues(target, (value, key) => copySecrets(value, source[key]));
   return target;
 }
 
@@ -107,54 +94,38 @@ export function checkpoint(inputs: Props, live: KubeObject, fieldManager: string
   };
 }
 
-export function parseCheckpoint(outputs: Props): { inputs: Props; live: KubeObject; fieldManager: string | undefined } {
-  const { __inputs: inputs, __fieldManager: fieldManager } = outputs;
-  const live = without(outputs, "__inputs", "__initialApiVersion", "__fieldManager");
+export function parseCheckpoint({ __inputs, __fieldManager, ...live }: Props) {
   return {
-    inputs: isObject(inputs) ? inputs : {},
-    live: toObject(live),
-    fieldManager: typeof fieldManager === "string" ? fieldManager : undefined,
+    inputs: isObject(__inputs) ? __inputs : {},
+    live: toObject(omit(live, "__initialApiVersion")),
+    fieldManager: typeof __fieldManager === "string" ? __fieldManager : undefined,
   };
 }
 
 /** A Secret's `stringData` is only another way to write `data`. */
 export function normalize(object: KubeObject): KubeObject {
-  if (object.kind !== "Secret" || object.apiVersion !== "v1" || !isPlain(object.stringData)) return object;
-  const { stringData, data, ...rest } = object as KubeObject & { stringData: Record<string, unknown> };
-  const encoded = Object.entries(stringData).map(([key, value]): [string, unknown] => [
-    key,
-    typeof value === "string" ? Buffer.from(value).toString("base64") : value,
-  ]);
-  return { ...rest, data: { ...(data as object | undefined), ...Object.fromEntries(encoded) } };
+  const { stringData, ...rest } = toProps(object);
+  if (rest.kind !== "Secret" || rest.apiVersion !== "v1" || !isObject(stringData)) return object;
+  const encoded = mapValues(stringData, (value) =>
+    typeof value === "string" && value !== unknown ? Buffer.from(value).toString("base64") : value,
+  );
+  return { ...rest, data: { ...(rest.data as Props | undefined), ...encoded } };
 }
 
 /** What a program that made this object could have written. */
 export function importedInputs(live: KubeObject): KubeObject {
-  const { metadata = {}, ...inputs }: KubeObject = without(live, "status");
-  const ofServer = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"] as const;
-  return { ...inputs, metadata: without(metadata, ...ofServer) };
+  const ofServer = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"];
+  return { ...omit(live, "status"), metadata: omit(live.metadata, ofServer) };
 }
 
 /** The part of a live object that has the shape of the inputs: what else is there, the cluster or others have set. */
-export function prune(live: unknown, shape: unknown): unknown {
+export function prune(live: Value, shape: Value): Value {
   if (Array.isArray(live) && Array.isArray(shape)) {
-    if (live.length === 0 || shape.length === 0) return [];
-    if (typeof live[0] !== typeof shape[0]) return live as unknown[];
+    if (shape.length === 0) return [];
+    if (typeof live[0] !== typeof shape[0]) return live;
     return live.slice(0, shape.length).map((item, i) => prune(item, shape[i]));
   }
-  if (isPlain(live) && isPlain(shape)) {
-    return Object.fromEntries(
-      Object.entries(live).flatMap(([key, value]) => (key in shape ? [[key, prune(value, shape[key])]] : [])),
-    );
-  }
-  return live;
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Unknown);
-}
-
-/** How messages name a resource. */
-export function label(urn: string, object: KubeObject): string {
-  return `${kindOf(object)} ${idOf(object) || nameOf(urn)}`;
+  if (!isObject(live) || !isObject(shape)) return live;
+  const shared = pickBy(live, (_value, key) => key in shape);
+  return mapValues(shared, (value, key) => prune(value, shape[key]));
 }

@@ -1,103 +1,53 @@
-import {
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  Server,
-  ServerCredentials,
-  type ServerWritableStream,
-  status,
-} from "@grpc/grpc-js";
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import type { ServerWritableStream } from "@grpc/grpc-js";
 import { LanguageRuntimeService } from "@pulumi/pulumi/proto/language_grpc_pb";
-import {
-  AboutResponse,
-  type GetProgramDependenciesRequest,
-  GetProgramDependenciesResponse,
-  GetRequiredPackagesResponse,
-  type LanguageHandshakeRequest,
-  LanguageHandshakeResponse,
-  type RunRequest,
-  type RunResponse,
-} from "@pulumi/pulumi/proto/language_pb";
+import * as rpc from "@pulumi/pulumi/proto/language_pb";
 import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
-import { messageOf } from "../errors";
-import { installDependencies, programDependencies } from "./packages";
-import { stopProcesses } from "./processes";
-import { runPlugin } from "./runPlugin";
-import { runProgram } from "./runProgram";
-import { SDK_VERSION } from "./sdk";
+import { serve } from "../rpc";
+import { pluginProcess, programProcess, startNode, stopAll } from "./processes";
+
+type Call = ServerWritableStream<unknown, rpc.RunPluginResponse>;
+type Exit = [code: number | null, signal: NodeJS.Signals | null];
+
+/** Exit code of the SDK's runner after it has shown the error to the user. */
+const ALREADY_REPORTED = 32;
 
 /**
- * Serves Pulumi's LanguageRuntime protocol for Node.js programs, as the published `pulumi-language-nodejs` does. The CLI reads the
- * port from standard output. gRPC refuses every method that is not here (`Pack`, `Link`, `GenerateProgram`) by its name.
+ * Serves Pulumi's LanguageRuntime protocol for programs, policy packs and component packages in Node.js, as the published `pulumi-language-nodejs` does.
  *
- * @param args flags of the CLI for logs and traces, which are ignored, and the address of the engine as the last one.
+ * @param engine address of the engine.
  */
-export async function serveLanguage(args: string[]): Promise<void> {
-  let engine = args.at(-1) ?? "";
-  const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
-  server.addService(LanguageRuntimeService, {
-    handshake: unary((request: LanguageHandshakeRequest) => {
-      engine = request.getEngineAddress();
-      return new LanguageHandshakeResponse();
-    }),
+export function serveLanguage(engine: string): Promise<{ port: number }> {
+  const { version } = createRequire(__filename)("@pulumi/pulumi/package.json") as { version: string };
+  return serve(LanguageRuntimeService, {
+    handshake: () => new rpc.LanguageHandshakeResponse(),
     // The CLI warns when this is not the version of the program's SDK.
-    getPluginInfo: unary(() => new PluginInfo().setVersion(SDK_VERSION)),
+    getPluginInfo: () => new PluginInfo().setVersion(version),
     // An empty list. The CLI would look for a download of each listed plugin that it cannot find. Without a list it starts a plugin
     // when the first resource needs it, in the version that the resource's SDK asks for.
-    getRequiredPackages: unary(() => new GetRequiredPackagesResponse()),
-    run: unary<RunRequest, RunResponse>((request, onCancel) => runProgram(request, engine, onCancel)),
-    runPlugin: streaming(runPlugin),
-    installDependencies: streaming(installDependencies),
-    about: unary(() => {
-      const about = new AboutResponse().setExecutable(process.execPath).setVersion(process.version);
-      about.getMetadataMap().set("packagemanager", "npm");
-      return about;
-    }),
-    getProgramDependencies: unary(async (request: GetProgramDependenciesRequest) =>
-      new GetProgramDependenciesResponse().setDependenciesList(await programDependencies(request)),
-    ),
-    cancel: unary(() => {
-      stopProcesses();
+    getRequiredPackages: () => new rpc.GetRequiredPackagesResponse(),
+    run: async (request: rpc.RunRequest, call: Call) => {
+      const child = startNode(programProcess(request, engine), call);
+      // Not inherited: Node.js changes the blocking mode of pipes, which would change the host's own.
+      child.stdout.pipe(process.stdout, { end: false });
+      child.stderr.pipe(process.stderr, { end: false });
+      const [code, signal] = (await once(child, "close")) as Exit;
+      if (code === ALREADY_REPORTED) return new rpc.RunResponse().setBail(true);
+      if (signal) return new rpc.RunResponse().setError(`Program was ended by ${signal}`);
+      return new rpc.RunResponse().setError(code ? `Program exited with non-zero exit code: ${code}` : "");
+    },
+    runPlugin: async (request: rpc.RunPluginRequest, call: Call) => {
+      const child = startNode(pluginProcess(request), call);
+      child.stdout.on("data", (bytes: Buffer) => call.write(new rpc.RunPluginResponse().setStdout(bytes)));
+      child.stderr.on("data", (bytes: Buffer) => call.write(new rpc.RunPluginResponse().setStderr(bytes)));
+      const [code] = (await once(child, "close")) as Exit;
+      call.write(new rpc.RunPluginResponse().setExitcode(code ?? -1));
+    },
+    cancel: () => {
+      stopAll();
       return new Empty();
-    }),
+    },
   });
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    ),
-  );
-  process.stdout.write(`${port}\n`);
 }
-
-const failure = (error: unknown) => ({ code: status.UNKNOWN, details: messageOf(error) });
-
-/** Tells what to do when the caller no longer waits for the answer. */
-type OnCancel = (cancel: () => void) => void;
-
-/** A method with one answer. */
-const unary =
-  <Request, Response>(
-    answer: (request: Request, onCancel: OnCancel) => Response | Promise<Response>,
-  ): handleUnaryCall<Request, Response> =>
-  (call, callback) => {
-    const onCancel: OnCancel = (cancel) => call.once("cancelled", cancel);
-    // In a `then`, so that an error is an answer also when it is thrown at once.
-    Promise.resolve()
-      .then(() => answer(call.request, onCancel))
-      .then(
-        (response) => callback(null, response),
-        (error: unknown) => callback(failure(error)),
-      );
-  };
-
-/** A method that writes to its caller until it ends. */
-const streaming =
-  <Request, Response>(
-    write: (call: ServerWritableStream<Request, Response>) => Promise<void>,
-  ): handleServerStreamingCall<Request, Response> =>
-  (call) => {
-    write(call).then(
-      () => call.end(),
-      (error: unknown) => call.emit("error", failure(error)),
-    );
-  };

@@ -34,7 +34,6 @@ const SPEAKING = `
     stack: pulumi.getStack(),
     preview: pulumi.runtime.isDryRun(),
     folder: process.cwd() === __dirname,
-    nodeArgs: process.execArgv,
   }));
   console.error("program complains");`;
 
@@ -54,7 +53,7 @@ describe("programs", () => {
   it("run by the SDK, with config, stack and options, and their output reaches the user", async () => {
     const response = await session.run({
       files: { "program.js": SPEAKING },
-      options: { ...PLAIN, nodeargs: "--stack-trace-limit=7 --title='two words'" },
+      options: { ...PLAIN, packagemanager: "npm" },
       entryPoint: "program.js",
       config: { "test:word": "hello" },
       secretKeys: ["test:word"],
@@ -67,7 +66,6 @@ describe("programs", () => {
       stack: "dev",
       preview: true,
       folder: true,
-      nodeArgs: ["--stack-trace-limit=7", "--title=two words"],
     });
     await session.wrote(/program complains/);
     expect(session.engine.resources).toContain("test:index:Thing thing");
@@ -86,9 +84,9 @@ describe("programs", () => {
     expect(await session.run({ files, options: PLAIN })).toEqual({ error, bail: false });
   });
 
-  it("with a wrong option are refused by its key", async () => {
-    await expect(session.run({ files: {}, options: { nodeargs: true } })).rejects.toThrow(
-      "runtime.options.nodeargs: must be a string",
+  it("with an option that the stand-in does not have are refused by its key", async () => {
+    await expect(session.run({ files: {}, options: { nodeargs: "--inspect" } })).rejects.toThrow(
+      "runtime.options.nodeargs: the stand-in language host does not support it",
     );
   });
 
@@ -135,6 +133,7 @@ describe("plugins", () => {
     const ended = new Promise<void>((done) => call.once("error", () => done()).once("end", done));
     const port = await new Promise<string>((found, fail) => {
       let written = "";
+      call.once("error", fail);
       call.on("data", (response: RunPluginResponse) => {
         const bytes = Buffer.from(response.getStdout_asU8());
         written += bytes.toString() + Buffer.from(response.getStderr_asU8()).toString();
@@ -183,7 +182,7 @@ describe("plugins", () => {
 
   it("that fail send their error and exit code", async () => {
     const directory = await session.folder({ "package.json": "{}", "index.ts": `throw new Error("broken plugin");` });
-    await expect(start(directory, "resource")).rejects.toThrow(/exit code \d+: [\s\S]*broken plugin/);
+    await expect(start(directory, "analyzer")).rejects.toThrow(/exit code \d+: [\s\S]*broken plugin/);
   });
 });
 

@@ -10,21 +10,17 @@ let plugin: Plugin;
 beforeAll(async () => ({ plugin } = served = await ServedPlugin.start(random)));
 afterAll(() => served.stop());
 
-test("a string keeps to its length and characters, with its minima", async () => {
-  for (let i = 0; i < 20; i++) {
-    const { id, outputs } = await plugin.make(string, { length: 10, special: false, minNumeric: 3, minUpper: 2 });
-    expect(id).toBe(outputs.result);
-    expect(outputs.result).toMatch(/^[a-zA-Z0-9]{10}$/);
-    expect(outputs.result.match(/\d/g)?.length).toBeGreaterThanOrEqual(3);
-    expect(outputs.result.match(/[A-Z]/g)?.length).toBeGreaterThanOrEqual(2);
-  }
+test("a string keeps to its length and characters", async () => {
+  const { id, outputs } = await plugin.make(string, { length: 200, special: false, upper: false });
+  expect(id).toBe(outputs.result);
+  expect(outputs.result).toMatch(/^[a-z0-9]{200}$/);
 });
 
 test("a password is secret and its id tells nothing", async () => {
-  const { id, outputs } = await plugin.make(password, { length: 16, overrideSpecial: "%" });
+  const { id, outputs } = await plugin.make(password, { length: 16, lower: false, numeric: false });
   expect(id).toBe("none");
   expect(isSecret(outputs.result)).toBe(true);
-  expect(outputs.result.value).toMatch(/^[a-zA-Z0-9%]{16}$/);
+  expect(outputs.result.value).toMatch(/^[^a-z0-9]{16}$/);
 });
 
 test("a preview does not know the value", async () => {
@@ -47,9 +43,10 @@ test("a read gives back what the state has, and cannot import", async () => {
 });
 
 test.each([
-  [{}, "length: missing required property 'length'"],
-  [{ length: 0 }, "length: must be a whole number of at least 1"],
-  [{ length: 3, minLower: 4 }, "length: must be a whole number of at least 4"],
+  [{}, "length: Invalid input"],
+  [{ length: 0 }, "length: Too small"],
+  [{ length: 3, minLower: 4 }, "minLower: Invalid input: expected 0"],
+  [{ length: 3, overrideSpecial: "%" }, 'Unrecognized key: "overrideSpecial"'],
   [{ length: 3, lower: false, upper: false, numeric: false, special: false }, "at least one of"],
 ])("%j is refused", async (inputs, message) => {
   await expect(plugin.make(string, inputs)).rejects.toThrow(message);

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createConnection } from "node:net";
 import { Server, utils, type ParsedKey, type SFTPWrapper } from "ssh2";
@@ -21,8 +21,6 @@ export class SshServer {
   readonly commands: string[] = [];
   /** Where files were written by SFTP. */
   readonly copied: string[] = [];
-  /** Variables that it lets a client set, as sshd's AcceptEnv. */
-  acceptEnv: string[] = [];
   authentications = 0;
   private readonly server: Server;
 
@@ -43,18 +41,12 @@ export class SshServer {
         else context.reject(["publickey"]);
       });
       client.on("session", (accept) => {
-        const environment: Record<string, string> = {};
         const session = accept();
-        session.on("env", (acceptEnv, reject, { key, val }) => {
-          if (!this.acceptEnv.includes(key)) return reject?.();
-          environment[key] = String(val);
-          acceptEnv?.();
-        });
         session.on("sftp", (acceptSftp) => this.serveFiles(acceptSftp()));
         session.on("exec", (acceptExec, _reject, { command }) => {
           this.commands.push(command);
           const channel = acceptExec();
-          const child = spawn("sh", ["-c", command], { env: { PATH: process.env.PATH, ...environment } });
+          const child = spawn("sh", ["-c", command], { env: { PATH: process.env.PATH } });
           child.stdin.on("error", () => {});
           channel.on("close", () => child.kill());
           channel.pipe(child.stdin);
@@ -78,12 +70,12 @@ export class SshServer {
 
   /** As much of SFTP as a copy takes; paths are those of this machine. */
   private serveFiles(sftp: SFTPWrapper): void {
-    const { OK, FAILURE, NO_SUCH_FILE } = utils.sftp.STATUS_CODE;
-    const attempt = (id: number, task: () => void, failed = FAILURE): void => {
+    const { OK, FAILURE } = utils.sftp.STATUS_CODE;
+    const attempt = (id: number, task: () => void): void => {
       try {
         task();
       } catch {
-        sftp.status(id, failed);
+        sftp.status(id, FAILURE);
       }
     };
     const done = (id: number, task: () => void): void =>
@@ -92,17 +84,6 @@ export class SshServer {
         sftp.status(id, OK);
       });
     sftp
-      .on("STAT", (id, path) =>
-        attempt(
-          id,
-          () => {
-            const { mode, size, uid, gid, atimeMs, mtimeMs } = statSync(path);
-            sftp.attrs(id, { mode, size, uid, gid, atime: atimeMs / 1000, mtime: mtimeMs / 1000 });
-          },
-          NO_SUCH_FILE,
-        ),
-      )
-      .on("MKDIR", (id, path) => done(id, () => mkdirSync(path)))
       .on("OPEN", (id, path) =>
         attempt(id, () => {
           this.copied.push(path);

@@ -1,0 +1,42 @@
+import { promisify } from "node:util";
+import {
+  Server,
+  ServerCredentials,
+  status,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type ServiceError,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { mapValues } from "lodash";
+import { messageOf } from "./errors";
+
+/** A method of a gRPC service: gives its answer, or writes to its caller until it ends. */
+type Method = (request: never, call: never) => unknown;
+export type Methods = Record<string, Method>;
+
+/** Serves methods on a free port of loopback. gRPC refuses every method of the service that is not among them, by its name. */
+export async function serve(service: object, methods: Methods): Promise<{ server: Server; port: number }> {
+  const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
+  server.addService(service as ServiceDefinition, mapValues(methods, handlerOf) as UntypedServiceImplementation);
+  const bind = promisify(server.bindAsync.bind(server));
+  return { server, port: await bind("127.0.0.1:0", ServerCredentials.createInsecure()) };
+}
+
+type Callback = (error: Partial<ServiceError> | null, response?: unknown) => void;
+
+const handlerOf = (method: Method) => (call: ServerWritableStream<never, never>, callback?: Callback) => {
+  // In a `then`, so that an error is an answer also when it is thrown at once.
+  Promise.resolve()
+    .then(() => method(call.request, call as never))
+    .then(
+      (response) => (callback ? callback(null, response) : call.end()),
+      (error: unknown) => (callback ? callback(failure(error)) : call.emit("error", failure(error))),
+    );
+};
+
+/** An error as gRPC carries it. */
+function failure(error: unknown): Partial<ServiceError> {
+  const { metadata } = error as Partial<ServiceError>;
+  return { code: status.UNKNOWN, details: messageOf(error), metadata };
+}

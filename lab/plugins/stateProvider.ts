@@ -1,0 +1,108 @@
+import { isEmpty, isUndefined, mapValues, omitBy, pick, pickBy } from "lodash";
+import type { z } from "zod";
+import { differences, formatPath, type Change, type Path } from "./diff";
+import { PluginError } from "./errors";
+import type * as api from "./provider";
+import { asSecret, hasUnknowns, plain, unknown, type Props } from "./values";
+
+/** A resource that only the state knows: it is made from its inputs, and nothing can be read back. */
+export interface StateResource<Inputs extends z.ZodObject> {
+  /** The inputs, with a default for each that has a value in any case. The schema refuses others by their names. */
+  inputs: Inputs;
+  /** Inputs that are secret, whether or not the program says so. */
+  secrets?: string[];
+  /** Outputs that only a create or an update can tell. */
+  computed: string[];
+  /** Whether a change of this input replaces the resource. */
+  replaces: (input: string) => boolean;
+  /** Gives the computed outputs. The inputs have their defaults and no secrets. */
+  create: (inputs: z.output<Inputs>, request: api.CreateRequest) => Promise<api.Created> | api.Created;
+  /** Gives the computed outputs. Without this, an update keeps them. */
+  update?: (inputs: z.output<Inputs>, request: api.UpdateRequest) => Promise<Props>;
+  delete?: (inputs: z.output<Inputs>, request: api.DeleteRequest) => Promise<void>;
+  /** A computed output that time makes true. The resource is replaced then. */
+  due?: { output: string; isDue: (inputs: z.output<Inputs>, outputs: Props) => boolean };
+}
+
+export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
+  private readonly defaults: Props;
+
+  constructor(private readonly resource: StateResource<Inputs>) {
+    const found = mapValues(resource.inputs.shape, (input: z.ZodType) => input.safeParse(undefined).data);
+    this.defaults = omitBy(found, isUndefined);
+  }
+
+  check({ news }: api.CheckRequest) {
+    const { inputs: schema, secrets = [] } = this.resource;
+    // An unknown input is checked when it is known.
+    const later = mapValues(pickBy(news, hasUnknowns), () => true) as object;
+    const { data, error } = schema.omit(later).safeParse(plain(omitBy(news, hasUnknowns)));
+    const failures = error?.issues.map(({ path, message }) => ({
+      property: formatPath(path as Path),
+      reason: message,
+    }));
+    const checked = (data ?? {}) as Props;
+    const secret = mapValues(pick({ ...news, ...checked }, secrets), asSecret);
+    return Promise.resolve({ inputs: { ...checked, ...news, ...secret }, failures: failures ?? [] });
+  }
+
+  diff({ oldInputs, olds, news }: api.DiffRequest): Promise<api.Diff> {
+    const { inputs, replaces, due } = this.resource;
+    const [before, after] = [oldInputs, news].map((given) => ({ ...this.defaults, ...given }));
+    const changes = Object.keys(inputs.shape).flatMap((key): Change[] => {
+      // Told by whole inputs, however deep the difference.
+      const [first] = differences(before[key], after[key]);
+      if (!first) return [];
+      return [{ path: [key], kind: first.path.length > 0 ? "update" : first.kind, replace: replaces(key) }];
+    });
+    if (due?.isDue(this.complete(news), plain(olds))) {
+      changes.push({ path: [due.output], kind: "update", replace: true });
+    }
+    return Promise.resolve({ changes });
+  }
+
+  async create(request: api.CreateRequest): Promise<api.Created> {
+    const { properties: inputs, preview } = request;
+    if (preview) return { id: "", properties: { ...inputs, ...this.later() } };
+    const { id, properties } = await this.resource.create(this.complete(inputs), request);
+    return { id, properties: { ...inputs, ...properties } };
+  }
+
+  async update(request: api.UpdateRequest): Promise<Props> {
+    const { news, olds, preview } = request;
+    const { computed, update } = this.resource;
+    if (!update) return { ...news, ...pick(olds, computed) };
+    return { ...news, ...(preview ? this.later() : await update(this.complete(news), request)) };
+  }
+
+  read({ id, inputs, properties, type }: api.ReadRequest) {
+    if (isEmpty(properties)) throw new PluginError(`the stand-in plugin cannot import a ${type}`);
+    const { due } = this.resource;
+    const now = due && { [due.output]: due.isDue(this.complete(inputs), plain(properties)) };
+    return Promise.resolve({ id, inputs, properties: { ...properties, ...now } });
+  }
+
+  async delete(request: api.DeleteRequest): Promise<void> {
+    await this.resource.delete?.(this.complete(request.properties), request);
+  }
+
+  private complete(inputs: Props): z.output<Inputs> {
+    return { ...this.defaults, ...plain(inputs) } as z.output<Inputs>;
+  }
+
+  private later(): Props {
+    return Object.fromEntries(this.resource.computed.map((output) => [output, unknown]));
+  }
+}
+
+/** A plugin of such resources, by their types. */
+export function statePackage(
+  name: string,
+  resources: Record<string, (host: api.ProviderHost) => api.Provider>,
+): api.Package {
+  const configure: api.Package["configure"] = (_config, host) => {
+    const providers = mapValues(resources, (make) => make(host));
+    return (type) => providers[type];
+  };
+  return { name, types: Object.keys(resources), configure };
+}

@@ -67,7 +67,7 @@ async function removeMachines(lab: Lab): Promise<void> {
     return; // Its names are another lab's by now.
   }
   await Promise.all(
-    (await groupsStartingWith(`${lab.network.prefix}-`)).map(async (group) => {
+    (await groupsStartingWith(`${lab.network.bridge}-`)).map(async (group) => {
       await killProcesses(group);
       await removeGroups(group);
     }),

@@ -54,8 +54,8 @@ function optionsOf<T extends object>(current: Command): T & GlobalOptions {
 }
 
 /** Ends with this status when nothing else is left to do. */
-function endWith(status: number | boolean): void {
-  process.exitCode = status === true ? 0 : status === false ? 1 : status;
+function endWith(status: number): void {
+  process.exitCode = status;
 }
 
 async function printStatus(options: GlobalOptions): Promise<void> {
@@ -70,8 +70,8 @@ async function demonstrate(options: GlobalOptions): Promise<void> {
   await up(quiet);
   for (const [title, operation] of [["preview", "preview"] as const, ["deploy", "up"] as const]) {
     console.log(`\n${command(options.name, title)}\n`);
-    if (!(await stackOperation(operation, quiet))) {
-      return endWith(false);
+    if ((await stackOperation(operation, quiet)) !== 0) {
+      return endWith(1);
     }
   }
   console.log(`\n${command(options.name, "status")}\n`);
@@ -175,7 +175,7 @@ function program(): Command {
   stackOptions(through("pulumi [arguments...]", "any command of the Pulumi CLI, with the lab's backend and settings"))
     .helpOption(false)
     .action(async (args: string[], _: unknown, self: Command) =>
-      endWith(await pulumi(args, optionsOf<Omit<StackOptions, keyof GlobalOptions>>(self))),
+      endWith(await pulumi(optionsOf<Omit<StackOptions, keyof GlobalOptions>>(self), args)),
     );
 
   add("logs <part>", `show the log of ${targets} (its console)`)

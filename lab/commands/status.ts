@@ -51,6 +51,6 @@ async function nodesOf(lab: Lab, kubectl: string): Promise<NodeStatus[] | null> 
     return null;
   }
   const get = ["--kubeconfig", lab.paths.kubeconfig, "--request-timeout=5s", "get", "nodes", "-o", "json"];
-  const result = await attempt(kubectl, get, { timeoutMs: 10_000 });
+  const result = await attempt(kubectl, get, { timeout: 10_000 });
   return result.exitCode === 0 ? parseNodes(result.stdout) : null;
 }

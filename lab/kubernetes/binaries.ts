@@ -38,7 +38,7 @@ const folderOf = (version: string): string =>
 export async function findBinary(binary: Binary, version: string): Promise<string | undefined> {
   const onPath = await which(binary);
   if (onPath !== undefined) {
-    const { stdout } = await attempt(onPath, versionArguments(binary), { timeoutMs: 5000 });
+    const { stdout } = await attempt(onPath, versionArguments(binary), { timeout: 5000 });
     if (printedVersion(stdout) === version) {
       return onPath;
     }

@@ -58,7 +58,7 @@ export async function findCli(): Promise<Cli | undefined> {
   const wanted = await cliVersion();
   const onPath = await which("pulumi");
   if (onPath !== undefined) {
-    const { stdout } = await attempt(onPath, ["version"], { timeoutMs: 10_000 });
+    const { stdout } = await attempt(onPath, ["version"], { timeout: 10_000 });
     const version = /^v(\d+\.\d+\.\d+)/.exec(stdout.trim())?.[1];
     if (version !== undefined && runsSdk(version, wanted)) {
       return { file: onPath, version, origin: "from PATH" };

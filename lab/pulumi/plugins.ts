@@ -113,7 +113,7 @@ export async function ensurePublishedPlugins(cli: Cli, asked: PluginKind | undef
     }
     say(`installing ${fileName(name)} ${version}`);
     const env = { PULUMI_HOME: downloadHome(), PULUMI_SKIP_UPDATE_CHECK: "true" };
-    await attempt(cli.file, ["plugin", "install", "resource", name, version], { env, timeoutMs: 300_000 });
+    await attempt(cli.file, ["plugin", "install", "resource", name, version], { env, timeout: 300_000 });
   }
 }
 

@@ -163,7 +163,7 @@ function requireLeader(worker: LabWorker): number {
 }
 
 const insideOf = (leader: number, argv: readonly string[]): Promise<RunResult> =>
-  attempt(...enterCommand(leader, argv), { timeoutMs: 30_000 });
+  attempt(...enterCommand(leader, argv), { timeout: 30_000 });
 
 export async function inWorker(worker: LabWorker, argv: readonly string[]): Promise<RunResult> {
   return insideOf(requireLeader(worker), argv);

@@ -1,17 +1,14 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { requireLab } from "../lab";
+import { type LabOptions, requireLab } from "../lab";
 import { REPOSITORY } from "../paths";
 import type { Operation } from "../pulumi/events";
 import { operate, type OperationOptions } from "../pulumi/operation";
-import type { PluginKind } from "../pulumi/plugins";
 import { LAB_STACK, Workspace } from "../pulumi/workspace";
 import { LabError } from "../system/errors";
 import { interactive } from "../system/run";
 
-export interface StackOptions extends OperationOptions {
-  readonly name: string;
-  readonly plugins?: PluginKind;
+export interface StackOptions extends LabOptions, OperationOptions {
   readonly program?: string;
   readonly stack?: string;
   readonly configFile?: string;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
+import { mkdir, open, readdir, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Who may read a file: everybody, or its owner alone. */
@@ -24,12 +24,3 @@ export async function writeFileAtomic(file: string, content: string | Uint8Array
 
 /** The names in a folder; none when there is no such folder. */
 export const namesIn = async (folder: string): Promise<string[]> => (existsSync(folder) ? readdir(folder) : []);
-
-/** The last lines of a log, for error messages. */
-export async function tail(file: string, lines: number): Promise<string> {
-  if (!existsSync(file)) {
-    return "";
-  }
-  const text = await readFile(file, "utf8");
-  return text.trimEnd().split("\n").slice(-lines).join("\n");
-}

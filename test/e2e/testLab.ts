@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parse, stringify } from "yaml";
-import { parseNodes, type Status } from "../../lab/commands/render";
+import { parseNodes, type Status } from "../../lab/commands/status";
 import type { OperationResult } from "../../lab/pulumi/events";
 import { type Lab, requireLab, requireWorker } from "../../lab/lab";
 import { commandInWorker } from "../../lab/worker/worker";

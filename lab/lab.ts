@@ -1,13 +1,23 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
-import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { hash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { COMPONENTS, type ControlPlaneComponent } from "./control-plane/flags";
-import { networkOf, type Network, workerName, workerNetworkOf, type WorkerNetwork } from "./network/addresses";
+import { COMPONENTS } from "./control-plane/flags";
+import { MIRROR } from "./mirror";
+import {
+  networkOf,
+  type Network,
+  workerName,
+  workerNetworkOf,
+  type WorkerNetwork,
+  workerNumber,
+} from "./network/addresses";
 import { labPaths, labsFolder, type LabPaths, workerPaths, type WorkerPaths } from "./paths";
+import type { PluginKind } from "./pulumi/plugins";
 import { LabError } from "./system/errors";
-import { PUBLIC, writeFileAtomic } from "./system/files";
+import { namesIn, PUBLIC, writeFileAtomic } from "./system/files";
+import { withLock } from "./system/lock";
 
 export const DEFAULT_LAB = "default";
 
@@ -23,7 +33,14 @@ const settingsSchema = z.object({
   flags: z.partialRecord(z.enum(COMPONENTS), z.array(z.string())),
 });
 export type LabSettings = z.infer<typeof settingsSchema>;
-export type FlagOverrides = Partial<Record<ControlPlaneComponent, string[]>>;
+
+/** What all commands are told. */
+export interface LabOptions {
+  readonly name: string;
+  readonly plugins?: PluginKind;
+  /** The result is for a program to read. */
+  readonly json?: boolean;
+}
 
 export interface LabWorker {
   readonly name: string;
@@ -56,26 +73,40 @@ export function checkLabName(name: string): string {
 
 export const labFolder = (name: string): string => join(labsFolder(), checkLabName(name));
 
-/** Serialises the commands that change one lab. It is outside of the lab's folder, which `down` removes. */
-export function labLock(name: string): string {
-  const id = createHash("sha256").update(labFolder(name)).digest("hex").slice(0, 16);
-  return `/run/lock/tls-bootstrap-lab-${id}.lock`;
+/** Runs one command at a time of those that change a lab. The lock is outside of the lab's folder, which `down` removes. */
+export async function withLabLock<T>(name: string, action: () => Promise<T>): Promise<T> {
+  const file = `/run/lock/tls-bootstrap-lab-${hash("sha256", labFolder(name)).slice(0, 16)}.lock`;
+  const waiting = (): void => console.error(`Another command is at work on the lab "${name}"; waiting for it.`);
+  return withLock(file, action, waiting);
 }
 
 export function labOf(settings: LabSettings, folder: string): Lab {
   const paths = labPaths(folder);
-  const worker = (number: number): LabWorker => {
-    const name = workerName(number);
-    const bare = number > settings.workers - settings.bare;
-    return { name, number, bare, network: workerNetworkOf(settings.number, number), paths: workerPaths(paths, name) };
-  };
+  const numbers = Array.from({ length: settings.workers }, (_, index) => index + 1);
   return {
     name: settings.name,
     settings,
     network: networkOf(settings.number),
     paths,
-    workers: Array.from({ length: settings.workers }, (_, index) => worker(index + 1)),
+    workers: numbers.map((number) => workerOf({ settings, paths }, number)),
   };
+}
+
+function workerOf({ settings, paths }: Pick<Lab, "settings" | "paths">, number: number): LabWorker {
+  const name = workerName(number);
+  return {
+    name,
+    number,
+    bare: number > settings.workers - settings.bare,
+    network: workerNetworkOf(settings.number, number),
+    paths: workerPaths(paths, name),
+  };
+}
+
+/** The workers that have a folder and are no longer wanted. */
+export async function superfluousWorkers(lab: Lab): Promise<LabWorker[]> {
+  const numbers = (await namesIn(lab.paths.workers)).map((name) => workerNumber(name) ?? 0);
+  return numbers.filter((number) => number > lab.workers.length).map((number) => workerOf(lab, number));
 }
 
 /** The lab as it was last set up; undefined when there is none of that name. */
@@ -100,6 +131,14 @@ export async function requireLab(name: string): Promise<Lab> {
   return lab;
 }
 
+/** Refuses a name that is of nothing that can be started and stopped. */
+export function requirePart(lab: Lab, name: string): void {
+  const parts = [...COMPONENTS, MIRROR, ...lab.workers.map((worker) => worker.name)];
+  if (!parts.includes(name)) {
+    throw new LabError(`the lab has no part "${name}"`, `It has ${parts.join(", ")}.`);
+  }
+}
+
 export async function saveLab(lab: Lab): Promise<void> {
   await writeFileAtomic(lab.paths.settings, `${JSON.stringify(lab.settings, null, 2)}\n`, PUBLIC);
 }
@@ -117,11 +156,8 @@ export function requireWorker(lab: Lab, name: string): LabWorker {
 
 /** The numbers of this clone's labs. */
 export async function numbersInUse(): Promise<number[]> {
-  const folder = labsFolder();
-  const names = existsSync(folder) ? await readdir(folder) : [];
-  const labs = await Promise.all(
-    names.filter((name) => NAME.test(name)).map((name) => findLab(name).catch(() => undefined)),
-  );
+  const names = (await namesIn(labsFolder())).filter((name) => NAME.test(name));
+  const labs = await Promise.all(names.map((name) => findLab(name).catch(() => undefined)));
   return labs.flatMap((lab) => (lab ? [lab.settings.number] : []));
 }
 

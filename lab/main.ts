@@ -1,26 +1,18 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import * as access from "./commands/access";
-import { binaries, rewriteModule } from "./commands/binaries";
+import { binaries, type BinariesOptions, kubernetesModule } from "./commands/binaries";
 import { down } from "./commands/down";
 import { kubeProxyImage } from "./commands/kubeProxyImage";
-import { power, type PowerAction, type PowerOptions } from "./commands/power";
-import { outputsOf, pulumi, stackOperation, type StackOptions } from "./commands/stack";
+import { power, type PowerOptions } from "./commands/power";
+import { type OutputOptions, outputsOf, pulumi, stackOperation, type StackOptions } from "./commands/stack";
 import { renderOutputs, renderReceipts, renderStatus } from "./commands/render";
 import { statusOf } from "./commands/status";
 import { DEFAULT_WORKERS, up, type UpOptions } from "./commands/up";
-import { isKubernetesVersion } from "./kubernetes/module";
-import { command, checkLabName, DEFAULT_LAB, requireLab } from "./lab";
-import type { Operation } from "./pulumi/events";
-import { PLUGIN_KINDS, type PluginKind } from "./pulumi/plugins";
-import { messageOf } from "./system/errors";
-
-interface GlobalOptions {
-  readonly name: string;
-  readonly plugins?: PluginKind;
-  readonly json?: boolean;
-}
-
-const collect = (value: string, before: string[] = []): string[] => [...before, value];
+import { type Override, parseOverride } from "./control-plane/flags";
+import { BINARIES, type Binary, isKubernetesVersion } from "./kubernetes/module";
+import { checkLabName, command, DEFAULT_LAB, type LabOptions, requireLab } from "./lab";
+import { PLUGIN_KINDS } from "./pulumi/plugins";
+import { LabError } from "./system/errors";
 
 function number(text: string): number {
   if (!/^\d+$/.test(text)) {
@@ -36,18 +28,10 @@ function kubernetesVersion(text: string): string {
   return text;
 }
 
-function labName(text: string): string {
-  try {
-    return checkLabName(text);
-  } catch (error) {
-    throw new InvalidArgumentError(messageOf(error));
-  }
-}
-
 /** The flags that every command takes, before or after its name. */
 function common(target: Command): Command {
   return target
-    .addOption(new Option("--name <lab>", "the lab to work on; several can be up side by side").argParser(labName))
+    .addOption(new Option("--name <lab>", "the lab to work on; several can be up side by side").argParser(checkLabName))
     .addOption(
       new Option("--plugins <kind>", "which plugins Pulumi uses (default: published where the machine has them)")
         .choices(PLUGIN_KINDS)
@@ -56,41 +40,35 @@ function common(target: Command): Command {
     .option("--json", "print the result as JSON; progress goes to standard error");
 }
 
-/** Options of the command and of the whole line together. */
-function optionsOf<T extends object>(current: Command): T & GlobalOptions {
-  return { name: DEFAULT_LAB, ...current.optsWithGlobals<T & Partial<GlobalOptions>>() };
+function print<T>({ json }: LabOptions, result: T, render: (result: T) => string): void {
+  console.log(json ? JSON.stringify(result, null, 2) : render(result));
 }
 
-/** Ends with this status when nothing else is left to do. */
-function endWith(status: number | boolean): void {
-  process.exitCode = status === true ? 0 : status === false ? 1 : status;
-}
-
-async function printStatus(options: GlobalOptions): Promise<void> {
-  const status = await statusOf(await requireLab(options.name), options.plugins);
-  console.log(options.json ? JSON.stringify(status, null, 2) : renderStatus(status));
-}
+const printStatus = async (options: LabOptions): Promise<void> =>
+  print(options, await statusOf(await requireLab(options.name), options.plugins), renderStatus);
 
 /** The whole show: a lab, the program's plan, its deployment, and what came of it. */
-async function demonstrate(options: GlobalOptions): Promise<void> {
+async function demonstrate({ name, plugins }: LabOptions): Promise<number> {
   const begin = Date.now();
-  const quiet: StackOptions = { name: options.name, plugins: options.plugins };
-  await up(quiet);
+  const options = { name, plugins };
+  await up(options);
   for (const [title, operation] of [["preview", "preview"] as const, ["deploy", "up"] as const]) {
-    console.log(`\n${command(options.name, title)}\n`);
-    if (!(await stackOperation(operation, quiet))) {
-      return endWith(false);
+    console.log(`\n${command(name, title)}\n`);
+    const status = await stackOperation(operation, options);
+    if (status !== 0) {
+      return status;
     }
   }
-  console.log(`\n${command(options.name, "status")}\n`);
+  console.log(`\n${command(name, "status")}\n`);
   await printStatus(options);
-  const { receipts } = await outputsOf(quiet);
+  const { receipts } = await outputsOf(options);
   console.log(`\nJoin receipts (times in ms):\n\n${renderReceipts(receipts)}`);
   const seconds = Math.round((Date.now() - begin) / 1000);
   console.log(`\nAll of that took ${seconds} s. Look around:`);
   for (const next of ["kubectl get nodes -o wide", "ssh worker-1", "preview", "down"]) {
-    console.log(`  ${command(options.name, next)}`);
+    console.log(`  ${command(name, next)}`);
   }
+  return 0;
 }
 
 function program(): Command {
@@ -99,17 +77,35 @@ function program(): Command {
     .addHelpText("after", "\nWithout a command: up, preview, deploy and status, with three workers.")
     .enablePositionalOptions()
     .showHelpAfterError("(see: npm run lab -- --help)")
-    .argument("[command]")
-    .action(async (name: string | undefined, _options: unknown, self: Command) => {
-      if (name !== undefined) {
-        self.error(`error: unknown command "${name}"`);
-      }
-      await demonstrate(optionsOf(self));
+    .argument("[command]");
+
+  /** Runs an action with the options before and after the command's name, and ends with the exit status that it returns. */
+  const act = <Options extends LabOptions, Arguments extends unknown[]>(
+    target: Command,
+    action: (options: Options, ...args: Arguments) => Promise<number | void>,
+  ): Command =>
+    target.action(async (...given: unknown[]) => {
+      const options = { name: DEFAULT_LAB, ...target.optsWithGlobals<Partial<LabOptions>>() } as Options;
+      process.exitCode = (await action(options, ...(given.slice(0, -2) as Arguments))) ?? 0;
     });
+  const add = <Options extends LabOptions, Arguments extends unknown[]>(
+    usage: string,
+    description: string,
+    action: (options: Options, ...args: Arguments) => Promise<number | void>,
+  ): Command => act(common(lab.command(usage)).description(description), action);
 
-  const add = (usage: string, description: string): Command => common(lab.command(usage)).description(description);
+  act(lab, async (options: LabOptions, name?: string) =>
+    name === undefined ? demonstrate(options) : lab.error(`error: unknown command "${name}"`),
+  );
 
-  add("up", "start the control plane, the mirror and the workers, or bring them to what they should be")
+  add(
+    "up",
+    "start the control plane, the mirror and the workers, or bring them to what they should be",
+    async (options: UpOptions) => {
+      await up(options);
+      await printStatus(options);
+    },
+  )
     .option("--workers <n>", `how many (default: as before, or ${DEFAULT_WORKERS})`, number)
     .option(
       "--bare <n>",
@@ -117,109 +113,87 @@ function program(): Command {
       number,
     )
     .option("--kubernetes-version <version>", "another version than the newest supported one", kubernetesVersion)
-    .option("--flag <component=--flag=value>", "a control plane flag, remembered; repeatable", collect)
-    .option("--reset-flags", "forget the flags of earlier commands")
-    .action(async (_: unknown, self: Command) => {
-      const options = optionsOf<UpOptions>(self);
-      await up(options);
-      await printStatus(options);
-    });
+    .option(
+      "--flag <component=--flag=value>",
+      "a control plane flag, remembered; repeatable",
+      (text, before: Override[] = []) => [...before, parseOverride(text)],
+    )
+    .option("--reset-flags", "forget the flags of earlier commands");
 
-  const operations: readonly (readonly [string, Operation, string])[] = [
+  for (const [name, operation, description] of [
     ["preview", "preview", "show what deploying the program would change"],
     ["deploy", "up", "run the program against the lab"],
     ["refresh", "refresh", "take what is really there into the state"],
     ["destroy", "destroy", "remove everything the program made; the lab stays"],
-  ];
-  for (const [name, operation, description] of operations) {
-    stackOptions(add(name, description))
+  ] as const) {
+    stackOptions(add(name, description, (options: StackOptions) => stackOperation(operation, options)))
       .option("--diff", "show every property that changes")
       .option("--refresh", "look at what is really there first")
       .option("--expect-no-changes", "fail when there is something to change")
-      .option("--replace <urn>", "replace this resource whatever its diff says; * and ** stand for any text", collect)
-      .action(async (_: unknown, self: Command) =>
-        endWith(await stackOperation(operation, optionsOf<Omit<StackOptions, keyof GlobalOptions>>(self))),
+      .option(
+        "--replace <urn>",
+        "replace this resource whatever its diff says; * and ** stand for any text",
+        (urn, before: string[] = []) => [...before, urn],
       );
   }
 
-  stackOptions(add("output", "print the program's outputs"))
-    .option("--show-secrets", "print secret outputs too")
-    .action(async (_: unknown, self: Command) => {
-      const options = optionsOf<Omit<StackOptions, keyof GlobalOptions> & { showSecrets?: boolean }>(self);
-      const outputs = await outputsOf(options);
-      console.log(options.json ? JSON.stringify(outputs, null, 2) : renderOutputs(outputs));
-    });
+  stackOptions(
+    add("output", "print the program's outputs", async (options: OutputOptions) =>
+      print(options, await outputsOf(options), renderOutputs),
+    ),
+  ).option("--show-secrets", "print secret outputs too");
 
-  add("status", "show the parts of the lab and the nodes of its cluster").action(async (_: unknown, self: Command) =>
-    printStatus(optionsOf(self)),
-  );
+  add("status", "show the parts of the lab and the nodes of its cluster", printStatus);
 
   const targets = "a control plane component, mirror or worker-<n>";
-  for (const action of ["start", "stop", "restart"] as const satisfies readonly PowerAction[]) {
-    const described = { start: "start", stop: "stop", restart: "stop and start again (a worker: reboot)" }[action];
-    add(`${action} <part>`, `${described} ${targets}`)
-      .option("--kill", "cut a worker's power instead of shutting it down")
-      .action(async (part: string, _: unknown, self: Command) => {
-        const options = optionsOf<PowerOptions>(self);
-        await power(options.name, action, part, options);
-      });
+  for (const [action, description] of [
+    ["start", "start"],
+    ["stop", "stop"],
+    ["restart", "stop and start again (a worker: reboot)"],
+  ] as const) {
+    add(`${action} <part>`, `${description} ${targets}`, (options: PowerOptions, part: string) =>
+      power(action, part, options),
+    ).option("--kill", "cut a worker's power instead of shutting it down");
   }
 
-  const through = (usage: string, description: string): Command =>
-    add(usage, description).passThroughOptions().allowUnknownOption();
-  through("ssh <worker> [command...]", "log in to a worker, or run a command there").action(
-    async (worker: string, args: string[], _: unknown, self: Command) =>
-      endWith(await access.ssh(await requireLab(optionsOf(self).name), worker, args)),
+  /** Arguments behind the command's own are another program's. */
+  const passThrough = (target: Command): Command => target.passThroughOptions().allowUnknownOption();
+  passThrough(add("ssh <worker> [command...]", "log in to a worker, or run a command there", access.ssh));
+  passThrough(add("exec <worker> [command...]", "run a command as root inside a worker, without SSH", access.exec));
+  passThrough(add("kubectl [arguments...]", "kubectl as the cluster's administrator", access.kubectl)).helpOption(
+    false,
   );
-  through("exec <worker> [command...]", "run a command as root inside a worker, without SSH").action(
-    async (worker: string, args: string[], _: unknown, self: Command) =>
-      endWith(await access.exec(await requireLab(optionsOf(self).name), worker, args)),
-  );
-  through("kubectl [arguments...]", "kubectl as the cluster's administrator")
-    .helpOption(false)
-    .action(async (args: string[], _: unknown, self: Command) =>
-      endWith(await access.kubectl(await requireLab(optionsOf(self).name), args)),
-    );
+  stackOptions(
+    passThrough(
+      add("pulumi [arguments...]", "any command of the Pulumi CLI, with the lab's backend and settings", pulumi),
+    ),
+  ).helpOption(false);
 
-  stackOptions(through("pulumi [arguments...]", "any command of the Pulumi CLI, with the lab's backend and settings"))
-    .helpOption(false)
-    .action(async (args: string[], _: unknown, self: Command) =>
-      endWith(await pulumi(args, optionsOf<Omit<StackOptions, keyof GlobalOptions>>(self))),
-    );
-
-  add("logs <part>", `show the log of ${targets} (its console)`)
+  add("logs <part>", `show the log of ${targets} (its console)`, access.logs)
     .option("-n, --lines <n>", "how many lines", "100")
-    .option("-f, --follow", "go on as lines are added")
-    .action(async (part: string, _: unknown, self: Command) => {
-      const options = optionsOf<{ lines: string; follow?: boolean }>(self);
-      endWith(await access.logs(await requireLab(options.name), part, options));
-    });
+    .option("-f, --follow", "go on as lines are added");
 
   add(
-    "binaries <name...>",
+    "binaries",
     "make further Kubernetes binaries, such as kube-proxy or kubeadm, and serve the workers' ones",
+    (options: BinariesOptions, names: Binary[]) => binaries(names, options),
   )
-    .option("--kubernetes-version <version>", "another version than the newest supported one", kubernetesVersion)
-    .action(async (names: string[], _: unknown, self: Command) => {
-      await binaries(names, optionsOf<{ kubernetesVersion?: string }>(self));
-    });
+    .addArgument(new Argument("<name...>").choices(BINARIES))
+    .option("--kubernetes-version <version>", "another version than the newest supported one", kubernetesVersion);
 
   add(
     "kube-proxy-image",
     "make the image of kube-proxy for its DaemonSet, which no registry brings here, and give it to the workers",
-  ).action(async (_: unknown, self: Command) => kubeProxyImage(optionsOf(self)));
-
-  lab
-    .command("kubernetes-module")
-    .argument("<version>", "a Kubernetes version", kubernetesVersion)
-    .description("rewrite lab/kubernetes/go.mod for another Kubernetes version")
-    .action(async (version: string) => {
-      await rewriteModule(version);
-    });
-
-  add("down", "remove the lab with everything it made; the cache of built things stays").action(
-    async (_: unknown, self: Command) => down(optionsOf(self)),
+    kubeProxyImage,
   );
+
+  add(
+    "kubernetes-module",
+    "rewrite lab/kubernetes/go.mod for another Kubernetes version",
+    (options: LabOptions, version: string) => kubernetesModule(version, options),
+  ).addArgument(new Argument("<version>").argParser(kubernetesVersion));
+
+  add("down", "remove the lab with everything it made; the cache of built things stays", down);
   return lab;
 }
 
@@ -230,17 +204,13 @@ function stackOptions(target: Command): Command {
     .option("--config-file <file>", "another stack settings file than the lab's own");
 }
 
-async function main(): Promise<void> {
-  try {
-    await program().parseAsync();
-  } catch (error) {
-    const hint = (error as { hint?: unknown }).hint;
-    console.error(`\nerror: ${messageOf(error)}${typeof hint === "string" ? `\n${hint}` : ""}`);
-    if (process.env.TLS_BOOTSTRAP_LAB_DEBUG) {
-      console.error(error);
-    }
+program()
+  .parseAsync()
+  .catch((error: unknown) => {
     process.exitCode = 1;
-  }
-}
-
-void main();
+    if (error instanceof LabError) {
+      console.error(`\nerror: ${error.message}${error.hint ? `\n${error.hint}` : ""}`);
+    } else {
+      console.error("\nerror:", error);
+    }
+  });

@@ -17,70 +17,45 @@ export function cacheFolder(env: Environment = process.env): string {
 }
 
 /** Where a lab keeps what. */
-export interface LabPaths {
-  readonly folder: string;
-  readonly settings: string;
-  readonly configFile: string;
-  readonly passphrase: string;
-  /** Home and backend of the Pulumi CLI. */
-  readonly pulumi: string;
-  readonly pki: string;
-  readonly kubeconfig: string;
-  readonly sshKey: string;
-  readonly knownHosts: string;
-  readonly etcd: string;
-  readonly mirror: string;
-  readonly workers: string;
-  pidFile(component: string): string;
-  logFile(component: string): string;
-  componentKubeconfig(component: string): string;
-}
+export type LabPaths = ReturnType<typeof labPaths>;
 
-export function labPaths(folder: string): LabPaths {
-  const at = (...parts: string[]): string => join(folder, ...parts);
+export function labPaths(folder: string) {
   return {
     folder,
-    settings: at("lab.json"),
-    configFile: at("Pulumi.lab.yaml"),
-    passphrase: at("passphrase"),
-    pulumi: at("pulumi"),
-    pki: at("pki"),
-    kubeconfig: at("kubeconfig"),
-    sshKey: at("ssh", "id_ed25519"),
-    knownHosts: at("ssh", "known_hosts"),
-    etcd: at("etcd"),
-    mirror: at("mirror"),
-    workers: at("workers"),
-    pidFile: (component) => at("run", `${component}.pid`),
-    logFile: (component) => at("logs", `${component}.log`),
-    componentKubeconfig: (component) => at("kubeconfigs", component),
-  };
+    settings: join(folder, "lab.json"),
+    configFile: join(folder, "Pulumi.lab.yaml"),
+    passphrase: join(folder, "passphrase"),
+    /** Home and backend of the Pulumi CLI. */
+    pulumi: join(folder, "pulumi"),
+    pki: join(folder, "pki"),
+    kubeconfig: join(folder, "kubeconfig"),
+    sshKey: join(folder, "ssh", "id_ed25519"),
+    knownHosts: join(folder, "ssh", "known_hosts"),
+    etcd: join(folder, "etcd"),
+    mirror: join(folder, "mirror"),
+    workers: join(folder, "workers"),
+    pidFile: (component: string) => join(folder, "run", `${component}.pid`),
+    logFile: (component: string) => join(folder, "logs", `${component}.log`),
+    componentKubeconfig: (component: string) => join(folder, "kubeconfigs", component),
+  } as const;
 }
 
 /** Where a worker keeps what. */
-export interface WorkerPaths {
-  readonly folder: string;
-  /** The worker's root file system as the host sees it, while it is mounted. */
-  readonly rootfs: string;
-  /** The overlay's own layers. */
-  readonly upper: string;
-  readonly work: string;
-  /** The worker's /var, on a real file system: an overlay can't hold the layers of containers. */
-  readonly var: string;
-  readonly hostKey: string;
-  /** Says over which shared layers the worker's own was written. */
-  readonly lowerDir: string;
-}
+export type WorkerPaths = ReturnType<typeof workerPaths>;
 
-export function workerPaths(lab: LabPaths, name: string): WorkerPaths {
+export function workerPaths(lab: LabPaths, name: string) {
   const folder = join(lab.workers, name);
   return {
     folder,
+    /** The worker's root file system as the host sees it, while it is mounted. */
     rootfs: join(folder, "rootfs"),
+    /** The overlay's own layers. */
     upper: join(folder, "upper"),
     work: join(folder, "work"),
+    /** The worker's /var, on a real file system: an overlay can't hold the layers of containers. */
     var: join(folder, "var"),
     hostKey: join(folder, "ssh_host_ed25519_key"),
+    /** Says over which shared layers the worker's own was written. */
     lowerDir: join(folder, "lowerdir"),
-  };
+  } as const;
 }

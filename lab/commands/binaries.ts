@@ -1,48 +1,29 @@
-import { join } from "node:path";
-import { ensureBinary, labVersion, writeModule } from "../kubernetes/binaries";
-import { BINARIES, type Binary } from "../kubernetes/module";
-import { findLab } from "../lab";
+import { ensureBinary, labVersion, rewriteModule } from "../kubernetes/binaries";
+import type { Binary } from "../kubernetes/module";
+import { findLab, type LabOptions } from "../lab";
 import { fillMirror } from "../mirror";
-import { REPOSITORY } from "../paths";
-import { LabError } from "../system/errors";
-import { runSteps } from "../system/progress";
+import { runSteps, type Step } from "../system/progress";
 
-export interface BinariesOptions {
-  readonly name: string;
-  readonly json?: boolean;
+export interface BinariesOptions extends LabOptions {
   readonly kubernetesVersion?: string;
 }
 
-function checkBinary(name: string): Binary {
-  const binary = BINARIES.find((candidate) => candidate === name);
-  if (binary === undefined) {
-    throw new LabError(`"${name}" is not a binary that the lab can make`, `It can make ${BINARIES.join(", ")}.`);
-  }
-  return binary;
-}
-
 /** Makes binaries that no lab needs by itself, and serves them when a worker may ask for them. */
-export async function binaries(names: readonly string[], options: BinariesOptions): Promise<void> {
-  const wanted = names.map(checkBinary);
+export async function binaries(names: readonly Binary[], options: BinariesOptions): Promise<void> {
   const version = options.kubernetesVersion ?? (await labVersion());
   const lab = await findLab(options.name);
-  await runSteps(
-    [
-      ...wanted.map((binary) => ({
-        title: `${binary} ${version}`,
-        run: async (say: (text: string) => void) => void (await ensureBinary(binary, version, say)),
-      })),
-      {
-        title: "Mirror",
-        skip: () => (lab ? false : `there is no lab "${options.name}"`),
-        run: () => fillMirror(lab!, version),
-      },
-    ],
-    options,
-  );
+  const steps = names.map((binary): Step => ({
+    title: `${binary} ${version}`,
+    run: async (say) => void (await ensureBinary(binary, version, say)),
+  }));
+  const mirror: Step = {
+    title: "Mirror",
+    skip: () => (lab ? false : `there is no lab "${options.name}"`),
+    run: () => fillMirror(lab!, version),
+  };
+  await runSteps([...steps, mirror], options);
 }
 
 /** For upgrades of the lab itself. */
-export async function rewriteModule(version: string): Promise<void> {
-  await writeModule(version, join(REPOSITORY, "lab", "kubernetes"));
-}
+export const kubernetesModule = (version: string, options: LabOptions): Promise<void> =>
+  runSteps([{ title: `Go module of Kubernetes ${version}`, run: (say) => rewriteModule(version, say) }], options);

@@ -1,26 +1,20 @@
-import { existsSync } from "node:fs";
-import { readdir, rmdir } from "node:fs/promises";
+import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { findLab, type Lab, labFolder, labLock, labOf } from "../lab";
+import { findLab, type Lab, labFolder, labOf, type LabOptions, withLabLock } from "../lab";
 import { bridges, ownerOf, ownsNetwork, removeNetwork } from "../network/network";
 import { labPaths, labsFolder } from "../paths";
 import { stopDaemon } from "../system/daemon";
+import { namesIn } from "../system/files";
 import { restoreKernel } from "../system/kernel";
-import { MACHINE_LOCK, withLock } from "../system/lock";
+import { withMachineLock } from "../system/lock";
 import { removeTree } from "../system/mounts";
 import { runSteps } from "../system/progress";
-import { groupsStartingWith, killProcesses, removeGroups } from "../worker/cgroups";
-
-export interface DownOptions {
-  readonly name: string;
-  readonly json?: boolean;
-}
+import { destroyGroups, groupsStartingWith } from "../worker/cgroups";
 
 /** Removes a lab with all that it made. Needs nothing of it to be whole, so it also clears up after half an `up`. */
-export async function down(options: DownOptions): Promise<void> {
+export async function down(options: LabOptions): Promise<void> {
   const folder = labFolder(options.name);
-  const waiting = (): void => console.error(`Another command is at work on the lab "${options.name}"; waiting for it.`);
-  await withLock(labLock(options.name), waiting, async () => {
+  await withLabLock(options.name, async () => {
     const lab = await identify(options.name, folder);
     await runSteps(
       [
@@ -51,43 +45,26 @@ async function identify(name: string, folder: string): Promise<Lab | undefined> 
 
 /** All that has a pid file, at once: workers are switched off, not shut down. */
 async function stopAll(folder: string): Promise<void> {
-  const run = join(folder, "run");
-  const files = existsSync(run) ? (await readdir(run)).filter((name) => name.endsWith(".pid")) : [];
-  const paths = labPaths(folder);
-  await Promise.all(
-    files.map((file) => {
-      const component = file.slice(0, -".pid".length);
-      return stopDaemon(paths.pidFile(component), component.startsWith("worker-") ? 0 : 5000);
-    }),
-  );
+  const files = (await namesIn(join(folder, "run"))).filter((name) => name.endsWith(".pid"));
+  const components = files.map((file) => file.slice(0, -".pid".length));
+  const { pidFile } = labPaths(folder);
+  await Promise.all(components.map((name) => stopDaemon(pidFile(name), name.startsWith("worker-") ? 0 : 5000)));
 }
 
 async function removeMachines(lab: Lab): Promise<void> {
   if ((await ownsNetwork(lab)) === "foreign") {
     return; // Its names are another lab's by now.
   }
-  await Promise.all(
-    (await groupsStartingWith(`${lab.network.prefix}-`)).map(async (group) => {
-      await killProcesses(group);
-      await removeGroups(group);
-    }),
-  );
+  await Promise.all((await groupsStartingWith(`${lab.network.bridge}-`)).map(destroyGroups));
   await removeNetwork(lab);
 }
 
 /** The last lab of the machine puts the kernel's settings back. */
 async function leave(): Promise<void> {
-  await withLock(
-    MACHINE_LOCK,
-    () => undefined,
-    async () => {
-      if ((await bridges()).length === 0) {
-        await restoreKernel();
-      }
-    },
-  );
-  const labs = labsFolder();
-  if (existsSync(labs) && (await readdir(labs)).length === 0) {
-    await rmdir(labs);
-  }
+  await withMachineLock(async () => {
+    if ((await bridges()).length === 0) {
+      await restoreKernel();
+    }
+  });
+  await rmdir(labsFolder()).catch(() => undefined); // Other labs are in it, or there is none.
 }

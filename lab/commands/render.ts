@@ -1,71 +1,8 @@
 import { isRecord } from "../system/isRecord";
 import { renderTable } from "../system/table";
+import type { NodeStatus, Status } from "./status";
 
 /** What the commands show, as pure functions of what they found. */
-
-export interface Taint {
-  readonly key: string;
-  readonly value?: string;
-  readonly effect: string;
-}
-
-export interface Status {
-  readonly name: string;
-  readonly kubernetesVersion: string;
-  /** Which Pulumi CLI the lab uses, such as `pulumi v3.248.0 built from source`. */
-  readonly cli: string;
-  /** Which plugins the CLI uses, such as `plugins: stand-in`. */
-  readonly plugins: string;
-  readonly configFile: string;
-  readonly stateDir: string;
-  readonly passphraseFile: string;
-  readonly apiServer: string;
-  readonly mirror: string;
-  readonly mirrorDir: string;
-  readonly kubeconfig: string;
-  readonly kubectl: string | null;
-  readonly ssh: { readonly user: string; readonly privateKeyFile: string; readonly knownHostsFile: string };
-  readonly flags: Readonly<Record<string, readonly string[]>>;
-  readonly workers: readonly {
-    readonly name: string;
-    readonly address: string;
-    readonly running: boolean;
-    readonly leaderPid: number | null;
-    readonly rootfs: string;
-  }[];
-  readonly components: readonly { readonly name: string; readonly pid: number | null; readonly running: boolean }[];
-  /** Null when the API server can't be asked. */
-  readonly nodes: readonly NodeStatus[] | null;
-}
-
-export interface NodeStatus {
-  readonly name: string;
-  readonly ready: boolean;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly taints: readonly Taint[];
-  readonly kubeletVersion: string;
-}
-
-interface NodeDocument {
-  readonly metadata: { readonly name: string; readonly labels?: Record<string, string> };
-  readonly spec?: { readonly taints?: Taint[] };
-  readonly status?: {
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-    readonly nodeInfo?: { readonly kubeletVersion?: string };
-  };
-}
-
-/** The nodes of `kubectl get nodes -o json`. */
-export function parseNodes(json: string): NodeStatus[] {
-  const { items } = JSON.parse(json) as { items: NodeDocument[] };
-  return items.map(({ metadata, spec, status }) => ({
-    name: metadata.name,
-    ready: status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") ?? false,
-    labels: metadata.labels ?? {},
-    taints: (spec?.taints ?? []).map(({ key, value, effect }) => ({ key, value, effect })),
-    kubeletVersion: status?.nodeInfo?.kubeletVersion ?? "",
-  }));
-}
 
 /** Status for people. */
 export function renderStatus(status: Status): string {

@@ -1,40 +1,33 @@
 import { request } from "node:https";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { requireBinary } from "../kubernetes/binaries";
 import type { Lab } from "../lab";
-import { type Daemon, runsAs, startDaemon, stopDaemon, waitReady } from "../system/daemon";
-import { runningPid } from "../system/pidFile";
+import { ensureDaemon, stopDaemon } from "../system/daemon";
+import { ensureEtcd } from "../system/packages";
 import { commandLine, type ControlPlaneComponent, defaultFlags, readinessUrl } from "./flags";
-
-/** Where the programs of the components are. */
-export type Programs = Readonly<Record<ControlPlaneComponent, string>>;
 
 const READY_MS = 60_000;
 /** An API server waits up to a minute for its watchers to leave; nothing in a lab needs it to linger. */
 const STOP_MS = 2000;
 
-export function componentDaemon(lab: Lab, component: ControlPlaneComponent, program: string): Daemon {
+/** Starts a component, or starts it again when it runs with other flags than it should. Waits until it is ready. */
+export async function ensureComponent(lab: Lab, component: ControlPlaneComponent): Promise<void> {
+  const program = await (component === "etcd"
+    ? ensureEtcd(() => undefined)
+    : requireBinary(component, lab.settings.kubernetesVersion));
   const flags = defaultFlags(component, lab.network, lab.paths);
-  return {
+  const daemon = {
     name: component,
     pidFile: lab.paths.pidFile(component),
     logFile: lab.paths.logFile(component),
     command: [program, ...commandLine(flags, lab.settings.flags[component])],
     cwd: lab.paths.folder,
   };
-}
-
-/** Starts a component, or starts it again when it runs with other flags than it should. Waits until it is ready. */
-export async function ensureComponent(lab: Lab, component: ControlPlaneComponent, program: string): Promise<void> {
-  const daemon = componentDaemon(lab, component, program);
-  if (runningPid(daemon.pidFile) !== undefined && !runsAs(daemon)) {
-    await stopComponent(lab, component);
-  }
   if (component === "etcd") {
     await mkdir(lab.paths.etcd, { recursive: true, mode: 0o700 });
   }
-  await startDaemon(daemon);
-  await waitReady(daemon, () => isReady(lab, component), READY_MS);
+  await ensureDaemon(daemon, () => isReady(lab, component), READY_MS, STOP_MS);
 }
 
 export async function stopComponent(lab: Lab, component: ControlPlaneComponent): Promise<void> {

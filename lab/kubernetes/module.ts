@@ -41,21 +41,6 @@ export function renderGoMod(version: string, upstream: string): string {
   ].join("\n");
 }
 
-/** Makes go.mod and go.sum cover all that the binaries import. */
-export function renderToolsGo(): string {
-  return [
-    "//go:build tools",
-    "",
-    "// Package kubernetes names the programs that the lab builds, so that go.mod and go.sum cover what they import.",
-    "package kubernetes",
-    "",
-    "import (",
-    ...[...BINARIES].sort().map((binary) => `\t_ "k8s.io/kubernetes/cmd/${binary}"`),
-    ")",
-    "",
-  ].join("\n");
-}
-
 /** Linker flags that make the binaries say which version they are; a plain build says v0.0.0. */
 export function linkerFlags(version: string): string {
   const [major, minor] = version.split(".");
@@ -74,18 +59,9 @@ export function printedVersion(text: string): string | undefined {
 
 /** How a binary is asked for its version. */
 export function versionArguments(binary: Binary): string[] {
-  switch (binary) {
-    case "kubectl":
-      return ["version", "--client", "-o", "json"];
-    case "kubeadm":
-      return ["version", "-o", "short"];
-    case "kube-apiserver":
-    case "kube-controller-manager":
-    case "kube-scheduler":
-    case "kube-proxy":
-    case "kubelet":
-      return ["--version"];
-    default:
-      return binary satisfies never;
-  }
+  const own: Partial<Record<Binary, string[]>> = {
+    kubectl: ["version", "--client", "-o", "json"],
+    kubeadm: ["version", "-o", "short"],
+  };
+  return own[binary] ?? ["--version"];
 }

@@ -2,26 +2,6 @@
  * Every name and address of a lab follows from its number, so that labs side by side never meet. All are pure functions
  * of it; nothing here looks at the machine.
  */
-export interface Network {
-  /** Starts the name of everything that a lab makes in the kernel: links, network namespaces, control groups. */
-  readonly prefix: string;
-  readonly bridge: string;
-  readonly subnet: string;
-  /** The bridge's own address: API server and mirror listen there, and nowhere else. */
-  readonly host: string;
-  /** etcd, controller manager and scheduler listen there: each lab has a loopback address of its own. */
-  readonly loopback: string;
-  readonly podNetwork: string;
-}
-
-export interface WorkerNetwork {
-  readonly address: string;
-  readonly podSubnet: string;
-  /** The host's end of the worker's cable. */
-  readonly link: string;
-  readonly namespace: string;
-}
-
 export const MAX_LABS = 100;
 export const MAX_WORKERS = 200;
 export const API_SERVER_PORT = 6443;
@@ -33,15 +13,18 @@ export const API_SERVER_SERVICE = "10.96.0.1";
 const FIRST_WORKER_ADDRESS = 10;
 const FIRST_POD_NETWORK = 128;
 
-export function networkOf(lab: number): Network {
+export type Network = Readonly<ReturnType<typeof networkOf>>;
+
+export function networkOf(lab: number) {
   if (!Number.isInteger(lab) || lab < 0 || lab >= MAX_LABS) {
     throw new RangeError(`a lab's number is 0 to ${MAX_LABS - 1}, not ${lab}`);
   }
   return {
-    prefix: `tlsb${lab}`,
+    /** Its name also starts the name of all else that a lab makes in the kernel: links, network namespaces, control groups. */
     bridge: `tlsb${lab}`,
-    subnet: `10.89.${lab}.0/24`,
+    /** The bridge's own address: API server and mirror listen there, and nowhere else. */
     host: `10.89.${lab}.1`,
+    /** etcd, controller manager and scheduler listen there: each lab has a loopback address of its own. */
     loopback: `127.89.${lab}.1`,
     podNetwork: `10.${FIRST_POD_NETWORK + lab}.0.0/16`,
   };
@@ -55,15 +38,18 @@ export function workerNumber(name: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
-export function workerNetworkOf(lab: number, worker: number): WorkerNetwork {
+export type WorkerNetwork = Readonly<ReturnType<typeof workerNetworkOf>>;
+
+export function workerNetworkOf(lab: number, worker: number) {
   if (!Number.isInteger(worker) || worker < 1 || worker > MAX_WORKERS) {
     throw new RangeError(`a worker's number is 1 to ${MAX_WORKERS}, not ${worker}`);
   }
-  const { prefix } = networkOf(lab);
+  const { bridge } = networkOf(lab);
   return {
     address: `10.89.${lab}.${FIRST_WORKER_ADDRESS + worker}`,
     podSubnet: `10.${FIRST_POD_NETWORK + lab}.${worker}.0/24`,
-    link: `${prefix}w${worker}`,
-    namespace: `${prefix}-${workerName(worker)}`,
+    /** The host's end of the worker's cable. */
+    link: `${bridge}w${worker}`,
+    namespace: `${bridge}-${workerName(worker)}`,
   };
 }

@@ -1,6 +1,5 @@
 import type { Lab, LabWorker } from "../lab";
 import { LabError } from "../system/errors";
-import { which } from "../system/machine";
 import { attempt, run, type RunResult } from "../system/run";
 
 interface Link {
@@ -8,9 +7,15 @@ interface Link {
   readonly ifalias?: string;
 }
 
-async function links(): Promise<Link[]> {
-  return JSON.parse((await run("ip", ["-json", "-details", "link", "show"])) || "[]") as Link[];
+async function listed<T>(...args: string[]): Promise<T[]> {
+  return JSON.parse((await run("ip", ["-json", ...args])) || "[]") as T[];
 }
+
+const links = (): Promise<Link[]> => listed("-details", "link", "show");
+
+/** Runs commands of `ip` together, in this machine's network or in a namespace. */
+const batch = (lines: readonly string[], namespace?: string): Promise<string> =>
+  run("ip", [...(namespace ? ["-n", namespace] : []), "-batch", "-"], { input: `${lines.join("\n")}\n` });
 
 /** A bridge's alias says whose it is: labs of other clones use the same names. */
 export const ownerOf = (folder: string): string => `tls-bootstrap lab in ${folder}`.slice(0, 255);
@@ -44,12 +49,9 @@ export async function ensureBridge(lab: Lab): Promise<void> {
   }
   if (owner === "free") {
     // In one step, so that there is never a bridge without an owner.
-    await run("ip", ["-batch", "-"], {
-      input: `link add ${bridge} type bridge\nlink set dev ${bridge} alias "${ownerOf(lab.paths.folder)}"\n`,
-    });
+    await batch([`link add ${bridge} type bridge`, `link set dev ${bridge} alias "${ownerOf(lab.paths.folder)}"`]);
   }
-  await run("ip", ["address", "replace", `${host}/24`, "dev", bridge]);
-  await run("ip", ["link", "set", bridge, "up"]);
+  await batch([`address replace ${host}/24 dev ${bridge}`, `link set ${bridge} up`]);
   await openFirewall(bridge);
 }
 
@@ -59,26 +61,22 @@ const firewallRules = (bridge: string): string[][] => [
   ["FORWARD", "-i", bridge, "-o", bridge, "-j", "ACCEPT"],
 ];
 
-const iptables = (args: readonly string[]): Promise<RunResult> => attempt("iptables", ["-w", ...args]);
+/** Where there is no iptables, it fails: there is no firewall. */
+const iptables = (...args: readonly string[]): Promise<RunResult> => attempt("iptables", ["-w", ...args]);
 
 /** Docker, for one, drops what is forwarded, on bridges too; other firewalls drop what comes in. */
 async function openFirewall(bridge: string): Promise<void> {
-  if (!(await which("iptables"))) {
-    return;
-  }
   for (const rule of firewallRules(bridge)) {
-    const listed = (await iptables(["-S", rule[0]])).stdout.trim();
-    if (listed !== `-P ${rule[0]} ACCEPT` && (await iptables(["-C", ...rule])).exitCode !== 0) {
-      await iptables(["-I", ...rule]);
+    const rules = (await iptables("-S", rule[0])).stdout.trim();
+    if (rules !== `-P ${rule[0]} ACCEPT` && (await iptables("-C", ...rule)).exitCode !== 0) {
+      await iptables("-I", ...rule);
     }
   }
 }
 
 async function closeFirewall(bridge: string): Promise<void> {
-  if (await which("iptables")) {
-    for (const rule of firewallRules(bridge)) {
-      while ((await iptables(["-D", ...rule])).exitCode === 0);
-    }
+  for (const rule of firewallRules(bridge)) {
+    while ((await iptables("-D", ...rule)).exitCode === 0);
   }
 }
 
@@ -92,35 +90,21 @@ export async function ensureWorkerNetwork(lab: Lab, worker: LabWorker): Promise<
   }
   await removeWorkerNetwork(worker);
   await run("ip", ["netns", "add", namespace]);
-  await run("ip", ["-batch", "-"], {
-    input: [
-      `link add ${link} type veth peer name eth0 netns ${namespace}`,
-      `link set ${link} master ${bridge} up`,
-      "",
-    ].join("\n"),
-  });
-  await run("ip", ["-n", namespace, "-batch", "-"], {
-    input: [
-      "link set lo up",
-      `address add ${address}/24 dev eth0`,
-      "link set eth0 up",
-      `route add default via ${host}`,
-      "",
-    ].join("\n"),
-  });
+  await batch([`link add ${link} type veth peer name eth0 netns ${namespace}`, `link set ${link} master ${bridge} up`]);
+  await batch(
+    ["link set lo up", `address add ${address}/24 dev eth0`, "link set eth0 up", `route add default via ${host}`],
+    namespace,
+  );
 }
 
 /** Each worker knows the way to the others' pods, and the host to all of them. */
 export async function ensurePodRoutes(running: readonly LabWorker[]): Promise<void> {
-  const routes = (except?: LabWorker): string =>
+  const routes = (except?: LabWorker): string[] =>
     running
       .filter((worker) => worker !== except)
-      .map((worker) => `route replace ${worker.network.podSubnet} via ${worker.network.address}\n`)
-      .join("");
-  await run("ip", ["-batch", "-"], { input: routes() });
-  await Promise.all(
-    running.map((worker) => run("ip", ["-n", worker.network.namespace, "-batch", "-"], { input: routes(worker) })),
-  );
+      .map(({ network }) => `route replace ${network.podSubnet} via ${network.address}`);
+  await batch(routes());
+  await Promise.all(running.map((worker) => batch(routes(worker), worker.network.namespace)));
 }
 
 export async function removeWorkerNetwork(worker: LabWorker): Promise<void> {
@@ -131,17 +115,15 @@ export async function removeWorkerNetwork(worker: LabWorker): Promise<void> {
 
 /** Removes the bridge and every link and namespace whose name says that it is this lab's. */
 export async function removeNetwork(lab: Lab): Promise<void> {
-  const { prefix, bridge } = lab.network;
-  for (const { ifname } of await links()) {
-    if (ifname.startsWith(`${prefix}w`)) {
-      await attempt("ip", ["link", "delete", ifname]);
-    }
+  const { bridge } = lab.network;
+  const cables = (await links()).map(({ ifname }) => ifname).filter((name) => name.startsWith(`${bridge}w`));
+  await closeFirewall(bridge);
+  for (const link of [...cables, bridge]) {
+    await attempt("ip", ["link", "delete", link]);
   }
-  for (const { name } of JSON.parse((await run("ip", ["-json", "netns", "list"])) || "[]") as { name: string }[]) {
-    if (name.startsWith(`${prefix}-`)) {
+  for (const { name } of await listed<{ name: string }>("netns", "list")) {
+    if (name.startsWith(`${bridge}-`)) {
       await attempt("ip", ["netns", "delete", name]);
     }
   }
-  await closeFirewall(bridge);
-  await attempt("ip", ["link", "delete", bridge]);
 }

@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { cacheFolder } from "../paths";
+import { ensureCached, goBuild } from "../system/cache";
 import { type Download, download } from "../system/download";
 import { LabError } from "../system/errors";
-import { goBuild } from "../system/goBuild";
-import { withLock } from "../system/lock";
 import { architecture, which } from "../system/machine";
 import type { Say } from "../system/progress";
 import { attempt, run } from "../system/run";
@@ -58,7 +57,7 @@ export async function findCli(): Promise<Cli | undefined> {
   const wanted = await cliVersion();
   const onPath = await which("pulumi");
   if (onPath !== undefined) {
-    const { stdout } = await attempt(onPath, ["version"], { timeoutMs: 10_000 });
+    const { stdout } = await attempt(onPath, ["version"], { timeout: 10_000 });
     const version = /^v(\d+\.\d+\.\d+)/.exec(stdout.trim())?.[1];
     if (version !== undefined && runsSdk(version, wanted)) {
       return { file: onPath, version, origin: "from PATH" };
@@ -82,30 +81,19 @@ export async function ensureCli(say: Say): Promise<Cli> {
     return found;
   }
   const version = await cliVersion();
-  const folder = folderOf(version);
-  await mkdir(folder, { recursive: true });
-  const waiting = (): void => say("waiting for another command that makes it");
-  await withLock(join(folder, ".lock"), waiting, async () => {
-    if (cached(version)) {
-      return;
-    }
-    const archive = join(folder, ".release.tar.gz");
-    const refused = await download(release(version), archive, say);
-    const staging = join(folder, ".new");
-    await rm(staging, { recursive: true, force: true });
+  await ensureCached(folderOf(version), say, async (staging) => {
     await mkdir(staging);
+    const archive = join(staging, "release.tar.gz");
+    const refused = await download(release(version), archive, say);
+    const folder = join(staging, refused === undefined ? "downloaded" : "built");
+    await mkdir(folder);
     if (refused === undefined) {
-      await run("tar", ["-xzf", archive, "-C", staging, "--strip-components=1", "--no-same-owner"]);
+      await run("tar", ["-xzf", archive, "-C", folder, "--strip-components=1", "--no-same-owner"]);
       await rm(archive);
-      await rename(staging, join(folder, "downloaded"));
-      return;
+    } else {
+      const build = { module: MODULE, program: PROGRAM, linkerFlags: linkerFlags(version), refused };
+      await goBuild(build, join(folder, "pulumi"), say);
     }
-    const to = join(staging, "pulumi");
-    await goBuild({ module: MODULE, program: PROGRAM, linkerFlags: linkerFlags(version), to }, (text) =>
-      say(`${text} (no official download: ${refused})`),
-    );
-    await chmod(to, 0o755);
-    await rename(staging, join(folder, "built"));
   });
   return requireCli();
 }
@@ -126,11 +114,3 @@ function release(version: string): Download {
         .find(([, file]) => file === name)?.[0],
   };
 }
-
-/** The published Node.js language host, where the CLI came with it. */
-export function bundledLanguageHost({ file }: Cli): string | undefined {
-  const host = join(dirname(file), LANGUAGE_HOST);
-  return existsSync(host) ? host : undefined;
-}
-
-export const LANGUAGE_HOST = "pulumi-language-nodejs";

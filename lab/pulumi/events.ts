@@ -14,6 +14,13 @@ const OPS = [
   "read",
   "refresh",
 ] as const;
+/** By the engine's names for them. */
+const SEVERITIES: Readonly<Record<string, Diagnostic["severity"] | undefined>> = {
+  info: "info",
+  "info#err": "info",
+  warning: "warning",
+  error: "error",
+};
 const CHANGE_KINDS = ["same", "create", "update", "delete", "replace"] as const;
 
 export interface StepResult {
@@ -61,52 +68,50 @@ interface StepMetadata {
   keys?: string[] | null;
 }
 
-/** Collects what the event log of an operation says. */
-export class EventCollector {
-  private readonly steps: StepResult[] = [];
-  private readonly diagnostics: Diagnostic[] = [];
-  private readonly changes: { -readonly [kind in keyof OperationResult["changes"]]: number } = {};
-
-  readAll(text: string): void {
-    for (const line of text.split("\n")) if (line.startsWith("{")) this.read(JSON.parse(line) as EngineEvent);
-  }
-
-  read(event: EngineEvent): void {
-    if (event.resourcePreEvent) this.step(event.resourcePreEvent.metadata);
-    if (event.resOpFailedEvent) this.failed(event.resOpFailedEvent.metadata);
-    if (event.diagnosticEvent) this.diagnostic(event.diagnosticEvent);
+/** What the event log of an operation says. */
+export function readEvents(log: string): Pick<OperationResult, "changes" | "steps" | "diagnostics"> {
+  const steps: StepResult[] = [];
+  const diagnostics: Diagnostic[] = [];
+  const changes: { -readonly [kind in keyof OperationResult["changes"]]: number } = {};
+  for (const line of log.split("\n").filter((text) => text.startsWith("{"))) {
+    const { resourcePreEvent, resOpFailedEvent, diagnosticEvent, summaryEvent } = JSON.parse(line) as EngineEvent;
+    if (resourcePreEvent) {
+      steps.push(...stepOf(resourcePreEvent.metadata));
+    }
+    if (resOpFailedEvent) {
+      const { op, urn } = resOpFailedEvent.metadata;
+      const at = steps.findIndex((step) => step.urn === urn && step.op === op);
+      if (at >= 0) steps.splice(at, 1);
+    }
+    if (diagnosticEvent) {
+      diagnostics.push(...diagnosticOf(diagnosticEvent));
+    }
     for (const kind of CHANGE_KINDS) {
-      const count = event.summaryEvent?.resourceChanges?.[kind];
-      if (count) this.changes[kind] = count;
+      const count = summaryEvent?.resourceChanges?.[kind];
+      if (count) changes[kind] = count;
     }
   }
+  return { changes, steps, diagnostics };
+}
 
-  result(operation: Operation, ok: boolean): Omit<OperationResult, "durationMs"> {
-    const { changes, steps, diagnostics } = this;
-    return { operation, ok, changes, steps, diagnostics };
-  }
+/** A step of the result; none for the engine's own steps. */
+function stepOf({ op, urn, diffs, detailedDiff, keys }: StepMetadata): StepResult[] {
+  const found = OPS.find((name) => name === op);
+  const [type, name] = [typeOf(urn), nameOf(urn)];
+  if (!found || (type.startsWith("pulumi:providers:") && /^default(_|$)/.test(name))) return [];
+  const changed = [...(detailedDiff ? Object.keys(detailedDiff) : (diffs ?? [])), ...(keys ?? [])];
+  return [{ op: found, urn, type, name, ...(changed.length > 0 ? { diff: [...new Set(changed)] } : {}) }];
+}
 
-  private step({ op, urn, diffs, detailedDiff, keys }: StepMetadata): void {
-    const found = OPS.find((name) => name === op);
-    const name = nameOf(urn);
-    if (!found || (typeOf(urn).startsWith("pulumi:providers:") && /^default(_|$)/.test(name))) return;
-    const changed = [
-      ...new Set([...Object.keys(detailedDiff ?? {}), ...(detailedDiff ? [] : (diffs ?? [])), ...(keys ?? [])]),
-    ];
-    this.steps.push({ op: found, urn, type: typeOf(urn), name, ...(changed.length > 0 ? { diff: changed } : {}) });
-  }
-
-  private failed({ op, urn }: StepMetadata): void {
-    const at = this.steps.findIndex((step) => step.urn === urn && step.op === op);
-    if (at >= 0) this.steps.splice(at, 1);
-  }
-
-  private diagnostic({ urn, message, severity, ephemeral }: NonNullable<EngineEvent["diagnosticEvent"]>): void {
-    if (ephemeral) return;
-    if (severity !== "info" && severity !== "info#err" && severity !== "warning" && severity !== "error") return;
-    const text = stripVTControlCharacters(message.replace(/<\{%.*?%\}>/g, "")).trimEnd();
-    if (text === "") return;
-    const level = severity === "warning" || severity === "error" ? severity : "info";
-    this.diagnostics.push({ severity: level, ...(urn ? { urn } : {}), message: text });
-  }
+/** A diagnostic of the result; none for what the CLI shows for a moment only, or for debugging. */
+function diagnosticOf({
+  urn,
+  message,
+  severity,
+  ephemeral,
+}: NonNullable<EngineEvent["diagnosticEvent"]>): Diagnostic[] {
+  const level = SEVERITIES[severity];
+  const text = stripVTControlCharacters(message.replace(/<\{%.*?%\}>/g, "")).trimEnd();
+  if (ephemeral || level === undefined || text === "") return [];
+  return [{ severity: level, ...(urn ? { urn } : {}), message: text }];
 }

@@ -1,7 +1,8 @@
-import { existsSync } from "node:fs";
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { StackRef, Workspace } from "./workspace";
+import { namesIn } from "../system/files";
+import { until } from "../system/until";
+import type { Workspace } from "./workspace";
 
 /**
  * What a command that was killed leaves behind: a lock on the stack, and operations of which the state does not know whether
@@ -9,29 +10,19 @@ import type { StackRef, Workspace } from "./workspace";
  */
 
 /** Waits for commands that hold the stack, and takes away the locks of those that were killed. */
-export async function awaitLocks(workspace: Workspace, stack: StackRef): Promise<void> {
-  const folder = await workspace.locksFolder(stack);
-  for (let said = false; ; said = true) {
-    const holders = await lockHolders(folder);
-    if (holders.some(isCli)) {
-      if (!said) {
-        console.error(`Another command is at work on the stack "${stack.stack}"; waiting for it.`);
-      }
-      await new Promise((resume) => setTimeout(resume, POLL_MS));
-      continue;
-    }
-    if (holders.length > 0) {
-      await workspace.capture(["cancel", stack.stack, "--yes"], stack.program);
-    }
-    return;
+export async function awaitLocks(workspace: Workspace): Promise<void> {
+  let holders = await lockHolders(workspace.locksFolder);
+  if (holders.some(isCli)) {
+    console.error(`Another command is at work on the stack "${workspace.stack.name}"; waiting for it.`);
+    await until(async () => !(holders = await lockHolders(workspace.locksFolder)).some(isCli), Infinity);
+  }
+  if (holders.length > 0) {
+    await workspace.capture(["cancel", "--yes"]);
   }
 }
 
-const POLL_MS = 300;
-
 async function lockHolders(folder: string): Promise<string[]> {
-  const names = existsSync(folder) ? await readdir(folder) : [];
-  const executables = names.map(async (name) => {
+  const executables = (await namesIn(folder)).map(async (name) => {
     const text = await readFile(join(folder, name), "utf8").catch(() => undefined); // gone by now
     const pid = /"pid":(\d+)/.exec(text ?? "")?.[1]; // a process that was killed may have written half of it
     return text === undefined ? [] : [await readlink(`/proc/${pid}/exe`).catch(() => "")];
@@ -43,8 +34,8 @@ async function lockHolders(folder: string): Promise<string[]> {
 const isCli = (executable: string): boolean => /\/pulumi$/.test(executable);
 
 /** Whether the state has creates of which it is not known whether they were done. */
-export async function hasPendingCreates(workspace: Workspace, stack: StackRef): Promise<boolean> {
-  const state = JSON.parse(await readFile(await workspace.stateFile(stack), "utf8")) as State;
+export async function hasPendingCreates(workspace: Workspace): Promise<boolean> {
+  const state = JSON.parse(await readFile(workspace.stateFile, "utf8")) as State;
   return state.checkpoint?.latest?.pending_operations?.some(({ type }) => type === "creating") ?? false;
 }
 
@@ -53,9 +44,8 @@ interface State {
 }
 
 /** Forgets the pending creates. An update that has succeeded has done all of them again. */
-export async function clearPendingCreates(workspace: Workspace, stack: StackRef): Promise<void> {
+export async function clearPendingCreates(workspace: Workspace): Promise<void> {
   // The target is a URN of no resource, since nothing is to be read.
   const flags = ["--clear-pending-creates", "--yes", "--skip-preview", "--target", "urn:pulumi:**::nothing"];
-  const args = ["refresh", "--stack", stack.stack, "--config-file", stack.configFile, ...flags];
-  await workspace.capture(args, stack.program);
+  await workspace.capture(["refresh", "--config-file", workspace.stack.configFile, ...flags]);
 }

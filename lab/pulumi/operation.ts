@@ -1,11 +1,11 @@
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EventCollector, type Operation, type OperationResult } from "./events";
+import { interactive } from "../system/run";
+import { type Operation, type OperationResult, readEvents } from "./events";
 import { awaitLocks, clearPendingCreates, hasPendingCreates } from "./interruption";
 import { TAKE_OVER } from "./plugins";
-import type { StackRef, Workspace } from "./workspace";
+import type { Workspace } from "./workspace";
 
 export interface OperationOptions {
   /** Show every property that changes. */
@@ -20,12 +20,12 @@ export interface OperationOptions {
   readonly replace?: readonly string[];
 }
 
-function flagsOf(operation: Operation, { stack, configFile }: StackRef, options: OperationOptions): string[] {
+function flagsOf(operation: Operation, configFile: string, options: OperationOptions): string[] {
   const runsProgram = operation === "preview" || operation === "up";
   return [
     operation,
     ...(operation === "preview" ? [] : ["--yes", "--skip-preview"]),
-    ...["--stack", stack, "--config-file", configFile, "--non-interactive"],
+    ...["--config-file", configFile, "--non-interactive"],
     ...["--color", process.stdout.isTTY && !options.json && !process.env.NO_COLOR ? "always" : "never"],
     ...(options.diff ? ["--diff"] : []),
     ...(options.refresh && operation !== "refresh" ? ["--refresh"] : []),
@@ -38,30 +38,28 @@ function flagsOf(operation: Operation, { stack, configFile }: StackRef, options:
 export async function operate(
   workspace: Workspace,
   operation: Operation,
-  stack: StackRef,
-  options: OperationOptions = {},
+  options: OperationOptions,
 ): Promise<OperationResult> {
   const begun = Date.now();
-  await workspace.ensureStack(stack);
-  await awaitLocks(workspace, stack);
-  const isInterrupted = operation === "up" && (await hasPendingCreates(workspace, stack));
+  await awaitLocks(workspace);
+  const isInterrupted = operation === "up" && (await hasPendingCreates(workspace));
   const log = join(workspace.folder, `events-${process.pid}.jsonl`);
   await removeLogs(workspace.folder);
   try {
     // Some events carry secrets in clear, so the file is root's alone, and gone right after.
     await writeFile(log, "", { mode: 0o600 });
-    const args = [...flagsOf(operation, stack, options), "--event-log", log];
-    const code = await runCli(workspace, args, stack, {
-      ...options,
-      env: isInterrupted ? { [TAKE_OVER]: "true" } : {},
+    const args = [...flagsOf(operation, workspace.stack.configFile, options), "--event-log", log];
+    const code = await interactive(workspace.executable, args, {
+      cwd: workspace.stack.program,
+      env: { ...workspace.environment, ...(isInterrupted && { [TAKE_OVER]: "true" }) },
+      stdio: ["ignore", options.json ? "ignore" : "inherit", "inherit"],
     });
     if (isInterrupted && code === 0) {
-      await clearPendingCreates(workspace, stack);
+      await clearPendingCreates(workspace);
     }
-    const events = new EventCollector();
-    events.readAll(await readFile(log, "utf8"));
-    const outputs = operation === "preview" ? {} : { outputs: await workspace.outputs(stack) };
-    return { ...events.result(operation, code === 0), ...outputs, durationMs: Date.now() - begun };
+    const events = readEvents(await readFile(log, "utf8"));
+    const outputs = operation === "preview" ? {} : { outputs: await workspace.outputs() };
+    return { operation, ok: code === 0, ...events, ...outputs, durationMs: Date.now() - begun };
   } finally {
     await rm(log, { force: true });
   }
@@ -75,26 +73,4 @@ async function removeLogs(folder: string): Promise<void> {
       await rm(join(folder, name), { force: true });
     }
   }
-}
-
-/** Runs the CLI with the terminal handed through. Returns its exit status. */
-function runCli(
-  { executable, environment }: Workspace,
-  args: readonly string[],
-  { program }: StackRef,
-  { json, env }: OperationOptions & { readonly env: Record<string, string> },
-): Promise<number> {
-  const child = spawn(executable, args, {
-    cwd: program,
-    env: { ...process.env, ...environment, ...env },
-    stdio: ["ignore", json ? "ignore" : "inherit", "inherit"],
-  });
-  // The terminal's Ctrl-C reaches the CLI too, which then ends in good order. Until then this process stays.
-  const stay = (): void => {};
-  const pass = (): void => void child.kill("SIGINT");
-  process.on("SIGINT", stay).on("SIGTERM", pass);
-  return new Promise<number>((done, failed) => {
-    child.on("error", failed);
-    child.on("close", (code) => done(code ?? 1));
-  }).finally(() => process.off("SIGINT", stay).off("SIGTERM", pass));
 }

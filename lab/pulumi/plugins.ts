@@ -9,7 +9,7 @@ import { writeFileAtomic } from "../system/files";
 import { architecture, which } from "../system/machine";
 import type { Say } from "../system/progress";
 import { attempt } from "../system/run";
-import { bundledLanguageHost, type Cli, LANGUAGE_HOST } from "./cli";
+import type { Cli } from "./cli";
 
 /** Where plugins come from: published by Pulumi, or the lab's own stand-ins for them (lab/plugins). */
 export const PLUGIN_KINDS = ["published", "stand-in"] as const;
@@ -19,15 +19,15 @@ export type PluginKind = (typeof PLUGIN_KINDS)[number];
 const RESOURCE_PLUGINS = ["command", "kubernetes", "random", "tls"] as const;
 type ResourcePlugin = (typeof RESOURCE_PLUGINS)[number];
 
+const LANGUAGE_HOST = "pulumi-language-nodejs";
+
 /** Which plugins the CLI is to use. */
 export interface Plugins {
   readonly languageHost: PluginKind;
   readonly resources: PluginKind;
-  /** The folders of the published resource plugins. */
-  readonly published: ReadonlyMap<ResourcePlugin, string>;
 }
 
-export function describePlugins({ languageHost, resources }: Pick<Plugins, "languageHost" | "resources">): string {
+export function describePlugins({ languageHost, resources }: Plugins): string {
   return `plugins: ${resources}${languageHost === resources ? "" : `, language host: ${languageHost}`}`;
 }
 
@@ -48,6 +48,7 @@ export const TAKE_OVER = "TLS_BOOTSTRAP_LAB_TAKE_OVER";
 /** The home of the CLI for plugins that the lab downloads. */
 const downloadHome = (): string => join(cacheFolder(), "pulumi", "home");
 
+/** The folder of a published resource plugin. */
 async function findPublished(name: ResourcePlugin): Promise<string | undefined> {
   const homes = [process.env.PULUMI_HOME ?? join(homedir(), ".pulumi"), downloadHome()];
   const folder = homes
@@ -57,28 +58,25 @@ async function findPublished(name: ResourcePlugin): Promise<string | undefined> 
   return folder ?? (onPath === undefined ? undefined : dirname(await realpath(onPath)));
 }
 
+async function missingPlugins(): Promise<ResourcePlugin[]> {
+  const folders = await Promise.all(RESOURCE_PLUGINS.map(findPublished));
+  return RESOURCE_PLUGINS.filter((_, index) => folders[index] === undefined);
+}
+
 /**
  * Published plugins win where all of them are on this machine.
  * @param asked forces one kind; published plugins that are missing are then an error.
  */
 export async function choosePlugins(cli: Cli, asked?: PluginKind): Promise<Plugins> {
-  const standIn = { languageHost: "stand-in", resources: "stand-in", published: new Map() } as const;
   if (asked === "stand-in") {
-    return standIn;
+    return { languageHost: asked, resources: asked };
   }
-  const host = bundledLanguageHost({ ...cli, file: await realpath(cli.file) });
-  const published = new Map<ResourcePlugin, string>();
-  for (const name of RESOURCE_PLUGINS) {
-    const folder = await findPublished(name);
-    if (folder !== undefined) {
-      published.set(name, folder);
-    }
-  }
-  const missing = RESOURCE_PLUGINS.filter((name) => !published.has(name));
-  if (asked === "published" && (missing.length > 0 || host === undefined)) {
+  const hasHost = existsSync(join(dirname(await realpath(cli.file)), LANGUAGE_HOST));
+  const missing = await missingPlugins();
+  if (asked === "published" && (missing.length > 0 || !hasHost)) {
     const lacking = [
       ...missing.map((name) => `${fileName(name)} ${versionOf(name)}`),
-      ...(host ? [] : [LANGUAGE_HOST]),
+      ...(hasHost ? [] : [LANGUAGE_HOST]),
     ];
     throw new LabError(
       `these published plugins are not on this machine: ${lacking.join(", ")}`,
@@ -88,9 +86,8 @@ export async function choosePlugins(cli: Cli, asked?: PluginKind): Promise<Plugi
     );
   }
   return {
-    languageHost: host ? "published" : "stand-in",
+    languageHost: hasHost ? "published" : "stand-in",
     resources: missing.length === 0 ? "published" : "stand-in",
-    published,
   };
 }
 
@@ -99,11 +96,7 @@ const CONNECT_MS = 4000;
 
 /** Downloads the published resource plugins that are missing, where Pulumi's site can be reached. */
 export async function ensurePublishedPlugins(cli: Cli, asked: PluginKind | undefined, say: Say): Promise<void> {
-  const { resources, published } = await choosePlugins(cli, asked === "stand-in" ? asked : undefined);
-  if (asked === "stand-in" || resources === "published") {
-    return;
-  }
-  for (const name of RESOURCE_PLUGINS.filter((candidate) => !published.has(candidate))) {
+  for (const name of asked === "stand-in" ? [] : await missingPlugins()) {
     const version = versionOf(name);
     const url = `${PLUGIN_DOWNLOADS}/pulumi-resource-${name}-v${version}-linux-${architecture()}.tar.gz`;
     const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(CONNECT_MS) }).catch(() => undefined);
@@ -113,7 +106,7 @@ export async function ensurePublishedPlugins(cli: Cli, asked: PluginKind | undef
     }
     say(`installing ${fileName(name)} ${version}`);
     const env = { PULUMI_HOME: downloadHome(), PULUMI_SKIP_UPDATE_CHECK: "true" };
-    await attempt(cli.file, ["plugin", "install", "resource", name, version], { env, timeoutMs: 300_000 });
+    await attempt(cli.file, ["plugin", "install", "resource", name, version], { env, timeout: 300_000 });
   }
 }
 
@@ -122,16 +115,12 @@ export async function ensurePublishedPlugins(cli: Cli, asked: PluginKind | undef
  * executable. Returns the executable to run.
  */
 export async function installPlugins(cli: Cli, plugins: Plugins, home: string): Promise<string> {
-  await mkdir(join(home, "plugins"), { recursive: true, mode: 0o700 });
   for (const name of RESOURCE_PLUGINS) {
-    const folder = join(home, "plugins", folderName(name));
-    await mkdir(folder, { recursive: true });
-    const published = plugins.published.get(name);
-    const command =
-      plugins.resources === "published" ? [join(published!, fileName(name))] : standInCommand("resource", name);
+    const published = plugins.resources === "published" && (await findPublished(name));
+    const command = published ? [join(published, fileName(name))] : standInCommand("resource", name);
     // The variable must not reach the program, whose SDK would write it into the stack's state.
     const takeOver = `[ -z "$${TAKE_OVER}" ] || export PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true`;
-    await writeExecutable(join(folder, fileName(name)), command, [takeOver]);
+    await writeExecutable(join(home, "plugins", folderName(name), fileName(name)), command, [takeOver]);
   }
   if (plugins.languageHost === "published") {
     return cli.file;
@@ -158,11 +147,7 @@ const standInCommand = (...words: readonly string[]): string[] => [
 ];
 
 /** Writes a script that becomes the command. */
-async function writeExecutable(
-  file: string,
-  command: readonly string[],
-  before: readonly string[] = [],
-): Promise<void> {
+async function writeExecutable(file: string, command: readonly string[], before: string[] = []): Promise<void> {
   const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
   const text = ["#!/bin/sh", ...before, `exec ${words.join(" ")} "$@"`, ""].join("\n");
   if ((await readFile(file, "utf8").catch(() => undefined)) !== text) {

@@ -1,10 +1,9 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { tail } from "./files";
 import { LabError } from "./errors";
-import { runningPid } from "./pidFile";
+import { readText, runningPid, sendSignal } from "./pidFile";
+import { until } from "./until";
 
 export interface Daemon {
   readonly name: string;
@@ -12,17 +11,28 @@ export interface Daemon {
   readonly logFile: string;
   readonly command: readonly string[];
   readonly cwd?: string;
-  readonly env?: Record<string, string>;
 }
 
-const POLL_MS = 50;
+/** A daemon that may run already. */
+type Started = Pick<Daemon, "name" | "pidFile" | "logFile">;
 
-/** Starts a process that outlives this one; does nothing when it runs already. */
-export async function startDaemon(daemon: Daemon): Promise<void> {
-  if (runningPid(daemon.pidFile) !== undefined) {
-    return;
+/** Starts a daemon, or starts it again when it runs with another command line than it should. Waits until the probe succeeds. */
+export async function ensureDaemon(
+  daemon: Daemon,
+  probe: () => Promise<boolean>,
+  timeoutMs: number,
+  graceMs?: number,
+): Promise<void> {
+  const pid = runningPid(daemon.pidFile);
+  if (pid === undefined || readText(`/proc/${pid}/cmdline`) !== `${daemon.command.join("\0")}\0`) {
+    await stopDaemon(daemon.pidFile, graceMs);
+    await startDaemon(daemon);
   }
-  rmSync(daemon.pidFile, { force: true });
+  await waitReady(daemon, probe, timeoutMs);
+}
+
+/** Starts a process that outlives this one. */
+async function startDaemon(daemon: Daemon): Promise<void> {
   mkdirSync(dirname(daemon.pidFile), { recursive: true });
   mkdirSync(dirname(daemon.logFile), { recursive: true });
   const log = openSync(daemon.logFile, "a", 0o600);
@@ -30,7 +40,7 @@ export async function startDaemon(daemon: Daemon): Promise<void> {
     const child = spawn(join(__dirname, "daemon.sh"), [daemon.pidFile, ...daemon.command], {
       cwd: daemon.cwd ?? "/",
       // A daemon gets no more of the user's environment than it needs: no credentials, no proxies.
-      env: { PATH: process.env.PATH ?? "", HOME: "/root", LANG: "C.UTF-8", ...daemon.env },
+      env: { PATH: process.env.PATH ?? "", HOME: "/root", LANG: "C.UTF-8" },
       detached: true,
       stdio: ["ignore", log, log],
     });
@@ -39,75 +49,43 @@ export async function startDaemon(daemon: Daemon): Promise<void> {
   } finally {
     closeSync(log);
   }
-  for (let waited = 0; runningPid(daemon.pidFile) === undefined; waited += POLL_MS) {
-    if (waited > 3000) {
-      throw await daemonError(daemon, "did not start");
-    }
-    await sleep(POLL_MS);
-  }
-}
-
-/** Whether the process that runs was started with this very command line. */
-export function runsAs(daemon: Daemon): boolean {
-  const pid = runningPid(daemon.pidFile);
-  if (pid === undefined) {
-    return false;
-  }
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8") === `${daemon.command.join("\0")}\0`;
-  } catch {
-    return false;
-  }
-}
-
-function signal(pidFile: string, name: NodeJS.Signals): void {
-  const pid = runningPid(pidFile);
-  if (pid === undefined) {
-    return;
-  }
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It went away by itself in between.
+  if (!(await until(() => runningPid(daemon.pidFile) !== undefined, 3000))) {
+    throw daemonError(daemon, "did not start");
   }
 }
 
 /** Ends a process that we started: asks first, and kills it when it has not gone in time. */
 export async function stopDaemon(pidFile: string, graceMs = 5000): Promise<void> {
-  for (const [name, patience] of [["SIGTERM", graceMs] as const, ["SIGKILL", 5000] as const]) {
-    signal(pidFile, name);
-    for (let waited = 0; waited < patience && runningPid(pidFile) !== undefined; waited += POLL_MS) {
-      await sleep(POLL_MS);
+  for (const [signal, patience] of [["SIGTERM", graceMs] as const, ["SIGKILL", 5000] as const]) {
+    const pid = runningPid(pidFile);
+    if (pid !== undefined) {
+      sendSignal(pid, signal);
+      await until(() => runningPid(pidFile) === undefined, patience);
     }
   }
-  if (runningPid(pidFile) !== undefined) {
-    throw new LabError(`the process of ${pidFile} (${runningPid(pidFile)}) does not end`);
+  const pid = runningPid(pidFile);
+  if (pid !== undefined) {
+    throw new LabError(`the process of ${pidFile} (${pid}) does not end`);
   }
   rmSync(pidFile, { force: true });
 }
 
 /** Waits until the probe succeeds; says what the daemon's log says when it does not, or when the daemon has died. */
-export async function waitReady(
-  daemon: Pick<Daemon, "name" | "pidFile" | "logFile">,
-  probe: () => Promise<boolean>,
-  timeoutMs: number,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await probe())) {
-    if (runningPid(daemon.pidFile) === undefined) {
-      throw await daemonError(daemon, "ended while it was starting");
-    }
-    if (Date.now() > deadline) {
-      throw await daemonError(daemon, `was not ready after ${Math.round(timeoutMs / 1000)} s`);
-    }
-    await sleep(POLL_MS);
+export async function waitReady(daemon: Started, probe: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+  const hasEnded = (): boolean => runningPid(daemon.pidFile) === undefined;
+  const inTime = await until(async () => (await probe()) || hasEnded(), timeoutMs);
+  if (hasEnded()) {
+    throw daemonError(daemon, "ended while it was starting");
+  }
+  if (!inTime) {
+    throw daemonError(daemon, `was not ready after ${Math.round(timeoutMs / 1000)} s`);
   }
 }
 
-async function daemonError(daemon: Pick<Daemon, "name" | "logFile">, what: string): Promise<LabError> {
-  const lines = await tail(daemon.logFile, 8);
+function daemonError({ name, logFile }: Started, what: string): LabError {
+  const lines = (readText(logFile) ?? "").trimEnd().split("\n").slice(-8).join("\n");
   return new LabError(
-    `${daemon.name} ${what}.${lines === "" ? "" : ` Its last log lines:\n${lines.replace(/^/gm, "    ")}`}`,
-    `See all of them with: npm run lab -- logs ${basename(daemon.logFile, ".log")}`,
+    `${name} ${what}.${lines === "" ? "" : ` Its last log lines:\n${lines.replace(/^/gm, "    ")}`}`,
+    `See all of them with: npm run lab -- logs ${basename(logFile, ".log")}`,
   );
 }

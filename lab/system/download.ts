@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";
-import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { LabError, messageOf } from "./errors";
 import { type Say, withHeartbeat } from "./progress";
@@ -67,14 +66,14 @@ async function fetchTo(url: string, to: string): Promise<string> {
       throw new Error(`${url} answers ${response.status}`);
     }
     const hash = createHash("sha256");
-    const tap = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
+    const tap = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      for await (const chunk of chunks) {
         watch.refresh();
         hash.update(chunk);
-        done(null, chunk);
-      },
-    });
-    await pipeline(Readable.fromWeb(response.body), tap, createWriteStream(to));
+        yield chunk;
+      }
+    };
+    await pipeline(response.body, tap, createWriteStream(to));
     return hash.digest("hex");
   } finally {
     clearTimeout(watch);

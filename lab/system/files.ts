@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, open, readdir, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Who may read a file: everybody, or its owner alone. */
@@ -22,23 +22,5 @@ export async function writeFileAtomic(file: string, content: string | Uint8Array
   await rename(temporary, file);
 }
 
-/** The file's text, made and kept when it does not exist yet. */
-export async function readOrCreate(
-  file: string,
-  mode: number,
-  create: () => string | Promise<string>,
-): Promise<string> {
-  if (!existsSync(file)) {
-    await writeFileAtomic(file, await create(), mode);
-  }
-  return readFile(file, "utf8");
-}
-
-/** The last lines of a log, for error messages. */
-export async function tail(file: string, lines: number): Promise<string> {
-  if (!existsSync(file)) {
-    return "";
-  }
-  const text = await readFile(file, "utf8");
-  return text.trimEnd().split("\n").slice(-lines).join("\n");
-}
+/** The names in a folder; none when there is no such folder. */
+export const namesIn = async (folder: string): Promise<string[]> => (existsSync(folder) ? readdir(folder) : []);

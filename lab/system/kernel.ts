@@ -1,14 +1,18 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { writeFileAtomic } from "./files";
+import { rm } from "node:fs/promises";
+import { PUBLIC, writeFileAtomic } from "./files";
+import { attempt, run } from "./run";
+
+const INOTIFY = "fs.inotify.max_user_instances";
+/** Each systemd, containerd and kubelet uses some dozens; the kernel's default of 128 is used up by eight workers. */
+const INOTIFY_INSTANCES = 8192;
 
 /**
  * Settings of the whole machine that a lab changes: some itself, some through its kubelets, which set them as on any
  * machine. Their values of before the first lab are kept until the last lab goes.
  */
 const SETTINGS = [
-  "fs.inotify.max_user_instances",
+  INOTIFY,
   "kernel.keys.root_maxbytes",
   "kernel.keys.root_maxkeys",
   "kernel.panic",
@@ -18,36 +22,22 @@ const SETTINGS = [
 ];
 
 /** Cleared by a reboot, as the settings themselves are. */
-const KEPT = "/run/tls-bootstrap-lab/kernel-settings.json";
-
-/** Each systemd, containerd and kubelet uses some dozens; the kernel's default of 128 is used up by eight workers. */
-const INOTIFY_INSTANCES = 8192;
-
-const fileOf = (setting: string): string => `/proc/sys/${setting.replaceAll(".", "/")}`;
-
-const read = async (setting: string): Promise<string> => (await readFile(fileOf(setting), "utf8")).trim();
+const KEPT = "/run/tls-bootstrap-lab-kernel.conf";
 
 export async function prepareKernel(): Promise<void> {
   if (!existsSync(KEPT)) {
-    const values = await Promise.all(
-      SETTINGS.filter((setting) => existsSync(fileOf(setting))).map(async (name) => [name, await read(name)] as const),
-    );
-    await mkdir(dirname(KEPT), { recursive: true });
-    await writeFileAtomic(KEPT, `${JSON.stringify(Object.fromEntries(values), null, 2)}\n`, 0o644);
+    // Some kernels lack some of them.
+    await writeFileAtomic(KEPT, `${(await attempt("sysctl", ["--ignore", ...SETTINGS])).stdout}\n`, PUBLIC);
   }
-  if (Number(await read("fs.inotify.max_user_instances")) < INOTIFY_INSTANCES) {
-    await writeFile(fileOf("fs.inotify.max_user_instances"), `${INOTIFY_INSTANCES}\n`);
+  if (Number(await run("sysctl", ["--values", INOTIFY])) < INOTIFY_INSTANCES) {
+    await run("sysctl", ["--write", `${INOTIFY}=${INOTIFY_INSTANCES}`]);
   }
 }
 
 /** Puts back what was before the first lab. */
 export async function restoreKernel(): Promise<void> {
-  if (!existsSync(KEPT)) {
-    return;
+  if (existsSync(KEPT)) {
+    await attempt("sysctl", ["--ignore", `--load=${KEPT}`]);
+    await rm(KEPT);
   }
-  const values = JSON.parse(await readFile(KEPT, "utf8")) as Record<string, string>;
-  for (const setting of SETTINGS.filter((name) => name in values)) {
-    await writeFile(fileOf(setting), `${values[setting]}\n`).catch(() => undefined);
-  }
-  await rm(dirname(KEPT), { recursive: true, force: true });
 }

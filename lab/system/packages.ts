@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheFolder } from "../paths";
+import { ensureCached } from "./cache";
 import { LabError } from "./errors";
 import { withLock } from "./lock";
 import { architecture, which } from "./machine";
@@ -19,12 +19,14 @@ const HOST_COMMANDS: Readonly<Record<string, string>> = {
   nsenter: "util-linux",
   setpriv: "util-linux",
   flock: "util-linux",
+  sysctl: "procps",
   tar: "tar",
 };
 
 const APT_LOCK = "/run/lock/tls-bootstrap-lab-packages.lock";
-const APT_ENVIRONMENT = { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" };
-const APT_OPTIONS = ["-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"];
+
+const aptGet = (args: readonly string[], cwd?: string): Promise<string> =>
+  run("apt-get", ["-q", ...args], { cwd, env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" } });
 
 async function missing(): Promise<string[]> {
   const absent = await Promise.all(
@@ -38,26 +40,20 @@ export async function ensureHostPackages(say: Say): Promise<void> {
   if ((await missing()).length === 0) {
     return;
   }
-  await withLock(
-    APT_LOCK,
-    () => say("waiting for another lab that installs packages"),
-    async () => {
-      const packages = await missing();
-      if (packages.length === 0) {
-        return;
-      }
-      if (!(await which("apt-get"))) {
-        throw new LabError(
-          `these commands' packages are missing, and there is no apt-get to install them: ${packages.join(", ")}`,
-          "Install what your distribution has in their place.",
-        );
-      }
-      say("apt-get update");
-      await run("apt-get", ["update", "-q"], { env: APT_ENVIRONMENT });
-      say(`apt-get install ${packages.join(" ")}`);
-      await run("apt-get", ["install", ...APT_OPTIONS, ...packages], { env: APT_ENVIRONMENT });
-    },
-  );
+  const install = async (): Promise<void> => {
+    const packages = await missing(); // Another lab may have installed them by now.
+    if (!(await which("apt-get"))) {
+      throw new LabError(
+        `these commands' packages are missing, and there is no apt-get to install them: ${packages.join(", ")}`,
+        "Install what your distribution has in their place.",
+      );
+    }
+    say("apt-get update");
+    await aptGet(["update"]);
+    say(`apt-get install ${packages.join(" ")}`);
+    await aptGet(["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", ...packages]);
+  };
+  await withLock(APT_LOCK, install, () => say("waiting for another lab that installs packages"));
 }
 
 /**
@@ -65,39 +61,25 @@ export async function ensureHostPackages(say: Say): Promise<void> {
  * its own on this machine.
  */
 export async function ensureEtcd(say: Say): Promise<string> {
-  const folder = join(cacheFolder(), `etcd-${architecture()}`);
-  const file = join(folder, "usr/bin/etcd");
-  const installed = (await which("etcd")) ?? (existsSync(file) ? file : undefined);
+  const installed = await which("etcd");
   if (installed !== undefined) {
     return installed;
   }
-  if (!(await which("apt-get"))) {
-    throw new LabError("etcd is not on PATH", "Install etcd 3.4 or newer.");
-  }
-  await withLock(
-    `${folder}.lock`,
-    () => say("waiting for another lab that unpacks it"),
-    async () => {
-      if (existsSync(file)) {
-        return;
-      }
-      const staging = `${folder}.new`;
-      await rm(staging, { recursive: true, force: true });
-      await mkdir(staging, { recursive: true });
-      const download = ["download", "-q", "-o", "APT::Sandbox::User=root", "etcd-server"];
-      say("apt-get download etcd-server");
-      await run("apt-get", download, { cwd: staging, env: APT_ENVIRONMENT }).catch(async () => {
-        await run("apt-get", ["update", "-q"], { env: APT_ENVIRONMENT });
-        await run("apt-get", download, { cwd: staging, env: APT_ENVIRONMENT });
-      });
-      const archive = (await readdir(staging)).find((name) => name.endsWith(".deb"));
-      if (archive === undefined) {
-        throw new LabError("apt-get download etcd-server brought no package");
-      }
-      await run("dpkg-deb", ["-x", join(staging, archive), staging]);
-      await rm(folder, { recursive: true, force: true });
-      await rename(staging, folder);
-    },
-  );
-  return file;
+  const unpack = async (staging: string): Promise<void> => {
+    if (!(await which("apt-get"))) {
+      throw new LabError("etcd is not on PATH", "Install etcd 3.4 or newer.");
+    }
+    await mkdir(staging);
+    say("apt-get download etcd-server");
+    const options = ["-o", "APT::Sandbox::User=root"];
+    const download = (): Promise<string> => aptGet(["download", ...options, "etcd-server"], staging);
+    await download().catch(async () => {
+      await aptGet(["update"]);
+      await download();
+    });
+    const archive = (await readdir(staging)).find((name) => name.endsWith(".deb"))!;
+    await run("dpkg-deb", ["-x", join(staging, archive), staging]);
+  };
+  const folder = await ensureCached(join(cacheFolder(), `etcd-${architecture()}`), say, unpack);
+  return join(folder, "usr/bin/etcd");
 }

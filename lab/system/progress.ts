@@ -14,39 +14,30 @@ export interface Step {
   readonly skip?: () => string | false;
 }
 
-export interface ProgressOptions {
-  /** Progress goes to standard error, because standard output is for a program to read. */
-  readonly json?: boolean;
-}
-
-/** Runs steps one after another, showing each with its elapsed time; plain lines when nobody watches. */
-export async function runSteps(steps: readonly Step[], options: ProgressOptions = {}): Promise<void> {
-  const stream = options.json ? process.stderr : process.stdout;
-  const output = new ProcessOutput(stream, stream);
-  const rendererOptions = stream.isTTY
-    ? {
-        timer: PRESET_TIMER,
-        collapseSubtasks: false,
-        showErrorMessage: false,
-        logger: new ListrLogger({ processOutput: output }),
-      }
-    : { timer: PRESET_TIMER, logger: new ListrLogger({ useIcons: true, processOutput: output }) };
+/**
+ * Runs steps one after another, showing each with its elapsed time; plain lines when nobody watches.
+ * @param json progress goes to standard error, because standard output is for a program to read
+ */
+export async function runSteps(steps: readonly Step[], { json }: { readonly json?: boolean }): Promise<void> {
+  const stream = json ? process.stderr : process.stdout;
+  const processOutput = new ProcessOutput(stream, stream);
   const runner = new Runner();
-  const list = new Listr<unknown, "default" | "simple">(
-    steps.map((step) => runner.task(step)),
-    {
-      renderer: stream.isTTY ? "default" : "simple",
-      rendererOptions,
-      fallbackRendererCondition: false,
-      registerSignalListeners: false,
+  const list = new Listr<unknown, "default" | "simple">(steps.map(runner.task), {
+    renderer: stream.isTTY ? "default" : "simple",
+    rendererOptions: {
+      timer: PRESET_TIMER,
+      collapseSubtasks: false,
+      showErrorMessage: false,
+      logger: new ListrLogger({ useIcons: true, processOutput }),
     },
-  );
+    fallbackRendererCondition: false,
+    registerSignalListeners: false,
+  });
   process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
   try {
     await list.run();
   } catch (error) {
-    await runner.settled();
-    throw runner.failure ?? error;
+    throw await runner.failure(error);
   } finally {
     process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
   }
@@ -59,29 +50,21 @@ function interrupted(): never {
 
 /** Keeps the first failure whole, and sees to it that nothing is still at work when it is reported. */
 class Runner {
-  failure: unknown;
+  #failure: unknown;
   readonly #atWork = new Set<Promise<unknown>>();
 
-  task(step: Step): ListrTask {
-    return {
-      title: step.title,
-      skip: () => step.skip?.() ?? false,
-      task: async (_context, task) => {
-        if (step.steps) {
-          const steps = await this.#guard(async () => step.steps!());
-          return task.newListr(
-            steps.map((inner) => this.task(inner)),
-            { concurrent: step.concurrent ?? false },
-          );
-        }
-        await this.#guard(async () => step.run?.((text) => void (task.output = text)));
-        return undefined;
-      },
-    };
-  }
+  readonly task = ({ title, run, steps, concurrent, skip }: Step): ListrTask => ({
+    title,
+    skip,
+    task: (_context, task) =>
+      this.#guard(async () => {
+        await run?.((text) => void (task.output = text));
+        return steps && task.newListr((await steps()).map(this.task), { concurrent });
+      }),
+  });
 
   async #guard<T>(action: () => Promise<T>): Promise<T> {
-    if (this.failure !== undefined) {
+    if (this.#failure !== undefined) {
       throw new Error("not begun");
     }
     const work = action();
@@ -89,7 +72,7 @@ class Runner {
     try {
       return await work;
     } catch (error) {
-      this.failure ??= error;
+      this.#failure ??= error;
       // The list shows one line for it; the whole is told at the end.
       throw new Error(messageOf(error).split("\n")[0], { cause: error });
     } finally {
@@ -97,10 +80,11 @@ class Runner {
     }
   }
 
-  async settled(): Promise<void> {
+  async failure(otherwise: unknown): Promise<unknown> {
     while (this.#atWork.size > 0) {
       await Promise.allSettled(this.#atWork);
     }
+    return this.#failure ?? otherwise;
   }
 }
 

@@ -1,13 +1,8 @@
 import type { Options } from "execa";
 import { LabError } from "./errors";
 
-export interface RunOptions {
-  readonly input?: string;
-  readonly cwd?: string;
-  /** On top of this process's; a variable that is undefined is taken away. */
-  readonly env?: Record<string, string | undefined>;
-  readonly timeoutMs?: number;
-  /** Files that receive the output as well. */
+export interface RunOptions extends Pick<Options, "input" | "cwd" | "env" | "timeout"> {
+  /** File that receives the output as well. */
   readonly logFile?: string;
 }
 
@@ -20,21 +15,16 @@ export interface RunResult {
 const lastLines = (text: string, count: number): string => text.trim().split("\n").slice(-count).join("\n");
 
 /** Runs a command and returns what it printed, whatever its exit status. */
-export async function attempt(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+export async function attempt(
+  command: string,
+  args: readonly string[],
+  { logFile, ...options }: RunOptions = {},
+): Promise<RunResult> {
   // execa is an ES module that a CommonJS transpiler can load only this way.
   const { execa } = await import("execa");
-  const execaOptions: Options = {
-    reject: false,
-    ...(options.input === undefined ? { stdin: "ignore" } : { input: options.input }),
-    ...(options.cwd && { cwd: options.cwd }),
-    ...(options.env && { env: options.env }),
-    ...(options.timeoutMs && { timeout: options.timeoutMs }),
-    ...(options.logFile && {
-      stdout: ["pipe", { file: options.logFile, append: true }],
-      stderr: ["pipe", { file: options.logFile, append: true }],
-    }),
-  };
-  const result = await execa(command, args, execaOptions);
+  const output = logFile === undefined ? "pipe" : (["pipe", { file: logFile, append: true }] as const);
+  const stdin = options.input === undefined ? "ignore" : "pipe";
+  const result = await execa(command, args, { ...options, reject: false, stdin, stdout: output, stderr: output });
   const text = (value: unknown): string => (typeof value === "string" ? value : "");
   const failure = result.exitCode === undefined ? `\n${result.shortMessage ?? "it could not be run"}` : "";
   return { exitCode: result.exitCode ?? 127, stdout: text(result.stdout), stderr: text(result.stderr) + failure };
@@ -66,11 +56,14 @@ export function contained(command: string, args: readonly string[]): [string, st
 export async function interactive(
   command: string,
   args: readonly string[],
-  options: Pick<RunOptions, "cwd" | "env"> = {},
+  options: Pick<Options, "cwd" | "env" | "stdio"> = {},
 ): Promise<number> {
   const { execa } = await import("execa");
-  // Ctrl-C reaches all processes of a terminal. The child decides what it means, and this process waits.
-  process.on("SIGINT", () => undefined);
-  const result = await execa(command, args, { ...options, stdio: "inherit", reject: false });
+  const child = execa(command, args, { stdio: "inherit", ...options, reject: false });
+  // The terminal's Ctrl-C reaches the child too, which decides what it means. Until it has ended, this process stays.
+  const stay = (): void => undefined;
+  const pass = (): void => void child.kill("SIGINT");
+  process.on("SIGINT", stay).on("SIGTERM", pass);
+  const result = await child.finally(() => process.off("SIGINT", stay).off("SIGTERM", pass));
   return result.exitCode ?? (result.isTerminated ? 130 : 127);
 }

@@ -1,9 +1,11 @@
-import { type Dirent, existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { LabError, messageOf } from "../system/errors";
+import { LabError } from "../system/errors";
 import { type Mount, mounts } from "../system/mounts";
+import { readText, sendSignal } from "../system/pidFile";
+import { attempt } from "../system/run";
+import { until } from "../system/until";
 
 /**
  * Each worker lives in a control group of its own, which tells its processes from all others whatever they do: in every
@@ -70,75 +72,47 @@ export async function createGroups(name: string): Promise<string[]> {
   return groups.map((group) => join(group, "cgroup.procs"));
 }
 
-/** A group and those below it, the deepest first. They come and go while a worker runs. */
-function foldersBelow(group: string): string[] {
-  let entries: Dirent[];
+/** The pids in a control group and those below it, which come and go while a worker runs. */
+function processesBelow(group: string): number[] {
+  const pids = (readText(join(group, "cgroup.procs")) ?? "").split("\n").filter(Boolean).map(Number);
+  return [...pids, ...foldersIn(group).flatMap((name) => processesBelow(join(group, name)))];
+}
+
+function foldersIn(group: string): string[] {
   try {
-    entries = readdirSync(group, { withFileTypes: true });
+    const entries = readdirSync(group, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   } catch (error) {
     if (["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code!)) {
       return [];
     }
     throw error;
   }
-  const below = entries.filter((entry) => entry.isDirectory());
-  return [...below.flatMap((entry) => foldersBelow(join(group, entry.name))), group];
 }
 
 /** The pids in a worker's control group. */
-export function processesOf(name: string): number[] {
-  const { processes } = requireHierarchies();
-  return foldersBelow(join(processes, name)).flatMap((folder) => {
-    try {
-      return readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number);
-    } catch {
-      return []; // Went away in between.
-    }
-  });
-}
+export const processesOf = (name: string): number[] => processesBelow(join(requireHierarchies().processes, name));
 
-/** Ends all processes of a worker at once, as a power cut does. */
-export async function killProcesses(name: string): Promise<void> {
-  for (let round = 0; round < 100; round++) {
+/** Ends all processes of a worker at once, as a power cut does, and removes its groups. */
+export async function destroyGroups(name: string): Promise<void> {
+  const areKilled = (): boolean => {
     const pids = processesOf(name);
-    if (pids.length === 0) {
-      return;
-    }
-    for (const pid of pids) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // Gone already.
-      }
-    }
-    await sleep(50);
+    pids.forEach((pid) => sendSignal(pid, "SIGKILL"));
+    return pids.length === 0;
+  };
+  if (!(await until(areKilled, 5000))) {
+    throw new LabError(`processes of ${name} do not end: ${processesOf(name).join(", ")}`);
   }
-  throw new LabError(`processes of ${name} do not end: ${processesOf(name).join(", ")}`);
-}
-
-/** Removes the worker's groups, which must be empty. */
-export async function removeGroups(name: string): Promise<void> {
-  for (const root of requireHierarchies().roots) {
-    for (const folder of foldersBelow(join(root, name))) {
-      await removeGroup(folder);
-    }
-  }
-}
-
-/** The kernel may still be busy with the last process of a group. */
-async function removeGroup(folder: string): Promise<void> {
-  for (let round = 0; ; round++) {
-    try {
-      return await rmdir(folder);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-        return;
-      }
-      if (round === 100) {
-        throw new LabError(`can't remove the control group ${folder}: ${messageOf(error)}`);
-      }
-      await sleep(20);
-    }
+  const groups = requireHierarchies().roots.map((root) => join(root, name));
+  const areGone = async (): Promise<boolean> => {
+    await attempt("find", [...groups, "-depth", "-type", "d", "-delete"]);
+    return !groups.some((group) => existsSync(group));
+  };
+  // The kernel may still be busy with the last process of a group.
+  if (!(await until(areGone, 2000))) {
+    throw new LabError(
+      `can't remove the control groups of ${name}: ${groups.filter((group) => existsSync(group)).join(", ")}`,
+    );
   }
 }
 

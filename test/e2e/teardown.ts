@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Status } from "../../lab/commands/render";
+import type { Status } from "../../lab/commands/status";
 import { findLab } from "../../lab/lab";
 import { Lane } from "./lane";
 import { laneName } from "./lanes";

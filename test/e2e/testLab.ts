@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parse, stringify } from "yaml";
 import releases from "../../components/kubelet/releases.json";
-import { parseNodes, type Status } from "../../lab/commands/render";
+import { parseNodes, type Status } from "../../lab/commands/status";
 import type { OperationResult } from "../../lab/pulumi/events";
 import { type Lab, requireLab, requireWorker } from "../../lab/lab";
 import { commandInWorker } from "../../lab/worker/worker";

@@ -1,11 +1,8 @@
-import { mergeConfig } from "../../../lab/mergeConfig";
+import { mergeConfig } from "../../../lab/stackConfig";
 
 const facts = {
-  server: "https://10.89.0.1:6443",
-  ca: "CA",
-  kubeconfig: { marked: "kubeconfig" },
-  user: "admin",
-  privateKey: { marked: "key" },
+  cluster: { server: "https://10.89.0.1:6443", ca: "CA", kubeconfig: { marked: "kubeconfig" } },
+  ssh: { user: "admin", privateKey: { marked: "key" } },
   downloadUrl: "http://10.89.0.1:8080",
   kubernetesVersion: "1.34.4",
   podNetwork: "10.128.0.0/16",
@@ -13,8 +10,8 @@ const facts = {
 };
 
 const filledIn = {
-  "tls-bootstrap:cluster": { server: "https://10.89.0.1:6443", ca: "CA", kubeconfig: { marked: "kubeconfig" } },
-  "tls-bootstrap:ssh": { user: "admin", privateKey: { marked: "key" } },
+  "tls-bootstrap:cluster": facts.cluster,
+  "tls-bootstrap:ssh": facts.ssh,
   "tls-bootstrap:downloadUrl": "http://10.89.0.1:8080",
   "tls-bootstrap:kubernetesVersion": "1.34.4",
   "tls-bootstrap:kubeProxy": { clusterCidr: "10.128.0.0/16" },

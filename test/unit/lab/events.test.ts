@@ -1,4 +1,4 @@
-import { EventCollector } from "../../../lab/pulumi/events";
+import { readEvents } from "../../../lab/pulumi/events";
 
 const urn = "urn:pulumi:dev::p::command:remote:Command::join";
 
@@ -29,11 +29,7 @@ describe("the events of an operation", () => {
       { summaryEvent: { resourceChanges: { same: 2, replace: 1, create: 0 } } },
       { cancelEvent: {} },
     ];
-    const events = new EventCollector();
-    events.readAll(["not an event", ...lines.map((line) => JSON.stringify(line)), ""].join("\n"));
-    expect(events.result("up", false)).toEqual({
-      operation: "up",
-      ok: false,
+    expect(readEvents(["not an event", ...lines.map((line) => JSON.stringify(line)), ""].join("\n"))).toEqual({
       changes: { same: 2, replace: 1 },
       steps: [{ op: "replace", urn, type: "command:remote:Command", name: "join", diff: ["triggers[0]"] }],
       diagnostics: [{ severity: "error", urn, message: "exit 7" }],

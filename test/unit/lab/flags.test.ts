@@ -81,14 +81,18 @@ test.each([
 test.each([
   ["kube-apiserver=--v=3", { component: "kube-apiserver", flag: "--v=3" }],
   ["etcd=--snapshot-count=5", { component: "etcd", flag: "--snapshot-count=5" }],
-  ["kube-apiserver=v=3", undefined],
-  ["kube-proxy=--v=3", undefined],
-  ["--v=3", undefined],
-  ["kube-apiserver", undefined],
 ])("override %j", (text, parsed) => {
   expect(parseOverride(text)).toEqual(parsed);
 });
 
+test.each(["kube-apiserver=v=3", "kube-proxy=--v=3", "--v=3", "kube-apiserver"])("no override %j", (text) => {
+  expect(() => parseOverride(text)).toThrow(`"${text}" is not <component>=<--flag=value>`);
+});
+
 test("of remembered and new flags, the last one of a name wins", () => {
-  expect(mergeOverrides(["--a=1", "--b=2"], ["--a=3", "--c"])).toEqual(["--a=3", "--b=2", "--c"]);
+  const added = ["etcd=--a=3", "etcd=--c", "kube-scheduler=--v=3"].map(parseOverride);
+  expect(mergeOverrides({ etcd: ["--a=1", "--b=2"] }, added)).toEqual({
+    etcd: ["--b=2", "--a=3", "--c"],
+    "kube-scheduler": ["--v=3"],
+  });
 });

@@ -2,9 +2,7 @@ import { MAX_LABS, networkOf, workerNetworkOf, workerNumber } from "../../../lab
 
 test("a lab's network follows from its number", () => {
   expect(networkOf(0)).toEqual({
-    prefix: "tlsb0",
     bridge: "tlsb0",
-    subnet: "10.89.0.0/24",
     host: "10.89.0.1",
     loopback: "127.89.0.1",
     podNetwork: "10.128.0.0/16",
@@ -23,15 +21,15 @@ test("a worker's network follows from the lab's number and its own", () => {
 test("no two labs share an address or a name, and the kernel takes every link's name", () => {
   const seen = new Set<string>();
   for (let lab = 0; lab < MAX_LABS; lab++) {
-    const { prefix, bridge, subnet, host, loopback, podNetwork } = networkOf(lab);
+    const { bridge, host, loopback, podNetwork } = networkOf(lab);
     const workers = [1, 2, 11, 200].map((worker) => workerNetworkOf(lab, worker));
     const all = [
-      ...[bridge, subnet, host, loopback, podNetwork],
+      ...[bridge, host, loopback, podNetwork],
       ...workers.flatMap(({ address, podSubnet, link, namespace }) => [address, podSubnet, link, namespace]),
     ];
     expect(all.filter((name) => seen.has(name))).toEqual([]);
     all.forEach((name) => seen.add(name));
-    expect(`${prefix}w200`.length).toBeLessThanOrEqual(15);
+    expect(`${bridge}w200`.length).toBeLessThanOrEqual(15);
   }
 });
 

@@ -1,4 +1,4 @@
-import { isRunning, parsePidFile, parseStat, runningPid } from "../../../lab/system/pidFile";
+import { parseStat, runningPid } from "../../../lab/system/pidFile";
 
 const BOOT = "b9a7e0a2-5a8f-4a54-8a0e-8d3a0d9f6f11";
 
@@ -8,19 +8,6 @@ const stat = (state: string, startTime: number): string =>
 
 const machine = (files: Record<string, string>) => (file: string) => files[file];
 
-describe("a pid file", () => {
-  test("names a pid, a start time and a boot", () => {
-    expect(parsePidFile(`4242 99887 ${BOOT}\n`)).toEqual({ pid: 4242, startTime: "99887", bootId: BOOT });
-  });
-
-  test.each(["", "4242", "4242 99887", `0 99887 ${BOOT}`, `-1 99887 ${BOOT}`, `4242 99887 ${BOOT} x`, `x 1 ${BOOT}`])(
-    "%j is none",
-    (text) => {
-      expect(parsePidFile(text)).toBeUndefined();
-    },
-  );
-});
-
 test("state and start time follow the last bracket", () => {
   expect(parseStat(stat("S", 99887))).toEqual({ state: "S", startTime: "99887" });
   expect(parseStat("")).toBeUndefined();
@@ -28,8 +15,8 @@ test("state and start time follow the last bracket", () => {
 });
 
 describe("a process", () => {
-  const identity = { pid: 4242, startTime: "99887", bootId: BOOT };
   const alive = { "/proc/4242/stat": stat("S", 99887), "/proc/sys/kernel/random/boot_id": `${BOOT}\n` };
+  const recorded = `4242 99887 ${BOOT}\n`;
 
   test.each([
     ["runs", alive, true],
@@ -38,10 +25,15 @@ describe("a process", () => {
     ["is of another boot", { ...alive, "/proc/sys/kernel/random/boot_id": BOOT.replace("b", "c") }, false],
     ["is gone", { "/proc/sys/kernel/random/boot_id": BOOT }, false],
   ])("that %s", (_, files, running) => {
-    expect(isRunning(identity, machine(files))).toBe(running);
-    const pid = runningPid("/p", machine({ ...files, "/p": `4242 99887 ${BOOT}\n` }));
-    expect(pid).toBe(running ? 4242 : undefined);
+    expect(runningPid("/p", machine({ ...files, "/p": recorded }))).toBe(running ? 4242 : undefined);
   });
+
+  test.each(["", "4242", "4242 99887", `0 99887 ${BOOT}`, `-1 99887 ${BOOT}`, `${recorded.trim()} x`, `x 1 ${BOOT}`])(
+    "that %j does not name does not run",
+    (text) => {
+      expect(runningPid("/p", machine({ ...alive, "/p": text }))).toBeUndefined();
+    },
+  );
 
   test("without a pid file does not run", () => {
     expect(runningPid("/p", machine(alive))).toBeUndefined();

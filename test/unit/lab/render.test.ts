@@ -1,4 +1,5 @@
-import { parseNodes, renderOutputs, renderReceipts, renderStatus, type Status } from "../../../lab/commands/render";
+import { renderOutputs, renderReceipts, renderStatus } from "../../../lab/commands/render";
+import { parseNodes, type Status } from "../../../lab/commands/status";
 
 const node = (name: string, ready: string): object => ({
   metadata: { name, labels: { "node-role.kubernetes.io/worker": "", zone: "lab" } },

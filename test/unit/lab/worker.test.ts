@@ -1,34 +1,7 @@
-import { hasSysResource } from "../../../lab/system/machine";
 import { parseMounts } from "../../../lab/system/mounts";
 import { hierarchiesOf } from "../../../lab/worker/cgroups";
-import {
-  renderCniConfig,
-  renderContainerdConfig,
-  renderHosts,
-  renderMachineScript,
-  renderPodsService,
-} from "../../../lab/worker/files";
-import { renderImage } from "../../../lab/worker/images";
+import { renderCniConfig, renderHosts, renderPodsService } from "../../../lab/worker/files";
 import { enterCommand, isInit } from "../../../lab/worker/inside";
-
-test("containerd's settings", () => {
-  expect(renderContainerdConfig({ restrictOomScoreAdj: true })).toBe(`version = 2
-
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "lab.local/pause:1"
-  restrict_oom_score_adj = true
-
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-      SystemdCgroup = true
-
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/opt/cni/bin"
-    conf_dir = "/etc/cni/net.d"
-`);
-});
 
 test("the pods' network of a worker", () => {
   expect(JSON.parse(renderCniConfig("10.128.1.0/24"))).toEqual({
@@ -53,7 +26,7 @@ test("the pods' network of a worker", () => {
 });
 
 test("pods keep their address among themselves only", () => {
-  expect(renderPodsService("10.128.0.0/16")).toContain(
+  expect(renderPodsService("10.128.0.0/16", "multi-user.target")).toContain(
     "iptables -w -t nat -A POSTROUTING -s 10.128.0.0/16 ! -d 10.128.0.0/16 -j MASQUERADE'\n",
   );
 });
@@ -64,53 +37,6 @@ test("a worker knows itself and the API server", () => {
 10.89.0.11 worker-1
 10.89.0.1 api-server
 `);
-});
-
-test("the script that makes a container look like a machine", () => {
-  expect(renderMachineScript()).toBe(`#!/bin/sh
-# Mounts that a kubelet expects of a machine.
-set -u
-# Control groups of version 1 are read-only in a container; the kubelet makes some for the pods. (On version 2, no change.)
-for hierarchy in /sys/fs/cgroup/*/; do
-  mount -o remount,rw,bind "$hierarchy" 2>/dev/null || true
-done
-mount -o remount,rw,bind /proc/sys
-# The host's swap is not the worker's.
-mount --bind /usr/lib/lab/swaps /proc/swaps
-# Volumes and network namespaces of pods must show up wherever this is mounted.
-mount --make-rshared /
-`);
-});
-
-test("an image archive's documents name each other by their digests", () => {
-  const documents = renderImage({
-    name: "lab.local/pause:1",
-    architecture: "amd64",
-    layer: { digest: "a".repeat(64), size: 10240 },
-    command: ["/pause"],
-  });
-  const { "oci-layout": layout, "index.json": index, ...blobs } = documents;
-  expect(layout).toBe('{"imageLayoutVersion":"1.0.0"}');
-  const config = {
-    architecture: "amd64",
-    os: "linux",
-    config: { Env: ["PATH=/bin:/sbin:/usr/bin:/usr/sbin"], Cmd: ["/pause"] },
-    rootfs: { type: "layers", diff_ids: [`sha256:${"a".repeat(64)}`] },
-    history: [{ created_by: "tls-bootstrap lab" }],
-  };
-  const [descriptor] = (JSON.parse(index) as { manifests: Record<string, unknown>[] }).manifests;
-  expect(descriptor.annotations).toEqual({
-    "io.containerd.image.name": "lab.local/pause:1",
-    "org.opencontainers.image.ref.name": "lab.local/pause:1",
-  });
-  const blob = (digest: unknown): unknown =>
-    JSON.parse(blobs[`blobs/sha256/${String(digest).slice("sha256:".length)}`]);
-  const manifest = blob(descriptor.digest) as { config: { digest: string }; layers: unknown[] };
-  expect(manifest.layers).toEqual([
-    { mediaType: "application/vnd.oci.image.layer.v1.tar", digest: `sha256:${"a".repeat(64)}`, size: 10240 },
-  ]);
-  expect(blob(manifest.config.digest)).toEqual(config);
-  expect(Object.keys(blobs)).toHaveLength(2);
 });
 
 describe("control groups", () => {
@@ -175,12 +101,4 @@ test("a command enters every namespace of a worker, with an environment of its o
       ...["id", "-u"],
     ],
   ]);
-});
-
-test.each([
-  ["CapEff:\t000001ffffffffff\n", true],
-  ["CapEff:\t000001fffeffffff\n", false],
-  ["CapPrm:\t000001ffffffffff\n", false],
-])("%j allows to lower OOM scores: %s", (status, allowed) => {
-  expect(hasSysResource(status)).toBe(allowed);
 });

@@ -4,6 +4,7 @@
  * The Pulumi SDK takes a stack trace for every promise and every resource. ts-node looks up each frame in a source map. Together
  * that is nine tenths of this program's time with hundreds of workers. Errors still show the file and line of the TypeScript.
  */
+import * as log from "@pulumi/pulumi/log";
 import * as debuggable from "@pulumi/pulumi/runtime/debuggable";
 
 /** One line of a stack trace. As text it has the position in the compiled code. */
@@ -18,7 +19,10 @@ const { prepareStackTrace } = Error as { prepareStackTrace?: Format };
 if (prepareStackTrace) Error.prepareStackTrace = lookUpFramesOnce(prepareStackTrace);
 
 // The SDK shows the trace of a promise only with this variable, in a list of promises that never ended.
-if (!process.env.PULUMI_DEBUG_PROMISE_LEAKS) takeNoTraceOfPromises();
+if (!process.env.PULUMI_DEBUG_PROMISE_LEAKS) {
+  takeNoTraceOfPromises();
+  sendNoDebugLog();
+}
 
 /** The same frames occur again and again, so each is looked up once. */
 function lookUpFramesOnce(format: Format): Format {
@@ -54,4 +58,12 @@ function takeNoTraceOfPromises(): void {
       Error.stackTraceLimit = stackTraceLimit;
     }
   };
+}
+
+/**
+ * The SDK sends four messages for each resource, one after the other, and one of them has the whole answer of the engine. The engine drops them, unless it
+ * runs with `--debug`.
+ */
+function sendNoDebugLog(): void {
+  (log as { debug: typeof log.debug }).debug = () => Promise.resolve();
 }

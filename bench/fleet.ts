@@ -12,6 +12,9 @@ import { type Host, serveHosts } from "./hosts";
 
 const PORT = 2222;
 
+/** Of processor time in /proc, in a second. */
+const CLOCK_TICKS = 100;
+
 /** Roles of the processes of an operation, by what their command line has. */
 const ROLES: readonly (readonly [role: string, part: RegExp])[] = [
   ["program", /@pulumi\/pulumi\/cmd\/run\//],
@@ -26,6 +29,8 @@ const ROLES: readonly (readonly [role: string, part: RegExp])[] = [
 interface Usage {
   /** Largest resident memory, in bytes. */
   memory: number;
+  /** Seconds of processor time. */
+  cpu: number;
   /** When it was seen first and last. */
   first: number;
   last: number;
@@ -38,8 +43,14 @@ function look(usages: Map<string, Usage>): void {
       const role = ROLES.find(([, part]) => part.test(command))?.[0];
       const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
       if (!role || !peak || !command.includes(process.cwd())) continue;
-      const usage = usages.get(role) ?? { memory: 0, first: Date.now(), last: 0 };
-      usages.set(role, { ...usage, memory: Math.max(usage.memory, Number(peak) * 1024), last: Date.now() });
+      const [utime, stime] = readFileSync(`/proc/${pid}/stat`, "utf8")
+        .split(") ")[1]
+        .split(" ")
+        .slice(11, 13)
+        .map(Number);
+      const usage = usages.get(role) ?? { memory: 0, first: Date.now() };
+      const memory = Math.max(usage.memory, Number(peak) * 1024);
+      usages.set(role, { ...usage, memory, cpu: (utime + stime) / CLOCK_TICKS, last: Date.now() });
     } catch {
       // It has ended.
     }
@@ -60,7 +71,8 @@ async function measured(title: string, run: () => Promise<unknown>): Promise<voi
   for (const [role] of ROLES) {
     const usage = usages.get(role);
     if (!usage) continue;
-    console.log(`  ${role}: ${Math.round(usage.memory / 2 ** 20)} MiB, ${seconds(usage.last - usage.first)}`);
+    const size = `${Math.round(usage.memory / 2 ** 20)} MiB`;
+    console.log(`  ${role}: ${size}, ${seconds(usage.last - usage.first)}, ${usage.cpu.toFixed(1)} s of processor`);
   }
 }
 

@@ -1,5 +1,5 @@
 // First, so that it is there before any resource is declared.
-import "./stackTraces";
+import "./sdkOverhead";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap } from "./components";

@@ -423,7 +423,7 @@ describe("arguments", () => {
         "  pools[0].workers[0].name: 'W' has upper-case letters; a node name is lower case",
         "  pools[0].workers[0].hostKey: '' is not a host key: 'ssh-ed25519 AAAA…' or 'ecdsa-sha2-nistp256 AAAA…', as in /etc/ssh/ssh_host_ed25519_key.pub",
         "  pools[0].kubelet.port: '0' must be between 1 and 65535",
-        "  kubernetesVersion: '1.34' is not a version such as 1.34.4 (no leading 'v')",
+        "  kubernetesVersion: '1.34' is not a version such as 1.37.2 (no leading 'v')",
         "  runtime.runc: is not a setting",
         "  binDir: 'bin' is not an absolute path of a folder",
       ].join("\n"),

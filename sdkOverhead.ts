@@ -1,8 +1,11 @@
 /**
- * Makes stack traces cheap, and keeps them useful. Import this module before anything that declares resources.
+ * Makes the Pulumi SDK cheap with hundreds of workers. Import this module before anything that declares resources.
  *
- * The Pulumi SDK takes a stack trace for every promise and every resource. ts-node looks up each frame in a source map. Together
- * that is nine tenths of this program's time with hundreds of workers. Errors still show the file and line of the TypeScript.
+ * - The SDK takes a stack trace for every promise and every resource, and ts-node looks up each frame in a source map. Together that is nine tenths
+ *   of this program's time. Errors still show the file and line of the TypeScript.
+ * - The SDK sends debug messages for every resource.
+ *
+ * With `PULUMI_DEBUG_PROMISE_LEAKS` the SDK takes its traces of promises and sends its debug messages.
  */
 import * as log from "@pulumi/pulumi/log";
 import * as debuggable from "@pulumi/pulumi/runtime/debuggable";
@@ -18,7 +21,7 @@ type Format = (this: void, error: Error, frames: Frame[]) => unknown;
 const { prepareStackTrace } = Error as { prepareStackTrace?: Format };
 if (prepareStackTrace) Error.prepareStackTrace = lookUpFramesOnce(prepareStackTrace);
 
-// The SDK shows the trace of a promise only with this variable, in a list of promises that never ended.
+// With this variable the SDK lists promises that never ended, with their traces.
 if (!process.env.PULUMI_DEBUG_PROMISE_LEAKS) {
   takeNoTraceOfPromises();
   sendNoDebugLog();

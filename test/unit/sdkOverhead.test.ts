@@ -18,8 +18,8 @@ async function see(program: string, by = session): Promise<string> {
     files: {
       "package.json": `{ "main": "index.ts" }`,
       "tsconfig.json": `{ "compilerOptions": { "noCheck": true } }`,
-      "stackTraces.ts": await readFile(join(REPOSITORY, "stackTraces.ts"), "utf8"),
-      "index.ts": `import "./stackTraces";\nimport * as pulumi from "@pulumi/pulumi";\n${program}`,
+      "sdkOverhead.ts": await readFile(join(REPOSITORY, "sdkOverhead.ts"), "utf8"),
+      "index.ts": `import "./sdkOverhead";\nimport * as pulumi from "@pulumi/pulumi";\n${program}`,
     },
   });
   const shown = [...by.engine.logs.splice(0), by.output.slice(before), response.error].join("\n");
@@ -54,6 +54,26 @@ describe("an unexpected error shows the line of the TypeScript", () => {
   it("in a promise that nobody waits for", async () => {
     const shown = await see(`void (async () => {\n  throw new Error("alone");\n})();`);
     expect(shown).toMatch(/Error: alone\n\s+at .*index\.ts:4:9/);
+  });
+});
+
+describe("debug messages", () => {
+  const PROGRAM = `new pulumi.ComponentResource("test:index:Thing", "thing");
+pulumi.log.debug("a detail");
+void pulumi.log.warn("a warning");`;
+
+  it("stay in the program; others reach the engine", async () => {
+    const shown = await see(PROGRAM);
+    expect(shown).toContain("a warning");
+    expect(shown).not.toMatch(/a detail|name=thing/);
+  });
+
+  it("reach the engine when PULUMI_DEBUG_PROMISE_LEAKS is set", async () => {
+    const debugging = await new LanguageSession().start({ PULUMI_DEBUG_PROMISE_LEAKS: "1" });
+    const shown = await see(PROGRAM, debugging);
+    await debugging.stop();
+    expect(shown).toContain("a detail");
+    expect(shown).toContain("name=thing");
   });
 });
 

@@ -4,6 +4,8 @@ import { laneCount } from "./test/e2e/lanes";
 const common = {
   // Jest lists all files of its roots, and a lab that is up has whole file systems of machines in this folder.
   roots: ["<rootDir>/test"],
+  // A dynamic import of TypeScript names the file as Node.js would find it compiled.
+  moduleNameMapper: { "^(\\.{1,2}/.+)\\.js$": "$1" },
   transform: {
     "^.+\\.ts$": [
       "@swc/jest",

@@ -3,12 +3,13 @@ import { copyFile, link, mkdir, readFile, realpath } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { cacheFolder, REPOSITORY } from "../paths";
+import { cacheFolder } from "../paths";
 import { LabError } from "../system/errors";
 import { writeFileAtomic } from "../system/files";
 import { architecture, which } from "../system/machine";
 import type { Say } from "../system/progress";
 import { attempt } from "../system/run";
+import { bundlePlugins } from "./bundle";
 import type { Cli } from "./cli";
 
 /** Where plugins come from: published by Pulumi, or the lab's own stand-ins for them (lab/plugins). */
@@ -117,7 +118,7 @@ export async function ensurePublishedPlugins(cli: Cli, asked: PluginKind | undef
 export async function installPlugins(cli: Cli, plugins: Plugins, home: string): Promise<string> {
   for (const name of RESOURCE_PLUGINS) {
     const published = plugins.resources === "published" && (await findPublished(name));
-    const command = published ? [join(published, fileName(name))] : standInCommand("resource", name);
+    const command = published ? [join(published, fileName(name))] : await standInCommand("resource", name);
     // The variable must not reach the program, whose SDK would write it into the stack's state.
     const takeOver = `[ -z "$${TAKE_OVER}" ] || export PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true`;
     await writeExecutable(join(home, "plugins", folderName(name), fileName(name)), command, [takeOver]);
@@ -132,17 +133,14 @@ export async function installPlugins(cli: Cli, plugins: Plugins, home: string): 
     // Not a symbolic link, since the CLI looks beside the file that the link leads to.
     await link(file, executable).catch(() => copyFile(file, executable));
   }
-  await writeExecutable(join(dirname(executable), LANGUAGE_HOST), standInCommand("language", "nodejs"));
+  await writeExecutable(join(dirname(executable), LANGUAGE_HOST), await standInCommand("language", "nodejs"));
   return executable;
 }
 
 /** A stand-in plugin: this clone's lab/plugins/main.ts with the words that say which one. */
-const standInCommand = (...words: readonly string[]): string[] => [
+const standInCommand = async (...words: readonly string[]): Promise<string[]> => [
   process.execPath,
-  // The loader of CommonJS alone starts in half the time.
-  "--require",
-  join(REPOSITORY, "node_modules", "tsx", "dist", "cjs", "index.cjs"),
-  join(REPOSITORY, "lab", "plugins", "main.ts"),
+  await bundlePlugins(),
   ...words,
 ];
 

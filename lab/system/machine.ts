@@ -1,12 +1,21 @@
-import { attempt } from "./run";
+import { access, constants } from "node:fs/promises";
+import { delimiter, join } from "node:path";
 
 /** This machine as Go, Kubernetes and Debian (amd64 and arm64 alike) name it. */
 export function architecture(): string {
   return process.arch === "x64" ? "amd64" : process.arch;
 }
 
-/** Where a command is, looked up as a shell does. */
+/** Where a command is on PATH. */
 export async function which(command: string): Promise<string | undefined> {
-  const { exitCode, stdout } = await attempt("sh", ["-c", 'command -v "$1"', "sh", command]);
-  return exitCode === 0 ? stdout : undefined;
+  for (const folder of (process.env.PATH ?? "").split(delimiter).filter((entry) => entry.startsWith("/"))) {
+    const file = join(folder, command);
+    try {
+      await access(file, constants.X_OK);
+      return file;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined;
 }

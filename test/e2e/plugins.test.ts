@@ -19,15 +19,15 @@ import {
   UNKNOWN,
   type Which,
 } from "../pluginClient";
+import { bundlePlugins } from "../../lab/pulumi/bundle";
 import { TestLab } from "./testLab";
 
 const lab = new TestLab();
 const NAMESPACE = "plugins";
-const STAND_INS = join(__dirname, "..", "..", "lab", "plugins", "main.ts");
-const LOADER = join(__dirname, "..", "..", "node_modules", "tsx", "dist", "cjs", "index.cjs");
 
 let engine: FakeEngine;
 let folder: string;
+let standIns: string;
 const started: Plugin[] = [];
 
 /** The executable of a published plugin, where the suite is to run on those. */
@@ -39,7 +39,7 @@ function publishedExecutable(name: string): string | undefined {
 
 function standIn(name: string): string {
   const file = join(folder, `pulumi-resource-${name}`);
-  const command = [process.execPath, "--require", LOADER, STAND_INS, "resource", name].map((word) => `'${word}'`);
+  const command = [process.execPath, standIns, "resource", name].map((word) => `'${word}'`);
   writeFileSync(file, `#!/bin/sh\nexec ${command.join(" ")} "$@"\n`, { mode: 0o755 });
   return file;
 }
@@ -56,12 +56,14 @@ async function start(name: string, config: Json = {}): Promise<Plugin> {
 
 /** A folder of published plugins may lack some. */
 function describePlugin(name: string, tests: () => void): void {
-  const isThere = existsSync(publishedExecutable(name) ?? STAND_INS);
+  const published = publishedExecutable(name);
+  const isThere = published === undefined || existsSync(published);
   (isThere ? describe : describe.skip)(name, tests);
 }
 
 beforeAll(async () => {
   engine = await new FakeEngine().start();
+  standIns = await bundlePlugins();
   folder = mkdtempSync(join(tmpdir(), "plugins-"));
   await lab.kubectl("create", "namespace", NAMESPACE);
 });

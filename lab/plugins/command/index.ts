@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { createRequire } from "node:module";
 import { get, pick } from "lodash";
 import { z } from "zod";
 import { isSame } from "../diff";
@@ -8,7 +7,7 @@ import { StateProvider, statePackage } from "../stateProvider";
 import { isAsset, type Value } from "../values";
 
 /** Loaded at the first connection, since a preview needs none. */
-const ssh = () => createRequire(__filename)("./ssh") as typeof import("./ssh");
+const ssh = () => import("./ssh.js");
 
 const login = {
   host: z.string(),
@@ -51,8 +50,9 @@ function remoteCommand(host: ProviderHost) {
     const { [which]: command, stdin, logging } = inputs;
     if (typeof command !== "string") return undefined;
     const onLine = (line: string): void => host.status(request.urn, line);
-    return ssh().connected(inputs.connection, host, request, (client) =>
-      ssh().run(client, command, stdin, logging === "none" ? undefined : onLine),
+    const { connected, run } = await ssh();
+    return connected(inputs.connection, host, request, (client) =>
+      run(client, command, stdin, logging === "none" ? undefined : onLine),
     );
   };
   return new StateProvider({
@@ -82,10 +82,13 @@ const copyInputs = z.strictObject({
 
 /** Copies one file. Deleted, it leaves the copy. */
 function copyToRemote(host: ProviderHost) {
-  const copy = (
+  const copy = async (
     { connection, source, remotePath }: z.output<typeof copyInputs>,
     request: { urn: string; timeout: number },
-  ) => ssh().connected(connection, host, request, (client) => ssh().copy(client, source.path, remotePath));
+  ) => {
+    const { connected, copy: send } = await ssh();
+    return connected(connection, host, request, (client) => send(client, source.path, remotePath));
+  };
   return new StateProvider({
     ...common,
     inputs: copyInputs,

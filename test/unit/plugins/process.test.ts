@@ -3,18 +3,17 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bundlePlugins } from "../../../lab/pulumi/bundle";
 import { FakeEngine, Plugin } from "../../pluginClient";
 
 // Processes start and end here, and other tests keep the processors busy.
 jest.setTimeout(30_000);
 
-const repository = join(__dirname, "..", "..", "..");
-const loader = join(repository, "node_modules", "tsx", "dist", "cjs", "index.cjs");
-const main = join(repository, "lab", "plugins", "main.ts");
-
 let folder: string;
 let engine: FakeEngine;
+let bundle: string;
 beforeAll(async () => {
+  bundle = await bundlePlugins();
   folder = mkdtempSync(join(tmpdir(), "plugins-"));
   engine = await new FakeEngine().start();
 });
@@ -25,9 +24,7 @@ afterAll(() => {
 
 function executable(name: string): string {
   const file = join(folder, `pulumi-resource-${name}`);
-  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' --require '${loader}' '${main}' resource ${name} "$@"\n`, {
-    mode: 0o755,
-  });
+  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' '${bundle}' resource ${name} "$@"\n`, { mode: 0o755 });
   return file;
 }
 

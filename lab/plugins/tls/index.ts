@@ -1,11 +1,10 @@
-import { createRequire } from "node:module";
 import { z } from "zod";
 import { StateProvider, statePackage } from "../stateProvider";
 import { createKey, keyInputs } from "./keys";
 import type { Props } from "../values";
 
 /** Loaded when a certificate is made: loading takes 0.1 s, and a preview makes none. */
-const certificates = () => createRequire(__filename)("./certificates") as typeof import("./certificates");
+const certificates = () => import("./certificates.js");
 
 const hour = 3_600_000;
 
@@ -68,7 +67,7 @@ export const tls = statePackage("tls", {
       inputs: selfSigned,
       secrets: ["privateKeyPem"],
       computed: [...certificate.computed, "keyAlgorithm"],
-      create: (inputs) => certificates().signSelf(inputs),
+      create: async (inputs) => (await certificates()).signSelf(inputs),
     }),
   "tls:index/locallySignedCert:LocallySignedCert": () =>
     new StateProvider({
@@ -76,6 +75,6 @@ export const tls = statePackage("tls", {
       inputs: locallySigned,
       secrets: ["caPrivateKeyPem"],
       computed: [...certificate.computed, "caKeyAlgorithm"],
-      create: (inputs) => certificates().signRequest(inputs),
+      create: async (inputs) => (await certificates()).signRequest(inputs),
     }),
 });

@@ -150,10 +150,17 @@ export async function run(client: Client, command: string, stdin = "", onLine?: 
   channel.end(stdin);
   const [status, killedBy] = (await once(channel, "close")) as [number | null | undefined, string?];
   if (status !== 0) {
-    const how = killedBy === undefined ? `with status ${status ?? "unknown"}` : `from signal ${killedBy}`;
-    throw new PluginError(`Process exited ${how}: running ${JSON.stringify(command)}:\n${merged}`);
+    const how = describeExit(status, killedBy);
+    throw new PluginError(`${how}: running ${JSON.stringify(command)}:\n${merged}`);
   }
   return mapValues(output, (text) => text.replace(/\n$/, ""));
+}
+
+/** How a command has failed, in the words of the published plugin. */
+function describeExit(status: number | null | undefined, killedBy: string | undefined): string {
+  if (typeof status === "number") return `Process exited with status ${status}`;
+  if (killedBy !== undefined) return `Process exited with status 1 from signal ${killedBy.replace(/^SIG/, "")}`;
+  return "wait: remote command exited without exit status or exit signal";
 }
 
 /** Copies a file by SFTP, over what is there. */

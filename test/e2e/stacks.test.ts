@@ -30,7 +30,9 @@ it("keeps stacks apart", async () => {
 it("runs any command of the CLI on the lab's backend, with the stack's settings", async () => {
   const green = await stackOf("green");
   const stacks = JSON.parse(await lab.out("pulumi", ...green, "--", "stack", "ls", "--json"));
-  expect(stacks.map(({ name, current }: any) => [name, current])).toEqual([
+  // The lab has a stack of its own once another test has deployed it.
+  const ours = stacks.filter(({ name }: any) => ["blue", "green"].includes(name));
+  expect(ours.map(({ name, current }: any) => [name, current])).toEqual([
     ["blue", false],
     ["green", true],
   ]);

@@ -3,9 +3,9 @@ import "./sdkOverhead";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap } from "./components";
-import { KUBELET_SERVING_SIGNER } from "./components/names";
-import { merge } from "./components/worker/files/kubeletConfig";
-import { clusterAccess, readSettings } from "./settings";
+import { KUBELET_SERVING_SIGNER } from "./components/cluster/names";
+import { merge } from "./components/kubelet/kubeletConfig";
+import { clusterAccess, readSettings } from "./settings/settings";
 
 /** Requests of declared workers for other names and addresses than theirs are refused when they are made, so these need no look. */
 const APPROVE_SERVING = `kubectl get csr --field-selector spec.signerName=${KUBELET_SERVING_SIGNER}

@@ -1,26 +1,26 @@
 import * as pulumi from "@pulumi/pulumi";
-import { airGapChecks } from "./airGap";
-import type { TokenUsage } from "./cluster/bootstrapToken";
+import { airGapChecks } from "./downloads/airGap";
+import type { TokenUsage } from "./tokens/bootstrapToken";
 import { ClusterInfo } from "./cluster/clusterInfo";
-import { JoinPolicy, sizeProblem } from "./cluster/joinPolicy";
-import { KubeProxy } from "./cluster/kubeProxy";
+import { JoinPolicy, sizeProblem } from "./admission/joinPolicy";
+import { KubeProxy } from "./kubeProxy/kubeProxy";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
-import { CsrApprover } from "./cluster/csrApprover";
-import { ServingCa } from "./cluster/servingCa";
-import { ServingPolicy, servingSizeProblem } from "./cluster/servingPolicy";
+import { CsrApprover } from "./serving/csrApprover";
+import { ServingCa } from "./serving/servingCa";
+import { ServingPolicy, servingSizeProblem } from "./serving/servingPolicy";
 import { kubeletChecks } from "./kubelet/levels";
-import { kubeProxy } from "./kubeProxySpec";
-import { BOOTSTRAPPERS_GROUP, KUBEADM_GROUP } from "./names";
-import { type Check, refuse } from "./refuse";
-import * as rules from "./rules";
-import * as runtimeSpec from "./runtime";
-import { claimChecks, type PoolSpec, pools, problemsOf, scaleGroups, type ScaleGroupSpec } from "./schema";
+import { kubeProxy } from "./kubeProxy/kubeProxySpec";
+import { BOOTSTRAPPERS_GROUP, KUBEADM_GROUP } from "./cluster/names";
+import { type Check, refuse } from "./validation/refuse";
+import * as rules from "./validation/rules";
+import * as runtimeSpec from "./runtime/runtimeSpec";
+import { claimChecks, type PoolSpec, pools, problemsOf, scaleGroups, type ScaleGroupSpec } from "./spec/schema";
 import { Machines } from "./worker/machines";
-import { servingChecks, type ServingCertificatesArgs, servingKubeletChecks } from "./servingCertificates";
-import { ScaleGroup } from "./worker/scaleGroup";
+import { servingChecks, type ServingCertificatesArgs, servingKubeletChecks } from "./serving/servingCertificates";
+import { ScaleGroup } from "./pools/scaleGroup";
 import type { JoinReceipt } from "./worker/receipt";
 import type { WorkerEnvironment } from "./worker/worker";
-import { tokenGroupOf, WorkerPool } from "./worker/workerPool";
+import { tokenGroupOf, WorkerPool } from "./pools/workerPool";
 
 export interface TlsBootstrapArgs extends Omit<WorkerEnvironment, "cluster" | "servingCa" | "kubeProxyKubeconfig"> {
   /** The API server as workers reach it, and the CA it proves itself with. */

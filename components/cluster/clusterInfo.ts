@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigMap, ConfigMapPatch } from "@pulumi/kubernetes/core/v1";
 import { Role, RoleBinding } from "@pulumi/kubernetes/rbac/v1";
-import { renderKubeconfig } from "../kubeconfig";
-import { CLUSTER_INFO, PATCH_FORCE } from "../names";
+import { renderKubeconfig } from "./kubeconfig";
+import { CLUSTER_INFO, PATCH_FORCE } from "./names";
 
 export interface ClusterInfoArgs {
   /** URL of the API server as joiners reach it. */

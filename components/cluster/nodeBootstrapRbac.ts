@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1";
-import { CLUSTER_ROLES, NODES_GROUP } from "../names";
+import { CLUSTER_ROLES, NODES_GROUP } from "./names";
 
 export interface NodeBootstrapRbacArgs {
   /**

@@ -1,10 +1,10 @@
-import type { Check } from "../refuse";
-import { checkKubeletSettings, isMap, merge } from "../worker/files/kubeletConfig";
+import type { Check } from "../validation/refuse";
+import { checkKubeletSettings, isMap, merge } from "./kubeletConfig";
 import { fieldChecks } from "./fields";
 import { flagChecks } from "./flags";
 import type { KubeletConfiguration } from "./KubeletConfiguration";
 import { RELATIONS } from "./relations";
-import { minorOf } from "./schema";
+import { minorOf } from "./kubelets";
 
 /** Kubelet settings of one level: of all pools, of a pool or of a worker. */
 interface Level {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { renderKubeconfig } from "../../components/kubeconfig";
+import { renderKubeconfig } from "../../components/cluster/kubeconfig";
 import { API_SERVER_SERVICE } from "../network/addresses";
 import type { Lab } from "../lab";
 import { PRIVATE, PUBLIC, writeFileAtomic } from "../system/files";

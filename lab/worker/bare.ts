@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { RELEASES } from "../../components/runtime";
+import { RELEASES } from "../../components/runtime/runtimeSpec";
 import { cacheFolder } from "../paths";
 import { ensureCached, runLong } from "../system/cache";
 import { architecture } from "../system/machine";

@@ -1,6 +1,6 @@
 import { request } from "node:https";
 import { parse } from "yaml";
-import { endpointOf } from "../../components/kubeconfig";
+import { endpointOf } from "../../components/cluster/kubeconfig";
 import type { TestLab } from "./testLab";
 
 export interface Answer {

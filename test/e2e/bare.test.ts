@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { join } from "node:path";
-import { RELEASES } from "../../components/runtime";
+import { RELEASES } from "../../components/runtime/runtimeSpec";
 import { API_SERVER_SERVICE } from "../../lab/network/addresses";
 import {
   ARCH,

@@ -8,10 +8,10 @@ import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import * as tar from "tar";
 import { parse } from "yaml";
-import { AIR_GAP_LIST, airGapPath } from "../../components/airGap";
-import { type Download, downloadsOf, pathsOf, siteUrls } from "../../components/downloads";
-import type { Architecture } from "../../components/runtime";
-import { parseDownloadSettings } from "../../settings";
+import { AIR_GAP_LIST, airGapPath } from "../../components/downloads/airGap";
+import { type Download, downloadsOf, pathsOf, siteUrls } from "../../components/downloads/downloads";
+import type { Architecture } from "../../components/runtime/runtimeSpec";
+import { parseDownloadSettings } from "../../settings/settings";
 
 /** A download, and where it is. */
 export interface Wanted extends Download {

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { airGapChecks, airGapProblem, readAirGap } from "../../../components/airGap";
+import { airGapChecks, airGapProblem, readAirGap } from "../../../components/downloads/airGap";
 import { TlsBootstrap } from "../../../components";
 import { makeArchive, wantedBy } from "../../../tools/air-gap/archive";
 import { CA, ED25519, ED25519_OTHER } from "../fixtures";

@@ -1,4 +1,4 @@
-import { BootstrapToken, type BootstrapTokenArgs, expiryOf } from "../../../components/cluster/bootstrapToken";
+import { BootstrapToken, type BootstrapTokenArgs, expiryOf } from "../../../components/tokens/bootstrapToken";
 import { CA } from "../fixtures";
 import { Program, unboxed, valueOf } from "./program";
 

@@ -1,6 +1,6 @@
 import { ClusterInfo } from "../../../components/cluster/clusterInfo";
 import { NodeBootstrapRbac } from "../../../components/cluster/nodeBootstrapRbac";
-import { endpointOf, renderKubeconfig } from "../../../components/kubeconfig";
+import { endpointOf, renderKubeconfig } from "../../../components/cluster/kubeconfig";
 import { CA } from "../fixtures";
 import { Program, valueOf } from "./program";
 

@@ -7,8 +7,8 @@ import {
   prefixPatterns,
   REQUEST_BEGIN,
   requestLengths,
-} from "../../../components/cluster/csrPattern";
-import { nodeName } from "../../../components/rules";
+} from "../../../components/admission/csrPattern";
+import { nodeName } from "../../../components/validation/rules";
 import { makeRequests, readRequests } from "../../requests";
 
 /** The policy's comparison, which the e2e tests have the API server make. */

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { renderBundle, renderHostScript, renderVariables } from "../../../components/worker/files/bundle";
+import { renderBundle, renderHostScript, renderVariables } from "../../../components/worker/hostFiles";
 import {
   allowsCgroupV1,
   checkKubeletSettings,
@@ -7,8 +7,8 @@ import {
   merge,
   portsOf,
   renderKubeletConfig,
-} from "../../../components/worker/files/kubeletConfig";
-import { renderKubeletUnit } from "../../../components/worker/files/kubeletUnit";
+} from "../../../components/kubelet/kubeletConfig";
+import { renderKubeletUnit } from "../../../components/kubelet/kubeletUnit";
 
 const CONFIG = {
   clusterDomain: "cluster.local",

@@ -1,7 +1,7 @@
 import { KubeProxy, TlsBootstrap, type TlsBootstrapArgs, Worker } from "../../../components";
-import { endpointOf } from "../../../components/kubeconfig";
+import { endpointOf } from "../../../components/cluster/kubeconfig";
 import type { KubeProxySpec } from "../../../components";
-import { renderKubeProxyConfig, renderKubeProxyUnit } from "../../../components/worker/files/kubeProxyConfig";
+import { renderKubeProxyConfig, renderKubeProxyUnit } from "../../../components/kubeProxy/kubeProxyConfig";
 import { CA, ED25519 } from "../fixtures";
 import { Program, unboxed } from "./program";
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import * as rules from "../../../components/rules";
+import * as rules from "../../../components/validation/rules";
 import { CA, ECDSA, ED25519, NODE_CERTIFICATE, RSA } from "../fixtures";
 
 /** rule, values it accepts, values it refuses with a part of the message */

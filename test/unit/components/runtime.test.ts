@@ -4,10 +4,10 @@ import {
   renderContainerdUnit,
   renderProxyDropIn,
   renderRegistryHosts,
-} from "../../../components/worker/files/containerd";
-import { runtimeFiles, runtimeVariables } from "../../../components/worker/files/runtime";
-import { problemsOf } from "../../../components/schema";
-import { proxy, RELEASES, runtime, type RuntimeSpec } from "../../../components/runtime";
+} from "../../../components/runtime/containerd";
+import { runtimeFiles, runtimeVariables } from "../../../components/runtime/runtimeFiles";
+import { problemsOf } from "../../../components/spec/schema";
+import { proxy, RELEASES, runtime, type RuntimeSpec } from "../../../components/runtime/runtimeSpec";
 
 const SUM = "a".repeat(64);
 const names = (spec: RuntimeSpec, http?: string) =>

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
-import { approverFlags } from "../../../components/cluster/csrApprover";
-import { servingPatterns } from "../../../components/cluster/servingPattern";
+import { approverFlags } from "../../../components/serving/csrApprover";
+import { servingPatterns } from "../../../components/serving/servingPattern";
 import { CA, ED25519 } from "../fixtures";
 import { Program, unboxed, valueOf } from "./program";
 

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
-import { BEGIN_AGAIN, COMPARE_FROM, REQUEST_BEGIN } from "../../../components/cluster/csrPattern";
-import { type ServingPattern, servingPatterns, servingSizes } from "../../../components/cluster/servingPattern";
-import { nodeName } from "../../../components/rules";
-import { servingNamesOf } from "../../../components/servingCertificates";
+import { BEGIN_AGAIN, COMPARE_FROM, REQUEST_BEGIN } from "../../../components/admission/csrPattern";
+import { type ServingPattern, servingPatterns, servingSizes } from "../../../components/serving/servingPattern";
+import { nodeName } from "../../../components/validation/rules";
+import { servingNamesOf } from "../../../components/serving/servingCertificates";
 import { makeRequests, readRequests } from "../../requests";
 
 /** The policy's comparison, which the e2e tests have the API server make. */

@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { renderVariables } from "../../../components/worker/files/bundle";
-import { checkedRequest } from "../../../components/worker/servingRequest";
+import { renderVariables } from "../../../components/worker/hostFiles";
+import { checkedRequest } from "../../../components/serving/servingRequest";
 
 /** serving.sh with the real openssl, on a folder that stands for a host's root. */
 jest.setTimeout(30_000); // keys are made, and loading x509 takes a while

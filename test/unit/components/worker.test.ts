@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { JoinPolicy, TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
-import { namePatterns } from "../../../components/cluster/csrPattern";
+import { namePatterns } from "../../../components/admission/csrPattern";
 import { CA, ED25519, ED25519_OTHER } from "../fixtures";
 import { Program, type Registered, unboxed, valueOf } from "./program";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import data from "../../../components/kubelet/kubelets.json";
 import releases from "../../../components/kubelet/releases.json";
-import { minorOf } from "../../../components/kubelet/schema";
+import { minorOf } from "../../../components/kubelet/kubelets";
 import { labVersion } from "../../../lab/kubernetes/binaries";
 
 const RELEASES = join(__dirname, "..", "..", "..", "components", "kubelet", "releases.json");

@@ -1,0 +1,140 @@
+import { createHash } from "node:crypto";
+import { DaemonSet } from "@pulumi/kubernetes/apps/v1";
+import { ConfigMap } from "@pulumi/kubernetes/core/v1";
+import * as pulumi from "@pulumi/pulumi";
+import { type ClusterEndpoint, renderKubeconfig } from "../cluster/kubeconfig";
+import { kubeProxy, type KubeProxySpec } from "./kubeProxySpec";
+import { WORKER_LABEL } from "../cluster/names";
+import { refuse } from "../validation/refuse";
+import { problemsOf } from "../spec/schema";
+import { renderKubeProxyConfig } from "./kubeProxyConfig";
+import { KubeProxyIdentity } from "./kubeProxyIdentity";
+
+export interface KubeProxyArgs {
+  /** Server and CA as the workers reach them. The Service of the API server is no way there: kube-proxy is what makes it work. */
+  readonly cluster: pulumi.Input<ClusterEndpoint>;
+  /** In mode `unit` or `daemonset`. */
+  readonly spec: KubeProxySpec;
+  /** Version of the workers, `1.<minor>.<patch>`. */
+  readonly kubernetesVersion: string;
+}
+
+/** A node that does not take its new pod within this time fails the update; a dead one shall not hold it up for the usual 10 minutes. */
+const ROLLOUT = "5m";
+
+const NAMESPACE = "kube-system";
+const CONFIG_FOLDER = "/var/lib/kube-proxy";
+const LOCK = "/run/xtables.lock";
+
+/**
+ * The cluster's side of kube-proxy: its identity and, in mode `daemonset`, the pods. They run on the Nodes that this module declares and on no others, which may
+ * have a kube-proxy of their own.
+ */
+export class KubeProxy extends pulumi.ComponentResource {
+  /** What a unit proves itself with, as a secret; undefined in mode `daemonset`. */
+  readonly kubeconfig: pulumi.Output<string> | undefined;
+
+  constructor(name: string, args: KubeProxyArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("tls-bootstrap:index:KubeProxy", name, {}, opts);
+    const { cluster, spec, kubernetesVersion } = args;
+    refuse(`KubeProxy '${name}'`, [
+      ...problemsOf(kubeProxy, spec, "spec"),
+      ["spec.mode", (spec.mode ?? "off") === "off" ? "must be unit or daemonset" : undefined],
+    ]);
+    const form = spec.mode === "unit" ? "unit" : "daemonset";
+    const identity = new KubeProxyIdentity(name, { form }, { parent: this });
+    if (form === "unit") {
+      this.kubeconfig = identity.kubeconfig(cluster);
+    } else {
+      this.#daemonSet(
+        name,
+        args,
+        identity.serviceAccountName,
+        spec.image ?? `registry.k8s.io/kube-proxy:v${kubernetesVersion}`,
+      );
+    }
+    this.registerOutputs({});
+  }
+
+  #daemonSet(name: string, { cluster, spec }: KubeProxyArgs, serviceAccountName: pulumi.Output<string>, image: string) {
+    const data = pulumi.output(cluster).apply((endpoint) => ({
+      "config.yaml": renderKubeProxyConfig({
+        kubeconfig: `${CONFIG_FOLDER}/kubeconfig.yaml`,
+        clusterCidr: spec.clusterCidr!,
+        settings: spec.config,
+      }),
+      "kubeconfig.yaml": renderKubeconfig(endpoint, "kube-proxy", {
+        tokenFile: "/var/run/secrets/kubernetes.io/serviceaccount/token",
+      }),
+    }));
+    const config = new ConfigMap(name, { metadata: { namespace: NAMESPACE, name }, data }, { parent: this });
+
+    const labels = { "app.kubernetes.io/name": "kube-proxy", "app.kubernetes.io/instance": name };
+    const container = {
+      image,
+      env: [{ name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } }],
+    };
+    const command = [
+      "/usr/local/bin/kube-proxy",
+      `--config=${CONFIG_FOLDER}/config.yaml`,
+      "--hostname-override=$(NODE_NAME)",
+    ];
+    const mounts = [{ name: "config", mountPath: CONFIG_FOLDER, readOnly: true }];
+    new DaemonSet(
+      name,
+      {
+        metadata: { namespace: NAMESPACE, name, labels },
+        spec: {
+          selector: { matchLabels: labels },
+          updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
+          template: {
+            metadata: {
+              labels,
+              // Pods do not notice that their ConfigMap has changed: this is what rolls them.
+              annotations: { "tls-bootstrap/config": data.apply(digest) },
+            },
+            spec: {
+              serviceAccountName,
+              priorityClassName: "system-node-critical",
+              hostNetwork: true,
+              nodeSelector: { "kubernetes.io/os": "linux", ...WORKER_LABEL },
+              tolerations: [{ operator: "Exists" }],
+              // Kernel settings take all privileges, the rules do not: so the first are made by a container that ends.
+              initContainers: [
+                {
+                  name: "kernel-settings",
+                  ...container,
+                  command: [...command, "--init-only"],
+                  securityContext: { privileged: true },
+                  volumeMounts: [...mounts, { name: "modules", mountPath: "/lib/modules", readOnly: true }],
+                },
+              ],
+              containers: [
+                {
+                  name: "kube-proxy",
+                  ...container,
+                  command,
+                  readinessProbe: { httpGet: { path: "/healthz", port: 10256 }, periodSeconds: 5 },
+                  securityContext: {
+                    allowPrivilegeEscalation: false,
+                    // NET_RAW: iptables of hosts without nftables.
+                    capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] },
+                  },
+                  volumeMounts: [...mounts, { name: "lock", mountPath: LOCK }],
+                },
+              ],
+              volumes: [
+                { name: "config", configMap: { name: config.metadata.name } },
+                { name: "modules", hostPath: { path: "/lib/modules" } },
+                { name: "lock", hostPath: { path: LOCK, type: "FileOrCreate" } },
+              ],
+            },
+          },
+        },
+      },
+      { parent: this, customTimeouts: { create: ROLLOUT, update: ROLLOUT } },
+    );
+  }
+}
+
+const digest = (data: object): string => createHash("sha256").update(JSON.stringify(data)).digest("hex").slice(0, 16);

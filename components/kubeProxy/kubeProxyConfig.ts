@@ -1,0 +1,72 @@
+import { isIPv6 } from "node:net";
+import { stringify } from "yaml";
+import type { KubeProxySettings } from "./kubeProxySpec";
+import { binariesOf, PATHS } from "../cluster/names";
+import { merge } from "../kubelet/kubeletConfig";
+
+const HEALTH_PORT = 10256;
+const METRICS_PORT = 10249;
+/** What kube-proxy listens on. */
+export const KUBE_PROXY_PORTS = [METRICS_PORT, HEALTH_PORT] as const;
+
+export interface KubeProxyConfigArgs {
+  /** The Node's name; without it kube-proxy must be told by a flag. */
+  readonly nodeName?: string;
+  /** Where kube-proxy finds its kubeconfig. */
+  readonly kubeconfig: string;
+  /** The pods' network; see {@link KubeProxySpec.clusterCidr}. */
+  readonly clusterCidr: string;
+  readonly settings?: KubeProxySettings;
+}
+
+/**
+ * kube-proxy's config file.
+ *
+ * Metrics are for this host alone (CIS benchmark: metricsBindAddress). The health check is for load balancers, so it is open to the network, as it is upstream.
+ */
+export function renderKubeProxyConfig({ nodeName, kubeconfig, clusterCidr, settings }: KubeProxyConfigArgs): string {
+  const [any, loopback] = isIPv6(clusterCidr.split("/")[0]) ? ["::", "::1"] : ["0.0.0.0", "127.0.0.1"];
+  const port = (address: string, number: number) =>
+    isIPv6(address) ? `[${address}]:${number}` : `${address}:${number}`;
+  const defaults = {
+    apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
+    kind: "KubeProxyConfiguration",
+    mode: "iptables",
+    ...(nodeName && { hostnameOverride: nodeName }),
+    clientConnection: { kubeconfig },
+    bindAddress: any,
+    healthzBindAddress: port(any, HEALTH_PORT),
+    metricsBindAddress: port(loopback, METRICS_PORT),
+    clusterCIDR: clusterCidr,
+  };
+  return stringify(merge(defaults, { ...settings }), { lineWidth: 0 });
+}
+
+/**
+ * kube-proxy's systemd unit. It writes nothing but the kernel's rules and settings, and the lock that all users of iptables share in /run.
+ * The path of the binary names its version, as in the kubelet's unit.
+ */
+export function renderKubeProxyUnit(kubernetesVersion: string): string {
+  return `[Unit]
+Description=kube-proxy, which makes Services reachable on this node
+Documentation=https://kubernetes.io/docs/reference/command-line-tools-reference/kube-proxy/
+Wants=network-online.target
+After=network-online.target
+# While the API server is away kube-proxy may end again and again; systemd must never give up on it.
+StartLimitIntervalSec=0
+ConditionPathExists=${PATHS.kubeProxyKubeconfig}
+
+[Service]
+ExecStart=${binariesOf(kubernetesVersion)}/kube-proxy --config=${PATHS.kubeProxyConfig}
+Restart=always
+RestartSec=2
+NoNewPrivileges=true
+ProtectSystem=strict
+ReadWritePaths=/run
+ProtectHome=true
+PrivateTmp=true
+
+[Install]
+WantedBy=multi-user.target
+`;
+}

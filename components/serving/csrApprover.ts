@@ -1,0 +1,125 @@
+import { Deployment } from "@pulumi/kubernetes/apps/v1";
+import { ServiceAccount } from "@pulumi/kubernetes/core/v1";
+import { ClusterRole, ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1";
+import * as pulumi from "@pulumi/pulumi";
+import { isIPv6 } from "node:net";
+import { KUBELET_SERVING_SIGNER } from "../cluster/names";
+import { servingNamesOf } from "./servingCertificates";
+import type { ServingNode } from "./servingPolicy";
+
+/** Release 1.2.14, by the digest of its list of images for all architectures. */
+const IMAGE =
+  "ghcr.io/postfinance/kubelet-csr-approver:v1.2.14@sha256:c0f6aa1abdc225a32f9a29992fd97f711e78e2df21434f9ce7bc60981f96a5f8";
+
+const NAMESPACE = "kube-system";
+
+export interface CsrApproverArgs {
+  /** Whose requests it approves. */
+  readonly nodes: readonly ServingNode[];
+  /** @default a released version, by its digest */
+  readonly image?: string;
+}
+
+/**
+ * kubelet-csr-approver: approves kubelets' requests for serving certificates, of the declared names and addresses. It asks no DNS, and leaves alone what it does not
+ * approve. What it may approve at all is bounded by {@link ServingPolicy}.
+ *
+ * @see https://github.com/postfinance/kubelet-csr-approver
+ */
+export class CsrApprover extends pulumi.ComponentResource {
+  constructor(name: string, args: CsrApproverArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("tls-bootstrap:index:CsrApprover", name, {}, opts);
+    const inside = { parent: this };
+    const account = new ServiceAccount(name, { metadata: { namespace: NAMESPACE, name } }, inside);
+    const role = new ClusterRole(
+      name,
+      {
+        metadata: { name },
+        rules: [
+          {
+            apiGroups: ["certificates.k8s.io"],
+            resources: ["certificatesigningrequests"],
+            verbs: ["get", "list", "watch"],
+          },
+          {
+            apiGroups: ["certificates.k8s.io"],
+            resources: ["certificatesigningrequests/approval"],
+            verbs: ["update"],
+          },
+          {
+            apiGroups: ["certificates.k8s.io"],
+            resources: ["signers"],
+            resourceNames: [KUBELET_SERVING_SIGNER],
+            verbs: ["approve"],
+          },
+        ],
+      },
+      inside,
+    );
+    new ClusterRoleBinding(
+      name,
+      {
+        metadata: { name },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role.metadata.name },
+        subjects: [{ kind: "ServiceAccount", namespace: NAMESPACE, name: account.metadata.name }],
+      },
+      inside,
+    );
+
+    const labels = { "app.kubernetes.io/name": "kubelet-csr-approver", "app.kubernetes.io/instance": name };
+    new Deployment(
+      name,
+      {
+        // It runs on the very nodes that are about to join: an update that waited for it would wait for itself.
+        metadata: { namespace: NAMESPACE, name, labels, annotations: { "pulumi.com/skipAwait": "true" } },
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: labels },
+          template: {
+            metadata: { labels },
+            spec: {
+              serviceAccountName: account.metadata.name,
+              priorityClassName: "system-cluster-critical",
+              tolerations: [{ operator: "Exists", effect: "NoSchedule" }],
+              containers: [
+                {
+                  name: "approver",
+                  image: args.image ?? IMAGE,
+                  args: approverFlags(args.nodes),
+                  livenessProbe: { httpGet: { path: "/healthz", port: 8081 } },
+                  resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "128Mi" } },
+                  securityContext: {
+                    runAsUser: 65532,
+                    runAsNonRoot: true,
+                    allowPrivilegeEscalation: false,
+                    readOnlyRootFilesystem: true,
+                    capabilities: { drop: ["ALL"] },
+                    seccompProfile: { type: "RuntimeDefault" },
+                  },
+                },
+              ],
+            },
+          },
+        },
+      },
+      inside,
+    );
+    this.registerOutputs({});
+  }
+}
+
+/** The approver's configuration: the inventory, and nothing else. */
+export function approverFlags(nodes: readonly ServingNode[]): string[] {
+  const names = nodes.map(({ name, address }) => servingNamesOf(name, address));
+  const unique = (of: readonly string[]) => [...new Set(of)].sort();
+  const dns = unique(names.flatMap((each) => each.dns)).map((name) => name.replaceAll(".", "[.]"));
+  const prefixes = unique(names.flatMap(({ ips }) => ips)).map((ip) => `${ip}/${isIPv6(ip) ? 128 : 32}`);
+  return [
+    `-provider-regex=^(${dns.join("|")})$`,
+    `-provider-ip-prefixes=${prefixes.join(",")}`,
+    "-bypass-dns-resolution=true",
+    // What it does not approve may be somebody else's, or a node's that its next configuration has.
+    "-skip-deny-step=true",
+    "-metrics-bind-address=0",
+  ];
+}

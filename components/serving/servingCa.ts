@@ -1,0 +1,36 @@
+import * as pulumi from "@pulumi/pulumi";
+import { PrivateKey, SelfSignedCert } from "@pulumi/tls";
+import type { CertificateAuthority } from "./servingCertificates";
+
+const YEAR_HOURS = 365 * 24;
+
+/**
+ * A CA that signs the serving certificates of kubelets and nothing else: whoever trusts it trusts it for that. Its key is in the state, encrypted.
+ *
+ * It is renewed with the same key and name, two years before its end: certificates of the new one are valid for whoever still has the old one.
+ */
+export class ServingCa extends pulumi.ComponentResource implements CertificateAuthority {
+  readonly certificate: pulumi.Output<string>;
+  readonly key: pulumi.Output<string>;
+
+  constructor(name: string, args: Record<string, never> = {}, opts?: pulumi.ComponentResourceOptions) {
+    super("tls-bootstrap:index:ServingCa", name, args, opts);
+    const key = new PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, { parent: this });
+    const certificate = new SelfSignedCert(
+      name,
+      {
+        privateKeyPem: key.privateKeyPem,
+        subject: { commonName: name },
+        isCaCertificate: true,
+        setSubjectKeyId: true,
+        allowedUses: ["cert_signing", "digital_signature"],
+        validityPeriodHours: 10 * YEAR_HOURS,
+        earlyRenewalHours: 2 * YEAR_HOURS, // more than any certificate of its has left
+      },
+      { parent: this },
+    );
+    this.key = pulumi.secret(key.privateKeyPem);
+    this.certificate = certificate.certPem;
+    this.registerOutputs({ certificate: this.certificate });
+  }
+}

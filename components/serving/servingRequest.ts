@@ -1,0 +1,73 @@
+import { createPublicKey } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import type { JsonGeneralNames, JsonName } from "@peculiar/x509";
+import { NODE_USER_PREFIX, NODES_GROUP } from "../cluster/names";
+import { servingNamesOf } from "./servingCertificates";
+
+/** What `host` prints. */
+interface HostOutput {
+  servingRequest?: string;
+}
+
+/** The request for a serving certificate in the output of a worker's `host` command, whose last line is that of the host itself. */
+export const servingRequestOf = (hostStdout: string): string =>
+  (JSON.parse(hostStdout.trim().split("\n").at(-1)!) as HostOutput).servingRequest ?? "";
+
+/**
+ * A worker's request for its serving certificate, once it is certain that it asks for what the inventory says and for nothing else.
+ *
+ * @param request PEM, as the worker made it: it is not to be trusted.
+ * @param replaceCommand has the worker make another one.
+ * @returns the same request.
+ * @throws pulumi.RunError that says what is wrong with it.
+ */
+export async function checkedRequest(
+  request: string,
+  node: string,
+  address: string,
+  replaceCommand: string,
+): Promise<string> {
+  const problem = await problemOf(request, node, address);
+  if (problem === undefined) return request;
+  throw new pulumi.RunError(
+    `${node}: the request for its serving certificate is refused: ${problem}. What serving.sh asks for on the worker is right, so look who else could have asked there. What to do then: ${replaceCommand}`,
+  );
+}
+
+async function problemOf(pem: string, node: string, address: string): Promise<string | undefined> {
+  // Loaded when there is a request to look at: it takes longer to load than all else here.
+  await import("reflect-metadata"); // x509 cannot be loaded without it
+  const x509 = await import("@peculiar/x509");
+  // One block and nothing around it: whoever signs must read the same one.
+  if (!/^-----BEGIN CERTIFICATE REQUEST-----\n([A-Za-z0-9+/=]+\n)+-----END CERTIFICATE REQUEST-----\n?$/.test(pem))
+    return "it is not one certificate request in PEM";
+  let request;
+  try {
+    request = new x509.Pkcs10CertificateRequest(pem);
+  } catch {
+    return "it cannot be read";
+  }
+  const subject: JsonName = [{ O: [NODES_GROUP] }, { CN: [`${NODE_USER_PREFIX}${node}`] }];
+  if (!same(request.subjectName.toJSON(), subject))
+    return `its subject is ${request.subject}, and must be O=${NODES_GROUP}, CN=${NODE_USER_PREFIX}${node}`;
+
+  const { dns, ips } = servingNamesOf(node, address);
+  const wanted: JsonGeneralNames = [
+    ...dns.map((value) => ({ type: "dns", value }) as const),
+    ...ips.map((value) => ({ type: "ip", value }) as const),
+  ];
+  const [names, ...more] = request.extensions;
+  if (!(names instanceof x509.SubjectAlternativeNameExtension) || more.length > 0 || request.attributes.length !== 1)
+    return "it does not ask for subject alternative names alone";
+  if (!same(names.names.toJSON(), wanted))
+    return `it is for ${describe(names.names.toJSON())}, and must be for ${describe(wanted)}`;
+
+  const key = createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: "der", type: "spki" });
+  if (key.asymmetricKeyDetails?.namedCurve !== "prime256v1") return "its key is not an ECDSA key on P-256";
+  return (await request.verify()) ? undefined : "it is not signed with its own key";
+}
+
+const same = (a: object, b: object): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+const describe = (names: JsonGeneralNames): string =>
+  names.map(({ type, value }) => `${type} ${JSON.stringify(value)}`).join(", ");

@@ -18,11 +18,11 @@ const CLOCK_TICKS = 100;
 /** Roles of the processes of an operation, by what their command line has. */
 const ROLES: readonly (readonly [role: string, part: RegExp])[] = [
   ["program", /@pulumi\/pulumi\/cmd\/run\//],
-  ["language host", /main\.ts language nodejs/],
-  ["kubernetes plugin", /main\.ts resource kubernetes/],
-  ["command plugin", /main\.ts resource command/],
-  ["tls plugin", /main\.ts resource tls/],
-  ["random plugin", /main\.ts resource random/],
+  ["language host", /plugins\.cjs language nodejs/],
+  ["kubernetes plugin", /plugins\.cjs resource kubernetes/],
+  ["command plugin", /plugins\.cjs resource command/],
+  ["tls plugin", /plugins\.cjs resource tls/],
+  ["random plugin", /plugins\.cjs resource random/],
   ["pulumi", /\/pulumi (preview|up|destroy) /],
 ];
 

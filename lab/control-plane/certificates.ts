@@ -13,7 +13,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import * as x509 from "@peculiar/x509";
-import { PRIVATE, PUBLIC, writeFileAtomic } from "../system/files";
+import { PRIVATE, PUBLIC, writeFileAtomic } from "../host/files";
 
 /** Certificates and their keys, as PEM texts. */
 export interface Pair {

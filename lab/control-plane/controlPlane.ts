@@ -1,11 +1,11 @@
 import { request } from "node:https";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { requireBinary } from "../kubernetes/binaries";
-import type { Lab } from "../lab";
-import { ensureDaemon, stopDaemon } from "../system/daemon";
-import { ensureEtcd } from "../system/packages";
-import { commandLine, type ControlPlaneComponent, defaultFlags, readinessUrl } from "./flags";
+import { requireBinary } from "../builds/kubernetes/binaries";
+import type { Lab } from "../labState";
+import { ensureDaemon, stopDaemon } from "../host/daemon";
+import { ensureEtcd } from "../mirror/debianPackages";
+import { commandLine, type ControlPlaneComponent, defaultFlags, readinessUrl } from "./componentFlags";
 
 const READY_MS = 60_000;
 /** An API server waits up to a minute for its watchers to leave; nothing in a lab needs it to linger. */

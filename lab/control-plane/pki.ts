@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { renderKubeconfig } from "../../components/cluster/kubeconfig";
 import { API_SERVER_SERVICE } from "../network/addresses";
-import type { Lab } from "../lab";
-import { PRIVATE, PUBLIC, writeFileAtomic } from "../system/files";
+import type { Lab } from "../labState";
+import { PRIVATE, PUBLIC, writeFileAtomic } from "../host/files";
 import {
   type CertificateRequest,
   createAuthority,
@@ -11,7 +11,7 @@ import {
   ensurePair,
   issueCertificate,
 } from "./certificates";
-import { apiServerUrl } from "./flags";
+import { apiServerUrl } from "./componentFlags";
 
 /** Keys, certificates and kubeconfigs of the control plane; what is there and good stays as it is. */
 export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {

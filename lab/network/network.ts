@@ -1,6 +1,6 @@
-import type { Lab, LabWorker } from "../lab";
-import { LabError } from "../system/errors";
-import { attempt, run, type RunResult } from "../system/run";
+import type { Lab, LabWorker } from "../labState";
+import { LabError } from "../host/labError";
+import { attempt, run, type RunResult } from "../host/run";
 
 interface Link {
   readonly ifname: string;

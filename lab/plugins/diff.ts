@@ -1,5 +1,5 @@
 import { range, toPath, union } from "lodash";
-import { isAsset, isObject, isSecret, reveal, unknown, type Value } from "./values";
+import { isAsset, isObject, isSecret, reveal, unknown, type Value } from "./propertyValues";
 
 /** Numbers are positions in lists. */
 export type Path = (string | number)[];

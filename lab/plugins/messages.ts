@@ -6,7 +6,7 @@ import * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import { Status } from "@pulumi/pulumi/proto/status_pb";
 import { formatPath } from "./diff";
 import type { CheckFailure, Diff, Fields, InitializationError } from "./provider";
-import type { Props } from "./values";
+import type { Props } from "./propertyValues";
 
 /** The fields of requests that hold properties. */
 const structs = ["args", "inputs", "news", "oldInputs", "olds", "properties"];

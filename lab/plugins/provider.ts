@@ -1,7 +1,7 @@
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import type * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import type { Change } from "./diff";
-import type { Props } from "./values";
+import type { Props } from "./propertyValues";
 
 /** The fields of a message under the protocol's names, properties as values. */
 export type Fields<Message> = {

@@ -1,9 +1,9 @@
 import { randomInt } from "node:crypto";
 import { times } from "lodash";
 import { z } from "zod";
-import { PluginError } from "./errors";
+import { PluginError } from "./pluginError";
 import { StateProvider, statePackage } from "./stateProvider";
-import { asSecret } from "./values";
+import { asSecret } from "./propertyValues";
 
 const isOn = z.boolean().default(true);
 const classes = { upper: isOn, lower: isOn, numeric: isOn, special: isOn };

@@ -7,7 +7,7 @@ import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import { differences } from "./diff";
-import { PluginError } from "./errors";
+import { PluginError } from "./pluginError";
 import { checkResponse, diffResponse, fieldsOf, initializationDetails } from "./messages";
 import { InitializationError, type Package, type Provider } from "./provider";
 import { serve, type Methods } from "./rpc";

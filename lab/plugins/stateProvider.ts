@@ -1,9 +1,9 @@
 import { isEmpty, isUndefined, mapValues, omitBy, pick, pickBy } from "lodash";
 import type { z } from "zod";
 import { differences, formatPath, type Change, type Path } from "./diff";
-import { PluginError } from "./errors";
+import { PluginError } from "./pluginError";
 import type * as api from "./provider";
-import { asSecret, hasUnknowns, plain, unknown, type Props } from "./values";
+import { asSecret, hasUnknowns, plain, unknown, type Props } from "./propertyValues";
 
 /** A resource that only the state knows: it is made from its inputs, and nothing can be read back. */
 export interface StateResource<Inputs extends z.ZodObject> {

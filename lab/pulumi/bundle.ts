@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { REPOSITORY } from "../paths";
+import { REPOSITORY } from "../labPaths";
 
 /** Below node_modules, so that the bundle finds the packages that are not in it. */
 const BUNDLE = join(REPOSITORY, "node_modules", ".cache", "tls-bootstrap", "plugins.cjs");
@@ -22,7 +22,7 @@ export async function bundlePlugins(): Promise<string> {
     const staging = `${BUNDLE}.${process.pid}`;
     await mkdir(dirname(BUNDLE), { recursive: true });
     await build({
-      entryPoints: [join(REPOSITORY, "lab", "plugins", "main.ts")],
+      entryPoints: [join(REPOSITORY, "lab", "plugins", "pluginMain.ts")],
       outfile: staging,
       bundle: true,
       platform: "node",

@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { cacheFolder } from "../paths";
-import { ensureCached, goBuild } from "../system/cache";
-import { type Download, download } from "../system/download";
-import { LabError } from "../system/errors";
-import { architecture, which } from "../system/machine";
-import type { Say } from "../system/progress";
-import { attempt, run } from "../system/run";
+import { cacheFolder } from "../labPaths";
+import { ensureCached, goBuild } from "../builds/cache";
+import { type Download, download } from "../builds/download";
+import { LabError } from "../host/labError";
+import { architecture, which } from "../host/platform";
+import type { Say } from "../cli/progress";
+import { attempt, run } from "../host/run";
 
 /** A `pulumi` executable. */
 export interface Cli {

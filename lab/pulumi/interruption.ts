@@ -1,7 +1,7 @@
 import { readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { namesIn } from "../system/files";
-import { until } from "../system/until";
+import { namesIn } from "../host/files";
+import { until } from "../host/until";
 import type { Workspace } from "./workspace";
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { interactive } from "../system/run";
+import { interactive } from "../host/run";
 import { type Operation, type OperationResult, readEvents } from "./events";
 import { awaitLocks, clearPendingCreates, hasPendingCreates } from "./interruption";
 import { TAKE_OVER } from "./plugins";

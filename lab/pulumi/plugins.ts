@@ -3,12 +3,12 @@ import { copyFile, link, mkdir, readFile, realpath } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { cacheFolder } from "../paths";
-import { LabError } from "../system/errors";
-import { writeFileAtomic } from "../system/files";
-import { architecture, which } from "../system/machine";
-import type { Say } from "../system/progress";
-import { attempt } from "../system/run";
+import { cacheFolder } from "../labPaths";
+import { LabError } from "../host/labError";
+import { writeFileAtomic } from "../host/files";
+import { architecture, which } from "../host/platform";
+import type { Say } from "../cli/progress";
+import { attempt } from "../host/run";
 import { bundlePlugins } from "./bundle";
 import type { Cli } from "./cli";
 
@@ -137,7 +137,7 @@ export async function installPlugins(cli: Cli, plugins: Plugins, home: string): 
   return executable;
 }
 
-/** A stand-in plugin: this clone's lab/plugins/main.ts with the words that say which one. */
+/** A stand-in plugin: this clone's lab/plugins/pluginMain.ts with the words that say which one. */
 const standInCommand = async (...words: readonly string[]): Promise<string[]> => [
   process.execPath,
   await bundlePlugins(),

@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
-import type { Lab } from "../lab";
-import { LabError } from "../system/errors";
-import { attempt } from "../system/run";
+import type { Lab } from "../labState";
+import { LabError } from "../host/labError";
+import { attempt } from "../host/run";
 import { requireCli } from "./cli";
 import { choosePlugins, installPlugins, type PluginKind } from "./plugins";
 

@@ -1,5 +1,5 @@
-import { type Binding, isKind, type RoleProps, rolesOf, type Subject } from "../kubernetes";
-import { CLUSTER_INFO } from "../names";
+import { type Binding, isKind, type RoleProps, rolesOf, type Subject } from "../kubernetesObjects";
+import { CLUSTER_INFO } from "../policyNames";
 import { type Declared, each, type Problems } from "../resource";
 
 const ANONYMOUS: readonly string[] = ["User system:anonymous", "Group system:unauthenticated"];

@@ -1,4 +1,4 @@
-import { isTokenSecret, secretValue } from "../kubernetes";
+import { isTokenSecret, secretValue } from "../kubernetesObjects";
 import { type Declared, known, type Problems } from "../resource";
 
 /** RFC 3339 as the API server reads it, which is stricter than Date.parse. */

@@ -1,5 +1,5 @@
-import { type Binding, isKind, rolesOf, type Subject } from "../kubernetes";
-import { BOOTSTRAPPERS_GROUP, NODES_GROUP } from "../names";
+import { type Binding, isKind, rolesOf, type Subject } from "../kubernetesObjects";
+import { BOOTSTRAPPERS_GROUP, NODES_GROUP } from "../policyNames";
 import { type Declared, each, type Problems } from "../resource";
 
 /** Users and groups of nodes and of machines that have yet to become one. */

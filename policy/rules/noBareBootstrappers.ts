@@ -1,5 +1,5 @@
-import { type Binding, isKind, isTokenSecret, secretValue, type Subject } from "../kubernetes";
-import { BOOTSTRAPPERS_GROUP, BOOTSTRAPPING_ROLES } from "../names";
+import { type Binding, isKind, isTokenSecret, secretValue, type Subject } from "../kubernetesObjects";
+import { BOOTSTRAPPERS_GROUP, BOOTSTRAPPING_ROLES } from "../policyNames";
 import { type Declared, each, type Problems } from "../resource";
 
 /** A group that a bootstrap token may carry (k8s.io/cluster-bootstrap/token/api: BootstrapGroupPattern). */

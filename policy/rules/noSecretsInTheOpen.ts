@@ -1,4 +1,4 @@
-import { decoded, isKind } from "../kubernetes";
+import { decoded, isKind } from "../kubernetesObjects";
 import { type Declared, each, type Problems } from "../resource";
 
 /** What a secret looks like. The value after a key must be there: `token: $TOKEN` is none. */

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { caPins, discoverScript } from "../../components";
 import { createAuthority } from "../../lab/control-plane/certificates";
-import { findBinary } from "../../lab/kubernetes/binaries";
+import { findBinary } from "../../lab/builds/kubernetes/binaries";
 import { changes, eventually, TestLab } from "./testLab";
 
 /**

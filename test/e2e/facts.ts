@@ -3,13 +3,13 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, readlinkSync, lstatSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { COMPONENTS } from "../../lab/control-plane/flags";
-import { findBinary } from "../../lab/kubernetes/binaries";
-import type { Lab, LabWorker } from "../../lab/lab";
-import { MIRROR } from "../../lab/mirror";
-import { runningPid } from "../../lab/system/pidFile";
-import { processesOf } from "../../lab/worker/cgroups";
-import { commandInWorker, isWorkerRunning, leaderPid } from "../../lab/worker/worker";
+import { COMPONENTS } from "../../lab/control-plane/componentFlags";
+import { findBinary } from "../../lab/builds/kubernetes/binaries";
+import type { Lab, LabWorker } from "../../lab/labState";
+import { MIRROR } from "../../lab/mirror/mirror";
+import { runningPid } from "../../lab/host/pidFile";
+import { processesOf } from "../../lab/workers/cgroups";
+import { commandInWorker, isWorkerRunning, leaderPid } from "../../lab/workers/labWorker";
 import { stacksFolder } from "./testLab";
 
 /** What a lab is like: facts by what they are about. A test file must leave those that it has found. */

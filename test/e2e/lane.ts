@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { labFolder, requireLab } from "../../lab/lab";
+import { labFolder, requireLab } from "../../lab/labState";
 import { differencesOf, type Facts, factsOf } from "./facts";
 import { eventually, TestLab } from "./testLab";
 

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Status } from "../../lab/commands/status";
-import { findLab } from "../../lab/lab";
+import type { Status } from "../../lab/cli/status";
+import { findLab } from "../../lab/labState";
 import { Lane } from "./lane";
 import { laneName } from "./lanes";
 import { TestLab } from "./testLab";

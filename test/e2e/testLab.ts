@@ -4,10 +4,10 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parse, stringify } from "yaml";
 import releases from "../../components/kubelet/releases.json";
-import { parseNodes, type Status } from "../../lab/commands/status";
+import { parseNodes, type Status } from "../../lab/cli/status";
 import type { OperationResult } from "../../lab/pulumi/events";
-import { type Lab, requireLab, requireWorker } from "../../lab/lab";
-import { commandInWorker } from "../../lab/worker/worker";
+import { type Lab, requireLab, requireWorker } from "../../lab/labState";
+import { commandInWorker } from "../../lab/workers/labWorker";
 import { laneName } from "./lanes";
 
 const REPOSITORY = resolve(__dirname, "..", "..");
@@ -45,7 +45,7 @@ export class TestLab {
 
   #argv = (args: string[]): string[] => [
     ...["--import", LOADER],
-    ...[join(REPOSITORY, "lab", "main.ts"), "--name", this.name, ...args],
+    ...[join(REPOSITORY, "lab", "cli", "lab.ts"), "--name", this.name, ...args],
   ];
 
   #spawn(program: string, argv: string[], watch: (child: ChildProcess) => void = () => undefined): Promise<Run> {

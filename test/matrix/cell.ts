@@ -1,6 +1,6 @@
 /**
  * One cell of the matrix: two workers join, change, renew their certificates and go, in a lab of their own. Prints what came of each step as JSON.
- * Run by test/matrix/main.ts, with the Node.js that the cell is about.
+ * Run by test/matrix/matrix.ts, with the Node.js that the cell is about.
  */
 import { eventually, TestLab } from "../e2e/testLab";
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { isSame } from "../diff";
 import type { ProviderHost } from "../provider";
 import { StateProvider, statePackage } from "../stateProvider";
-import { isAsset, type Value } from "../values";
+import { isAsset, type Value } from "../propertyValues";
 
 /** Loaded at the first connection, since a preview needs none. */
 const ssh = () => import("./ssh.js");

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import type { Dispatcher } from "undici";
-import { messageOf, PluginError } from "../errors";
-import { readKubeconfig, type Cluster } from "./kubeconfig";
+import { messageOf, PluginError } from "../pluginError";
+import { readKubeconfig, type Cluster } from "./clusterClient";
 import type { KubeObject } from "./object";
 
 /** Loaded at the first request, since it takes 0.1 s. */

@@ -1,7 +1,7 @@
 import { differences } from "../diff";
 import type { CheckFailure, Diff, Package } from "../provider";
-import { plain, unknown, type Props } from "../values";
-import { readKubeconfig } from "./kubeconfig";
+import { plain, unknown, type Props } from "../propertyValues";
+import { readKubeconfig } from "./clusterClient";
 import { ObjectProvider } from "./objectProvider";
 
 /** A kind of an API group. Helm, YAML and Kustomize are programs of their own in the published plugin. */

@@ -1,5 +1,5 @@
 import { mapValues, omit, pick, pickBy } from "lodash";
-import { asSecret, isObject, isSecret, plain, unknown, type Props, type Value } from "../values";
+import { asSecret, isObject, isSecret, plain, unknown, type Props, type Value } from "../propertyValues";
 
 /** A Kubernetes object as JSON. */
 export interface KubeObject {

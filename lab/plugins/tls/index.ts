@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { StateProvider, statePackage } from "../stateProvider";
 import { createKey, keyInputs } from "./keys";
-import type { Props } from "../values";
+import type { Props } from "../propertyValues";
 
 /** Loaded when a certificate is made: loading takes 0.1 s, and a preview makes none. */
-const certificates = () => import("./certificates.js");
+const certificates = () => import("./tlsCertificates.js");
 
 const hour = 3_600_000;
 

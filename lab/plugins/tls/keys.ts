@@ -1,8 +1,8 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { z } from "zod";
-import { PluginError } from "../errors";
+import { PluginError } from "../pluginError";
 import type { Created } from "../provider";
-import { asSecret } from "../values";
+import { asSecret } from "../propertyValues";
 
 const curves = { P224: "secp224r1", P256: "prime256v1", P384: "secp384r1", P521: "secp521r1" };
 

@@ -10,7 +10,7 @@ const inventory = () => inventoryOf(lab, TARBALL);
 
 /** Makes an archive as its users do; gives what is printed for the settings. */
 async function makeAirGap(...args: string[]): Promise<string> {
-  const argv = ["--import", "tsx", "tools/air-gap/main.ts", ...args];
+  const argv = ["--import", "tsx", "tools/air-gap/makeAirGap.ts", ...args];
   return (await promisify(execFile)(process.execPath, argv, { cwd: resolve(__dirname, "..", "..", "..") })).stdout;
 }
 

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import data from "../../../components/kubelet/kubelets.json";
 import releases from "../../../components/kubelet/releases.json";
 import { minorOf } from "../../../components/kubelet/kubelets";
-import { labVersion } from "../../../lab/kubernetes/binaries";
+import { labVersion } from "../../../lab/builds/kubernetes/binaries";
 
 const RELEASES = join(__dirname, "..", "..", "..", "components", "kubelet", "releases.json");
 const GENERATOR = join(__dirname, "..", "..", "..", "tools", "kubelet-schema");

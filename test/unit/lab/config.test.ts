@@ -1,4 +1,4 @@
-import { mergeConfig } from "../../../lab/stackConfig";
+import { mergeConfig } from "../../../lab/labConfig";
 
 const facts = {
   cluster: { server: "https://10.89.0.1:6443", ca: "CA", kubeconfig: { marked: "kubeconfig" } },

@@ -6,9 +6,9 @@ import {
   parseFlag,
   parseOverride,
   readinessUrl,
-} from "../../../lab/control-plane/flags";
+} from "../../../lab/control-plane/componentFlags";
 import { networkOf } from "../../../lab/network/addresses";
-import { labPaths } from "../../../lab/paths";
+import { labPaths } from "../../../lab/labPaths";
 
 const network = networkOf(3);
 const paths = labPaths("/l");

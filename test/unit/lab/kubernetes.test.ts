@@ -7,7 +7,7 @@ import {
   printedVersion,
   renderGoMod,
   versionOf,
-} from "../../../lab/kubernetes/module";
+} from "../../../lab/builds/kubernetes/module";
 
 const read = (path: string): string => readFileSync(join(__dirname, "../../..", path), "utf8");
 
@@ -52,12 +52,12 @@ test.each([
 });
 
 test("the committed module is of the version that the stack settings name", () => {
-  const version = versionOf(read("lab/kubernetes/go.mod"));
+  const version = versionOf(read("lab/builds/kubernetes/go.mod"));
   expect(read("stacks/Pulumi.lab.yaml")).toContain(`kubernetesVersion: ${version}\n`);
 });
 
 test("tools.go imports every program", () => {
-  const imported = [...read("lab/kubernetes/tools.go").matchAll(/^\t_ "k8s\.io\/kubernetes\/cmd\/(.*)"$/gm)];
+  const imported = [...read("lab/builds/kubernetes/tools.go").matchAll(/^\t_ "k8s\.io\/kubernetes\/cmd\/(.*)"$/gm)];
   expect(imported.map(([, program]) => program)).toEqual([...BINARIES].sort());
 });
 

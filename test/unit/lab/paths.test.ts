@@ -1,4 +1,4 @@
-import { cacheFolder, labPaths, labsFolder, REPOSITORY, workerPaths } from "../../../lab/paths";
+import { cacheFolder, labPaths, labsFolder, REPOSITORY, workerPaths } from "../../../lab/labPaths";
 
 test("labs are in an ignored folder of the clone, or where the environment says", () => {
   expect(labsFolder({})).toBe(`${REPOSITORY}/.lab`);

@@ -1,4 +1,4 @@
-import { parseStat, runningPid } from "../../../lab/system/pidFile";
+import { parseStat, runningPid } from "../../../lab/host/pidFile";
 
 const BOOT = "b9a7e0a2-5a8f-4a54-8a0e-8d3a0d9f6f11";
 

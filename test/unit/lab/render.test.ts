@@ -1,5 +1,5 @@
-import { renderOutputs, renderReceipts, renderStatus } from "../../../lab/commands/render";
-import { parseNodes, type Status } from "../../../lab/commands/status";
+import { renderOutputs, renderReceipts, renderStatus } from "../../../lab/cli/render";
+import { parseNodes, type Status } from "../../../lab/cli/status";
 
 const node = (name: string, ready: string): object => ({
   metadata: { name, labels: { "node-role.kubernetes.io/worker": "", zone: "lab" } },

@@ -1,7 +1,7 @@
-import { parseMounts } from "../../../lab/system/mounts";
-import { hierarchiesOf } from "../../../lab/worker/cgroups";
-import { renderCniConfig, renderHosts, renderPodsService } from "../../../lab/worker/files";
-import { enterCommand, isInit } from "../../../lab/worker/inside";
+import { parseMounts } from "../../../lab/host/mounts";
+import { hierarchiesOf } from "../../../lab/workers/cgroups";
+import { renderCniConfig, renderHosts, renderPodsService } from "../../../lab/workers/workerFiles";
+import { enterCommand, isInit } from "../../../lab/workers/inside";
 
 test("the pods' network of a worker", () => {
   expect(JSON.parse(renderCniConfig("10.128.1.0/24"))).toEqual({

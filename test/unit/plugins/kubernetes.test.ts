@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { kubernetes } from "../../../lab/plugins/kubernetes";
 import { handOver, withIgnored } from "../../../lab/plugins/kubernetes/fieldManagers";
-import { readKubeconfig } from "../../../lab/plugins/kubernetes/kubeconfig";
+import { readKubeconfig } from "../../../lab/plugins/kubernetes/clusterClient";
 import { annotateSecrets, normalize, prune, type KubeObject } from "../../../lab/plugins/kubernetes/object";
 import { notReady } from "../../../lab/plugins/kubernetes/ready";
 import { InitFailed, type Json, type Plugin, secret, UNKNOWN } from "../../pluginClient";

@@ -13,7 +13,7 @@ import { ProgramEngine } from "./languageEngine";
 
 export const REPOSITORY = resolve(__dirname, "..", "..", "..");
 const LOADER = `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader.mjs")}`;
-const PLUGINS = join(REPOSITORY, "lab", "plugins", "main.ts");
+const PLUGINS = join(REPOSITORY, "lab", "plugins", "pluginMain.ts");
 
 export type Options = Record<string, boolean | string>;
 

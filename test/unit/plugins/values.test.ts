@@ -1,6 +1,6 @@
 import { toPath } from "lodash";
 import { contains, differences, formatPath, isSame, type Path } from "../../../lab/plugins/diff";
-import type { Value } from "../../../lab/plugins/values";
+import type { Value } from "../../../lab/plugins/propertyValues";
 import { fileAsset, secret, UNKNOWN } from "../../pluginClient";
 
 describe("paths", () => {

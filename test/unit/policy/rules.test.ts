@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { unknownCheckingProxy } from "@pulumi/policy";
 import * as theirs from "../../../components/cluster/names";
 import { renderKubeconfig } from "../../../components/cluster/kubeconfig";
-import * as ours from "../../../policy/names";
+import * as ours from "../../../policy/policyNames";
 import type { Declared } from "../../../policy/resource";
 import { anonymousAccess } from "../../../policy/rules/anonymousAccess";
 import { bootstrapTokenTtl } from "../../../policy/rules/bootstrapTokenTtl";

@@ -1,0 +1,57 @@
+import { ensureComponent, stopComponent } from "../control-plane/controlPlane";
+import { COMPONENTS } from "../control-plane/componentFlags";
+import { type Lab, type LabOptions, requireLab, requirePart, requireWorker, withLabLock } from "../labState";
+import { ensureMirror, MIRROR } from "../mirror/mirror";
+import { stopDaemon } from "../host/daemon";
+import { ensureBaseRootfs } from "../workers/rootfs";
+import { bootWorker, isWorkerRunning, powerOff, reboot, shutDown } from "../workers/labWorker";
+
+export type PowerAction = "start" | "stop" | "restart";
+
+export interface PowerOptions extends LabOptions {
+  /** Switch a worker off instead of shutting it down. */
+  readonly kill?: boolean;
+}
+
+/** Starts, stops or restarts one part of a lab: what happens to machines and control planes, for tests of faults. */
+export async function power(action: PowerAction, name: string, options: PowerOptions): Promise<void> {
+  await withLabLock(options.name, async () => {
+    const { start, stop, reboot } = partOf(await requireLab(options.name), name, options);
+    if (action === "restart" && reboot) {
+      return reboot();
+    }
+    if (action !== "start") {
+      await stop();
+    }
+    if (action !== "stop") {
+      await start();
+    }
+  });
+}
+
+interface Part {
+  readonly start: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+  /** Stops and starts in one, where the part can do that by itself. */
+  readonly reboot?: () => Promise<void>;
+}
+
+function partOf(lab: Lab, name: string, { kill }: PowerOptions): Part {
+  requirePart(lab, name);
+  const component = COMPONENTS.find((candidate) => candidate === name);
+  if (component) {
+    return { start: () => ensureComponent(lab, component), stop: () => stopComponent(lab, component) };
+  }
+  if (name === MIRROR) {
+    return {
+      start: async () => ensureMirror(lab, await ensureBaseRootfs(() => undefined)),
+      stop: () => stopDaemon(lab.paths.pidFile(MIRROR)),
+    };
+  }
+  const worker = requireWorker(lab, name);
+  return {
+    start: () => bootWorker(lab, worker),
+    stop: () => (kill ? powerOff(lab, worker) : shutDown(lab, worker)),
+    ...(!kill && isWorkerRunning(lab, worker) && { reboot: () => reboot(lab, worker) }),
+  };
+}

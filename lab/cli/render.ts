@@ -1,0 +1,83 @@
+import { isRecord } from "../host/isRecord";
+import { renderTable } from "./table";
+import type { NodeStatus, Status } from "./status";
+
+/** What the commands show, as pure functions of what they found. */
+
+/** Status for people. */
+export function renderStatus(status: Status): string {
+  const components = status.components.map(({ name, pid, running }) => [name, running ? `pid ${pid}` : "stopped"]);
+  const workers = status.workers.map(({ name, address, running }) => {
+    const node = status.nodes?.find((candidate) => candidate.name === name);
+    return [
+      name,
+      address,
+      running ? "running" : "stopped",
+      nodeState(status, node),
+      node?.kubeletVersion || "-",
+      about(node),
+    ];
+  });
+  const orphans = (status.nodes ?? [])
+    .filter((node) => !status.workers.some(({ name }) => name === node.name))
+    .map((node) => [node.name, "-", "no machine", nodeState(status, node), node.kubeletVersion || "-", about(node)]);
+  return [
+    `Lab "${status.name}": Kubernetes ${status.kubernetesVersion} at ${status.apiServer}`,
+    `${status.cli}; ${status.plugins}`,
+    "",
+    renderTable(["COMPONENT", "STATE"], components),
+    "",
+    renderTable(["WORKER", "ADDRESS", "MACHINE", "NODE", "KUBELET", "ROLES, TAINTS"], [...workers, ...orphans]),
+  ].join("\n");
+}
+
+function nodeState(status: Status, node: NodeStatus | undefined): string {
+  if (status.nodes === null) {
+    return "unknown";
+  }
+  return node ? (node.ready ? "Ready" : "NotReady") : "not joined";
+}
+
+const ROLE = "node-role.kubernetes.io/";
+
+function about(node: NodeStatus | undefined): string {
+  const roles = Object.keys(node?.labels ?? {}).filter((label) => label.startsWith(ROLE));
+  const taints = (node?.taints ?? []).map(({ key, value, effect }) => `${key}${value ? `=${value}` : ""}:${effect}`);
+  return [...roles.map((label) => label.slice(ROLE.length)), ...taints].join(", ") || "-";
+}
+
+/** Outputs for people: a name and its value on each line, structures as indented JSON. */
+export function renderOutputs(outputs: Record<string, unknown>): string {
+  return Object.entries(outputs)
+    .map(([name, value]) => {
+      const text = typeof value === "string" ? value.trimEnd() : JSON.stringify(value, null, 2);
+      return text.includes("\n") ? `${name}:\n${text.replace(/^/gm, "  ")}` : `${name}: ${text}`;
+    })
+    .join("\n");
+}
+
+/** What the table shows of a receipt: by column, the path in the receipt. */
+const RECEIPT_COLUMNS: Readonly<Record<string, string>> = {
+  KUBELET: "kubeletVersion",
+  "CERTIFICATE OF": "certificate.subject",
+  "SIGNED BY": "certificate.issuer",
+  EXPIRES: "certificate.notAfter",
+  "TOKEN ms": "ms.token",
+  "CERTIFICATE ms": "ms.certificate",
+  "READY ms": "ms.ready",
+  "TOTAL ms": "ms.total",
+};
+
+/** The proofs of the joins, one line for each node. */
+export function renderReceipts(receipts: unknown): string {
+  const rows = Object.entries(isRecord(receipts) ? receipts : {}).map(([node, receipt]) => [
+    node,
+    ...Object.values(RECEIPT_COLUMNS).map((path) => textAt(receipt, path)),
+  ]);
+  return renderTable(["NODE", ...Object.keys(RECEIPT_COLUMNS)], rows);
+}
+
+function textAt(value: unknown, path: string): string {
+  const found = path.split(".").reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), value);
+  return typeof found === "string" || typeof found === "number" ? String(found) : "-";
+}

@@ -1,0 +1,214 @@
+import { mkdir } from "node:fs/promises";
+import { ensureComponent } from "../control-plane/controlPlane";
+import { COMPONENTS, mergeOverrides, type Override } from "../control-plane/componentFlags";
+import { ensureBinary, labVersion } from "../builds/kubernetes/binaries";
+import { NEEDED_BINARIES } from "../builds/kubernetes/module";
+import {
+  command,
+  DEFAULT_LAB,
+  findLab,
+  type Lab,
+  labFolder,
+  labOf,
+  type LabOptions,
+  type LabSettings,
+  numbersInUse,
+  saveLab,
+  superfluousWorkers,
+  withLabLock,
+} from "../labState";
+import { ensureMirror, fillMirror, fillMirrorForBare } from "../mirror/mirror";
+import { MAX_LABS, MAX_WORKERS } from "../network/addresses";
+import { bridges, ensureBridge, ensurePodRoutes } from "../network/network";
+import { cacheFolder } from "../labPaths";
+import { cliVersion, ensureCli } from "../pulumi/cli";
+import { ensurePublishedPlugins } from "../pulumi/plugins";
+import { writeLabConfig } from "../labConfig";
+import { LabError } from "../host/labError";
+import { PUBLIC, writeFileAtomic } from "../host/files";
+import { prepareKernel } from "../host/kernel";
+import { withMachineLock } from "../host/lock";
+import { ensureEtcd, ensureHostPackages } from "../mirror/debianPackages";
+import { runSteps, type Step } from "./progress";
+import { ensureKeyPair, publicKey } from "../host/ssh";
+import { requireHierarchies } from "../workers/cgroups";
+import { type BareRootfs, ensureBareRootfs, ensureReleases } from "../workers/bare";
+import { type BaseRootfs, ensureBaseRootfs } from "../workers/rootfs";
+import { ensureWorker, removeWorker } from "../workers/labWorker";
+
+export interface UpOptions extends LabOptions {
+  readonly workers?: number;
+  /** How many of them have no container runtime. */
+  readonly bare?: number;
+  /** Version of the control plane, and of the workers unless their settings say another. */
+  readonly kubernetesVersion?: string;
+  readonly flag?: readonly Override[];
+  /** Forget what earlier commands gave as `flag`. */
+  readonly resetFlags?: boolean;
+}
+
+export const DEFAULT_WORKERS = 3;
+
+/** Brings a lab up, or to what it should be when it runs already. May be repeated after any interruption. */
+export async function up(options: UpOptions): Promise<void> {
+  if (options.workers !== undefined && options.workers > MAX_WORKERS) {
+    throw new LabError(`a lab has 0 to ${MAX_WORKERS} workers`, "Give a number with --workers.");
+  }
+  if (options.bare !== undefined && options.bare > (options.workers ?? Infinity)) {
+    throw new LabError("there cannot be more bare workers than workers", "Give a smaller number with --bare.");
+  }
+  requireHierarchies();
+  checkPaths(options.name);
+  await withLabLock(options.name, async () => runSteps(await stepsOf(options), options));
+}
+
+/** The mount options of an overlay can't name every path. */
+function checkPaths(name: string): void {
+  const unusable = [labFolder(name), cacheFolder()].find((path) => /[\s,:\\"]/.test(path));
+  if (unusable !== undefined) {
+    throw new LabError(
+      `the lab can't work in ${unusable}: its path has a blank, comma, colon, quote or backslash`,
+      "Choose other folders with TLS_BOOTSTRAP_LAB_DIR and TLS_BOOTSTRAP_CACHE_DIR.",
+    );
+  }
+}
+
+async function stepsOf(options: UpOptions): Promise<Step[]> {
+  const version = options.kubernetesVersion ?? (await labVersion());
+  // What the steps hand on to each other.
+  let lab: Lab;
+  let base: BaseRootfs;
+  let bare: BareRootfs | undefined;
+  /** Releases of a container runtime, for bare workers. */
+  let releases = "";
+  return [
+    {
+      title: "Host packages",
+      run: async (say) => {
+        await ensureHostPackages(say);
+        await ensureEtcd(say);
+      },
+    },
+    {
+      title: "Programs",
+      concurrent: true,
+      steps: async () => [
+        {
+          title: `Kubernetes ${version}`,
+          steps: () =>
+            NEEDED_BINARIES.map((binary) => ({
+              title: binary,
+              run: async (say) => void (await ensureBinary(binary, version, say)),
+            })),
+        },
+        {
+          title: `Pulumi ${await cliVersion()}`,
+          run: async (say) => ensurePublishedPlugins(await ensureCli(say), options.plugins, say),
+        },
+        {
+          title: "Root file system of the workers",
+          run: async (say) => void (base = await ensureBaseRootfs(say)),
+        },
+      ],
+    },
+    { title: "Network", run: async () => void (lab = await claim(options, version)) },
+    {
+      title: "What bare workers lack, and can install",
+      skip: () => (lab.settings.bare ? false : "there are none"),
+      run: async (say) => {
+        bare = await ensureBareRootfs(base, say);
+        releases = await ensureReleases(base, say);
+      },
+    },
+    { title: "Keys and certificates", run: () => ensureKeys(lab) },
+    {
+      title: "Machines",
+      concurrent: true,
+      steps: () => [
+        {
+          title: "Control plane",
+          steps: () => COMPONENTS.map((title) => ({ title, run: () => ensureComponent(lab, title) })),
+        },
+        {
+          title: "Mirror",
+          run: async () => {
+            await fillMirror(lab, version);
+            if (bare) {
+              await fillMirrorForBare(lab, bare.packages, releases);
+            }
+            await ensureMirror(lab, base);
+          },
+        },
+        {
+          title: "Workers",
+          concurrent: true,
+          steps: async () => [
+            ...(await superfluousWorkers(lab)).map((worker) => ({
+              title: `${worker.name}, no longer wanted`,
+              run: () => removeWorker(lab, worker),
+            })),
+            ...lab.workers.map((worker) => ({
+              title: `${worker.name} (${worker.network.address})`,
+              run: () => ensureWorker(lab, worker, worker.bare ? bare! : base),
+            })),
+          ],
+        },
+      ],
+    },
+    {
+      title: "Stack settings",
+      run: async () => {
+        await ensurePodRoutes(lab.workers);
+        await writeKnownHosts(lab);
+        await writeLabConfig(lab);
+      },
+    },
+  ];
+}
+
+/** Gives the lab its number, writes down what it should be, and makes its bridge, by which others see the number taken. */
+async function claim(options: UpOptions, version: string): Promise<Lab> {
+  return withMachineLock(async () => {
+    const before = (await findLab(options.name))?.settings;
+    const settings: LabSettings = {
+      name: options.name,
+      number: before?.number ?? (await freeNumber(options.name)),
+      kubernetesVersion: version,
+      workers: options.workers ?? before?.workers ?? DEFAULT_WORKERS,
+      bare: options.bare ?? before?.bare ?? 0,
+      flags: mergeOverrides((!options.resetFlags && before?.flags) || {}, options.flag ?? []),
+    };
+    const lab = labOf(settings, labFolder(options.name));
+    await mkdir(lab.paths.folder, { recursive: true, mode: 0o700 });
+    await prepareKernel();
+    await ensureBridge(lab);
+    await saveLab(lab);
+    return lab;
+  });
+}
+
+async function freeNumber(name: string): Promise<number> {
+  if (name === DEFAULT_LAB) {
+    return 0;
+  }
+  const taken = new Set([0, ...(await numbersInUse()), ...(await bridges()).map(({ number }) => number)]);
+  const free = Array.from({ length: MAX_LABS }, (_, number) => number).find((number) => !taken.has(number));
+  if (free === undefined) {
+    throw new LabError(`there are ${MAX_LABS} labs already`, `Remove one: ${command("<lab>", "down")}`);
+  }
+  return free;
+}
+
+async function ensureKeys(lab: Lab): Promise<void> {
+  // Loaded when it is needed: it takes longer to load than most commands take.
+  const { ensurePki } = await import("../control-plane/pki.js");
+  await ensurePki(lab);
+  await ensureKeyPair(lab.paths.sshKey, `lab-${lab.name}`);
+}
+
+async function writeKnownHosts(lab: Lab): Promise<void> {
+  const lines = lab.workers.map(
+    async ({ name, network, paths }) => `${name},${network.address} ${await publicKey(paths.hostKey)}\n`,
+  );
+  await writeFileAtomic(lab.paths.knownHosts, (await Promise.all(lines)).join(""), PUBLIC);
+}

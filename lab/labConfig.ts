@@ -1,0 +1,85 @@
+import { hash, randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { apiServerUrl } from "./control-plane/componentFlags";
+import type { Lab } from "./labState";
+import { mirrorUrl } from "./mirror/mirror";
+import { REPOSITORY } from "./labPaths";
+import { LAB_STACK, Workspace } from "./pulumi/workspace";
+import { PRIVATE, writeFileAtomic } from "./host/files";
+import { isRecord } from "./host/isRecord";
+import { publicKey } from "./host/ssh";
+import { ADMIN } from "./workers/workerFiles";
+
+/** The lab's part of the stack's settings that is in the repository. */
+const BASE_CONFIG = join(REPOSITORY, "stacks", "Pulumi.lab.yaml");
+
+type Config = Record<string, unknown>;
+
+/** Writes the lab's Pulumi.lab.yaml, with its secrets encrypted. */
+export async function writeLabConfig(lab: Lab): Promise<void> {
+  const base = parse(await readFile(BASE_CONFIG, "utf8")) as { config: Config };
+  const { encryptionsalt, config: secrets } = await encryptedSecrets(lab);
+  const ca = await readFile(join(lab.paths.pki, "ca.crt"), "utf8");
+  const workers = lab.workers.map(async ({ name, network, paths }) => ({
+    name,
+    address: network.address,
+    hostKey: await publicKey(paths.hostKey),
+  }));
+  const config = mergeConfig(base.config, {
+    cluster: { server: apiServerUrl(lab.network), ca, kubeconfig: secrets["tls-bootstrap:kubeconfig"] },
+    ssh: { user: ADMIN, privateKey: secrets["tls-bootstrap:privateKey"] },
+    downloadUrl: mirrorUrl(lab),
+    kubernetesVersion: lab.settings.kubernetesVersion,
+    podNetwork: lab.network.podNetwork,
+    workers: await Promise.all(workers),
+  });
+  await writeFileAtomic(lab.paths.configFile, stringify({ encryptionsalt, config }, { lineWidth: 0 }), PRIVATE);
+}
+
+/** What only a running lab knows. */
+export interface LabFacts {
+  readonly cluster: object;
+  readonly ssh: object;
+  readonly downloadUrl: string;
+  readonly kubernetesVersion: string;
+  readonly podNetwork: string;
+  readonly workers: readonly object[];
+}
+
+/** The settings of the repository with what only a running lab knows. Its workers make up the first pool. */
+export function mergeConfig(base: Config, { podNetwork, workers, ...facts }: LabFacts): Config {
+  const proxy = base["tls-bootstrap:kubeProxy"];
+  const pools = base["tls-bootstrap:pools"];
+  const [first, ...others] = Array.isArray(pools) ? (pools as unknown[]) : [];
+  return {
+    ...base,
+    ...Object.fromEntries(Object.entries(facts).map(([name, value]) => [`tls-bootstrap:${name}`, value])),
+    "tls-bootstrap:kubeProxy": { ...(isRecord(proxy) ? proxy : {}), clusterCidr: podNetwork },
+    "tls-bootstrap:pools": [{ name: "worker", ...(isRecord(first) ? first : {}), workers }, ...others],
+  };
+}
+
+/** The secrets of the lab's settings. The CLI encrypts them once; they are kept for as long as they are the same. */
+async function encryptedSecrets(lab: Lab): Promise<{ encryptionsalt: string; config: Config }> {
+  if (!existsSync(lab.paths.passphrase)) {
+    await writeFileAtomic(lab.paths.passphrase, `${randomBytes(24).toString("base64url")}\n`, PRIVATE);
+  }
+  const files = { kubeconfig: lab.paths.kubeconfig, privateKey: lab.paths.sshKey };
+  const texts = [lab.paths.passphrase, ...Object.values(files)].map((file) => readFile(file, "utf8"));
+  const digest = hash("sha256", JSON.stringify(await Promise.all(texts)));
+  const kept = join(lab.paths.pulumi, `secrets-${digest.slice(0, 16)}.yaml`);
+  if (!existsSync(kept)) {
+    const temporary = kept.replace(/\.yaml$/, ".new.yaml");
+    await rm(temporary, { force: true });
+    const workspace = await Workspace.open(lab, { program: REPOSITORY, name: LAB_STACK, configFile: temporary });
+    for (const [key, file] of Object.entries(files)) {
+      const set = ["config", "set", "--secret", "--raw", "--path", `tls-bootstrap:${key}`, "--config-file", temporary];
+      await workspace.capture(set, { input: await readFile(file, "utf8") });
+    }
+    await rename(temporary, kept);
+  }
+  return parse(await readFile(kept, "utf8")) as { encryptionsalt: string; config: Config };
+}

@@ -1,0 +1,55 @@
+import { hash } from "node:crypto";
+import { constants, existsSync } from "node:fs";
+import { copyFile, cp, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { findBinary } from "../builds/kubernetes/binaries";
+import { type Binary, WORKER_BINARIES } from "../builds/kubernetes/module";
+import type { Lab } from "../labState";
+import { MIRROR_PORT } from "../network/addresses";
+import { ensureDaemon } from "../host/daemon";
+import { architecture } from "../host/platform";
+import { accepts } from "../host/ports";
+import type { BaseRootfs } from "../workers/rootfs";
+
+/** The name under which its log and its process are known. */
+export const MIRROR = "mirror";
+
+export const mirrorUrl = (lab: Lab): string => `http://${lab.network.host}:${MIRROR_PORT}`;
+
+/**
+ * Puts the worker's binaries where the mirror serves them, laid out like dl.k8s.io. They are copies: a test may spoil one
+ * without spoiling the cache.
+ */
+export async function fillMirror(lab: Lab, version: string): Promise<void> {
+  const folder = join(lab.paths.mirror, `v${version}`, "bin", "linux", architecture());
+  await mkdir(folder, { recursive: true });
+  const add = async (binary: Binary): Promise<void> => {
+    const to = join(folder, binary);
+    const from = await findBinary(binary, version);
+    if (from === undefined || (existsSync(to) && existsSync(`${to}.sha256`))) {
+      return;
+    }
+    await copyFile(from, `${to}.new`, constants.COPYFILE_FICLONE);
+    await writeFile(`${to}.sha256`, hash("sha256", await readFile(`${to}.new`)));
+    await rename(`${to}.new`, to);
+  };
+  await Promise.all(WORKER_BINARIES.map(add));
+}
+
+/** Adds what bare workers can install: packages for apt, and releases laid out like GitHub. */
+export async function fillMirrorForBare(lab: Lab, packages: string, releases: string): Promise<void> {
+  await cp(packages, join(lab.paths.mirror, "debian"), { recursive: true });
+  await cp(releases, join(lab.paths.mirror, "github"), { recursive: true });
+}
+
+/** Serves the mirror's folder on the lab's bridge by the busybox of the workers' root file system. */
+export async function ensureMirror(lab: Lab, base: BaseRootfs): Promise<void> {
+  const { host } = lab.network;
+  const daemon = {
+    name: MIRROR,
+    pidFile: lab.paths.pidFile(MIRROR),
+    logFile: lab.paths.logFile(MIRROR),
+    command: [`${base.debian}/bin/busybox`, "httpd", "-f", "-p", `${host}:${MIRROR_PORT}`, "-h", lab.paths.mirror],
+  };
+  await ensureDaemon(daemon, () => accepts(host, MIRROR_PORT), 5000);
+}

@@ -1,0 +1,72 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { PluginError } from "../pluginError";
+
+/** Where an API server is, and how a request to it proves who asks. */
+export interface Cluster {
+  server: string;
+  /** Namespace of objects that name none. */
+  namespace: string;
+  token?: string;
+  tls: { ca?: Buffer; cert?: Buffer; key?: Buffer; rejectUnauthorized: boolean; servername?: string };
+}
+
+interface Kubeconfig {
+  "current-context"?: string;
+  contexts?: { name: string; context: { cluster?: string; user?: string; namespace?: string } }[];
+  clusters?: { name: string; cluster: Entry }[];
+  users?: { name: string; user: Entry }[];
+}
+type Entry = Record<string, string | undefined>;
+
+/** What needs a program or other files. */
+const unsupported = [
+  "as",
+  "auth-provider",
+  "certificate-authority",
+  "client-certificate",
+  "client-key",
+  "exec",
+  "proxy-url",
+  "tokenFile",
+  "username",
+];
+
+/**
+ * What the current context of a kubeconfig selects.
+ * @param kubeconfig its path or its text.
+ */
+export function readKubeconfig(kubeconfig: string): Cluster {
+  const config = parse(existsSync(kubeconfig) ? readFileSync(kubeconfig, "utf8") : kubeconfig);
+  const context = config.contexts?.find(({ name }) => name === config["current-context"])?.context;
+  const cluster = config.clusters?.find(({ name }) => name === context?.cluster)?.cluster;
+  const user = config.users?.find(({ name }) => name === context?.user)?.user ?? {};
+  if (!cluster?.server) throw new PluginError("the kubeconfig names no cluster");
+  const refused = unsupported.find((key) => cluster[key] ?? user[key]);
+  if (refused) {
+    throw new PluginError(
+      `the stand-in plugin does not support ${refused} in a kubeconfig; give it what this prints: ` +
+        "kubectl config view --raw --flatten --minify",
+    );
+  }
+  const data = (text: string | undefined) => (text ? Buffer.from(text, "base64") : undefined);
+  return {
+    server: cluster.server.replace(/\/$/, ""),
+    namespace: context?.namespace ?? "default",
+    token: user.token,
+    tls: {
+      ca: data(cluster["certificate-authority-data"]),
+      cert: data(user["client-certificate-data"]),
+      key: data(user["client-key-data"]),
+      rejectUnauthorized: !cluster["insecure-skip-tls-verify"],
+      servername: cluster["tls-server-name"],
+    },
+  };
+}
+
+/** JSON is YAML too, and needs no parser that must be loaded. */
+function parse(content: string): Kubeconfig {
+  if (content.trimStart().startsWith("{")) return JSON.parse(content) as Kubeconfig;
+  const { parse: parseYaml } = createRequire(__filename)("yaml") as typeof import("yaml");
+  return (parseYaml(content) ?? {}) as Kubeconfig;
+}

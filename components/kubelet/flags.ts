@@ -1,6 +1,6 @@
 import type { Check } from "../validation/refuse";
 import { suggestion } from "./fields";
-import { flags, missing } from "./kubelets";
+import { flags, missing } from "./kubeletData";
 import { seconds } from "./text";
 
 /** Command line flags of the kubelet that no field of KubeletConfiguration stands for, by name without dashes. */

@@ -4,7 +4,7 @@ import { fieldChecks } from "./fields";
 import { flagChecks } from "./flags";
 import type { KubeletConfiguration } from "./KubeletConfiguration";
 import { RELATIONS } from "./relations";
-import { minorOf } from "./kubelets";
+import { minorOf } from "./kubeletData";
 
 /** Kubelet settings of one level: of all pools, of a pool or of a worker. */
 interface Level {

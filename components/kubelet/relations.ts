@@ -1,6 +1,6 @@
 /** What fields must be to each other. Defaults of Kubernetes stand in for what is not set. */
 import type { KubeletConfiguration } from "./KubeletConfiguration";
-import { GATES_OF_A_KIND, gates, missing } from "./kubelets";
+import { GATES_OF_A_KIND, gates, missing } from "./kubeletData";
 import { seconds } from "./text";
 
 export interface Relation {

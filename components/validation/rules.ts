@@ -5,7 +5,7 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { isIP } from "node:net";
 import releases from "../kubelet/releases.json";
-import { minorOf } from "../kubelet/kubelets";
+import { minorOf } from "../kubelet/kubeletData";
 
 export type Rule = (value: string) => string | undefined;
 

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { fieldChecks } from "../../components/kubelet/fields";
 import { kubeletChecks } from "../../components/kubelet/levels";
-import { enums, flags, gates, minorOf, missing, structs } from "../../components/kubelet/kubelets";
+import { enums, flags, gates, minorOf, missing, structs } from "../../components/kubelet/kubeletData";
 import { merge, renderKubeletConfig } from "../../components/kubelet/kubeletConfig";
 import { RIGHT, type Settings, WRONG_FIELDS, WRONG_PAIRS } from "../kubeletCases";
 import { eventually, TestLab, VERSION } from "./testLab";

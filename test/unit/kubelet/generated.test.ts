@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import data from "../../../components/kubelet/kubelets.json";
 import releases from "../../../components/kubelet/releases.json";
-import { minorOf } from "../../../components/kubelet/kubelets";
+import { minorOf } from "../../../components/kubelet/kubeletData";
 import { labVersion } from "../../../lab/builds/kubernetes/binaries";
 
 const RELEASES = join(__dirname, "..", "..", "..", "components", "kubelet", "releases.json");

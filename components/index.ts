@@ -9,7 +9,7 @@ export { KubeProxyForm, KubeProxyIdentity, type KubeProxyIdentityArgs } from "./
 export { ScaleGroup, type ScaleGroupArgs } from "./pools/scaleGroup";
 export { WorkerPool, type WorkerPoolArgs } from "./pools/workerPool";
 export { CsrApprover, type CsrApproverArgs } from "./serving/csrApprover";
-export { ServingCa } from "./serving/servingCa";
+export { ServingCa, type ServingCaArgs } from "./serving/servingCa";
 export { type ServingNode, ServingPolicy, type ServingPolicyArgs, type ServingPool } from "./serving/servingPolicy";
 export * from "./spec/specs";
 export { TlsBootstrap, type TlsBootstrapArgs, type TokenInfo } from "./tlsBootstrap";
@@ -17,5 +17,5 @@ export { BootstrapToken, type BootstrapTokenArgs, TokenRenewal } from "./tokens/
 export { tokenGroupOf } from "./tokens/tokenGroup";
 export { TokenUsage } from "./tokens/tokenUsage";
 export { discoverScript } from "./worker/hostFiles";
-export type { JoinReceipt } from "./worker/receipt";
+export type { JoinReceipt, JoinTimes, NodeCertificate } from "./worker/receipt";
 export { Worker, type WorkerArgs } from "./worker/worker";

@@ -47,10 +47,10 @@ export const environmentSchema = z
       ),
     proxy: proxySchema
       .prefault({})
-      .describe("HTTP proxy for downloads, packages and images. The API server is always reached directly."),
+      .describe("HTTP proxy for downloads, packages and images. It is written onto the workers, so it has no credentials. Images need a containerd that this module configures. The API server is always reached directly."),
     runtime: runtimeSchema
       .prefault({ type: "preinstalled" })
-      .describe("Container runtime. A pool's own runtime replaces it as a whole."),
+      .describe("Container runtime of the workers. A pool's own runtime replaces it as a whole."),
     clusterDomain: ruledString(rules.dnsDomain).default("cluster.local").describe("DNS domain of the cluster."),
     clusterDns: z
       .array(ruledString(rules.ip))
@@ -59,7 +59,7 @@ export const environmentSchema = z
       .describe("Addresses of the cluster's DNS service."),
     kubeProxy: kubeProxySchema
       .prefault({ mode: "off" })
-      .describe("kube-proxy. Off by default: kubeadm brings its own, and some network plugins need none."),
+      .describe("kube-proxy of the workers. Off by default: kubeadm brings its own, and some network plugins need none."),
     servingCertificates: servingSchema
       .prefault({})
       .describe("How kubelet serving certificates are issued, for logs, exec and metrics."),
@@ -90,7 +90,7 @@ export const bootstrapSchema = z
           .enum(["create", "existing"])
           .default("create")
           .describe(
-            "`create`: declare the ClusterRoleBindings. `existing`: the cluster has them, for example from kubeadm.",
+            "Whether this module declares the bindings. `create`: it does. `existing`: the cluster has them, for example from kubeadm.",
           ),
         group: ruledString(rules.bindingGroup)
           .optional()
@@ -105,7 +105,7 @@ export const bootstrapSchema = z
       .enum(["enforce", "off"])
       .default("enforce")
       .describe(
-        "`enforce`: a token may claim the names of its own pool, and never a Ready node's name. `off`: any token may claim any name.",
+        "Which node names a token may claim. `enforce`: the names of its own pool, and never the name of a Ready node. `off`: any name, as without this module.",
       ),
     tokenTtl,
     kubelet: kubeletSettings.default({}).describe("KubeletConfiguration fields for all pools."),

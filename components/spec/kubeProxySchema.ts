@@ -73,7 +73,7 @@ const mode = <T extends string>(value: T) =>
   z
     .literal(value)
     .describe(
-      "`off`: this module runs none. `unit`: a systemd unit on each worker. `daemonset`: pods on the workers of this stack.",
+      "How kube-proxy runs. `off`: this module runs none. `unit`: a systemd unit on each worker. `daemonset`: pods on the workers of this stack.",
     );
 
 /** A kube-proxy needs the pods' network: it masquerades what reaches a Service from elsewhere. */

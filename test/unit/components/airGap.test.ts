@@ -9,7 +9,7 @@ import { airGapProblem, readAirGap } from "../../../components/downloads/airGap"
 import { TlsBootstrap } from "../../../components";
 import { makeArchive, wantedBy } from "../../../tools/air-gap/archive";
 import { environmentSchema } from "../../../components/spec/bootstrapSchema";
-import { checkBootstrap } from "../../../components/spec/resolve";
+import { checkBootstrap } from "../../../components/spec/check";
 import { CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
 import { Program } from "./program";
 

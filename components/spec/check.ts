@@ -112,4 +112,3 @@ const isNodeAddressMissing = (worker: unknown): boolean =>
   isMap(worker) && worker.nodeAddress === undefined && typeof worker.address === "string" && !isIP(worker.address);
 
 export const NODE_ADDRESS_REQUIRED = "is required when 'address' is a DNS name: the IP address that the node registers";
-

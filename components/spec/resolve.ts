@@ -12,7 +12,7 @@ import { merge } from "../validation/maps";
 import { problemsOf, REQUIRED } from "../validation/problems";
 import { type Check, refuse } from "../validation/refuse";
 import * as rules from "../validation/rules";
-import { Machines } from "../worker/machines";
+import { Machines } from "./machines";
 import { clusterSchema, type Environment, environmentSchema } from "./bootstrapSchema";
 import {
   checkBootstrap,

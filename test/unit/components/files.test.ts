@@ -197,6 +197,8 @@ describe("renderHostScript", () => {
       "preflight",
       "host",
       "runtime",
+      "runtime-packages",
+      "runtime-tarball",
       "serving",
       "kubelet",
       "join",

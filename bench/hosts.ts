@@ -7,7 +7,7 @@ import "reflect-metadata"; // x509 cannot be loaded without it
 import * as x509 from "@peculiar/x509";
 import ssh2 from "ssh2";
 import { NODE_USER_PREFIX, NODES_GROUP } from "../components/cluster/names";
-import { servingNamesOf } from "../components/serving/servingCertificates";
+import { servingNamesOf } from "../components/serving/servingNames";
 
 export interface Host {
   readonly name: string;

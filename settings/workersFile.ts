@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { isMap, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from "yaml";
 import type { Check } from "../components/validation/refuse";
-import { isMap as isRecord } from "../components/kubelet/kubeletConfig";
+import { isMap as isRecord } from "../components/validation/maps";
 
 /** The pools of a stack with the workers from their files. */
 export interface Inventory {

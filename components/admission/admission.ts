@@ -10,18 +10,10 @@ import { BEGIN_AGAIN, REQUEST_BEGIN } from "./csrPattern";
 
 export type PolicySpec = NonNullable<ConstructorParameters<typeof ValidatingAdmissionPolicy>[1]>["spec"];
 
-/**
- * A policy that denies, and its binding.
- * @returns the binding: when that is there, the policy is in force.
- */
-export function denyBy(
-  name: string,
-  spec: PolicySpec,
-  parent: pulumi.Resource,
-  paramRef?: object,
-): ValidatingAdmissionPolicyBinding {
+/** Declares a policy that denies, and its binding. The policy is in force when the binding exists. */
+export function denyBy(name: string, spec: PolicySpec, parent: pulumi.Resource, paramRef?: object): void {
   const policy = new ValidatingAdmissionPolicy(name, { metadata: { name }, spec }, { parent });
-  return new ValidatingAdmissionPolicyBinding(
+  new ValidatingAdmissionPolicyBinding(
     name,
     {
       metadata: { name },

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { KUBELET_SIGNER, NODES_GROUP, REQUEST_ANNOTATION, TOKEN_USER_PREFIX, WORKER_LABEL } from "../cluster/names";
+import { tokenGroupOf } from "../tokens/tokenGroup";
 import { refuse } from "../validation/refuse";
 import {
   at,
@@ -15,16 +16,20 @@ import {
 } from "./admission";
 import { COMPARE_FROM, namePatterns, prefixPatterns, REQUEST_BEGIN, requestLengths } from "./csrPattern";
 
-/** The node names that the bootstrap tokens of one group may claim: listed ones, or all that begin with a prefix. */
-export type Claim = {
-  /** For the names of objects: a pool or scale group. */
+/** The node names that the bootstrap tokens of one group may claim: a list, or all names with a prefix. Give exactly one of the two. */
+export interface ClaimSpec {
+  /** Pool or scale group, for the names of objects. */
   readonly name: string;
   /** The group that the tokens carry. */
   readonly group: string;
-} & ({ readonly nodes: readonly string[] } | { readonly namePrefix: string });
+  /** Node names. */
+  readonly nodes?: string[];
+  /** Prefix of node names. */
+  readonly namePrefix?: string;
+}
 
 export interface JoinPolicyArgs {
-  readonly claims: readonly Claim[];
+  readonly claims: ClaimSpec[];
 }
 
 /**
@@ -40,14 +45,16 @@ export interface JoinPolicyArgs {
  * server watches them for other reasons).
  */
 export class JoinPolicy extends pulumi.ComponentResource {
-  /** What must be there before a token is. */
-  readonly parts: pulumi.Resource[] = [];
-
   constructor(name: string, args: JoinPolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:JoinPolicy", name, {}, opts);
     refuse(
       `JoinPolicy '${name}'`,
-      args.claims.map((claim, i) => [`claims[${i}]`, sizeProblem(claim)]),
+      args.claims.map((claim, i) => [
+        `claims[${i}]`,
+        (claim.nodes === undefined) === (claim.namePrefix === undefined)
+          ? "needs either 'nodes' or 'namePrefix'"
+          : sizeProblem(claim),
+      ]),
     );
     for (const claim of args.claims) this.#claim(`${name}-${claim.name}-names`, claim);
 
@@ -89,9 +96,9 @@ export class JoinPolicy extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  #claim(name: string, claim: Claim): void {
+  #claim(name: string, claim: ClaimSpec): void {
     const names = claimedNames(claim);
-    const what = "nodes" in claim ? `the workers of ${claim.name}` : `names that begin with '${claim.namePrefix}'`;
+    const what = claim.nodes ? `the workers of ${claim.name}` : `names that begin with '${claim.namePrefix}'`;
     this.#policy(name, {
       ...onRequests,
       matchConditions: [{ name: "token", expression: `"${claim.group}" in request.userInfo.groups` }],
@@ -102,7 +109,7 @@ export class JoinPolicy extends pulumi.ComponentResource {
           message: `a token of ${claim.group} is for certificates of kubelets (${KUBELET_SIGNER}) only`,
         },
         {
-          expression: `${wellFormed} && (${names.map(({ name }) => ("nodes" in claim ? asksForOneOf : asksForPrefixOf)(`variables.${name}`)).join(" || ")})`,
+          expression: `${wellFormed} && (${names.map(({ name }) => (claim.nodes ? asksForOneOf : asksForPrefixOf)(`variables.${name}`)).join(" || ")})`,
           message: `a token of ${claim.group} is for ${what} only`,
         },
       ],
@@ -110,24 +117,28 @@ export class JoinPolicy extends pulumi.ComponentResource {
   }
 
   #policy(name: string, spec: PolicySpec, paramRef?: object): void {
-    this.parts.push(denyBy(name, spec, this, paramRef));
+    denyBy(name, spec, this, paramRef);
   }
 }
 
-/** What is wrong with a claim to so many names that its policy could not be stored. */
-export function sizeProblem(claim: Claim): string | undefined {
-  return "nodes" in claim ? sizeProblemOf(claimedNames(claim), claim.nodes.length, "join policy") : undefined;
+/** Why the policy for a pool's names could not be stored. */
+export const poolNamesProblem = (pool: {
+  readonly name: string;
+  readonly workers: readonly { readonly name: string }[];
+}) => sizeProblem({ name: pool.name, group: tokenGroupOf(pool.name), nodes: pool.workers.map(({ name }) => name) });
+
+function sizeProblem(claim: ClaimSpec): string | undefined {
+  return claim.nodes ? sizeProblemOf(claimedNames(claim), claim.nodes.length, "join policy") : undefined;
 }
 
 /** What requests for the claimed names look like, as lists with a line for each: a preview shows whose line comes or goes. */
-function claimedNames(claim: Claim): { name: string; expression: string }[] {
-  const lines =
-    "nodes" in claim
-      ? [...claim.nodes].sort().flatMap((node) => namePatterns(node).map((text) => `  "${text}", // ${node}`))
-      : prefixPatterns(claim.namePrefix).map(
-          ({ head, boundary, boundaryLength, tailFrom, tail }) =>
-            `  "${[head, boundary, boundaryLength, tailFrom, tail].join(" ")}",`,
-        );
+function claimedNames(claim: ClaimSpec): { name: string; expression: string }[] {
+  const lines = claim.nodes
+    ? [...claim.nodes].sort().flatMap((node) => namePatterns(node).map((text) => `  "${text}", // ${node}`))
+    : prefixPatterns(claim.namePrefix!).map(
+        ({ head, boundary, boundaryLength, tailFrom, tail }) =>
+          `  "${[head, boundary, boundaryLength, tailFrom, tail].join(" ")}",`,
+      );
   return inVariables("names", "[]", lines);
 }
 

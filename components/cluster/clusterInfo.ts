@@ -1,20 +1,19 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigMap, ConfigMapPatch } from "@pulumi/kubernetes/core/v1";
 import { Role, RoleBinding } from "@pulumi/kubernetes/rbac/v1";
+import type { BootstrapClusterInfo, ClusterSpec } from "../spec/specs";
 import { renderKubeconfig } from "./kubeconfig";
 import { CLUSTER_INFO, PATCH_FORCE } from "./names";
 
 export interface ClusterInfoArgs {
-  /** URL of the API server as joiners reach it. */
-  readonly server: pulumi.Input<string>;
-  /** PEM certificate(s) of the CA that signed the API server's certificate. */
-  readonly ca: pulumi.Input<string>;
+  /** The API server as joiners reach it. */
+  readonly cluster: ClusterSpec;
   /**
    * `create`: the ConfigMap is this module's. `adopt`: kubeadm or another installer made it; its kubeconfig is written anew, and everything
    * else about it, its Role and what a removal leaves, stays theirs.
    * @default "create"
    */
-  readonly mode?: "create" | "adopt";
+  readonly mode?: Exclude<BootstrapClusterInfo, "off">;
 }
 
 /**
@@ -30,7 +29,7 @@ export class ClusterInfo extends pulumi.ComponentResource {
   constructor(name: string, args: ClusterInfoArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:ClusterInfo", name, {}, opts);
     const { namespace, name: configMap, key } = CLUSTER_INFO;
-    this.kubeconfig = pulumi.output({ server: args.server, ca: args.ca }).apply((cluster) => renderKubeconfig(cluster));
+    this.kubeconfig = pulumi.output(args.cluster).apply(({ server, ca }) => renderKubeconfig({ server, ca }));
 
     if (args.mode === "adopt") {
       new ConfigMapPatch(

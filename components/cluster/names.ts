@@ -88,5 +88,8 @@ export const PATHS = {
   scripts: "/opt/tls-bootstrap/scripts",
 } as const;
 
+/** The CRI socket of containerd, where distribution packages put it. */
+export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
+
 /** Folder of the Kubernetes binaries of one version; a version never changes in place. */
 export const binariesOf = (kubernetesVersion: string): string => `/opt/kubernetes/v${kubernetesVersion}/bin`;

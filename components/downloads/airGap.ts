@@ -4,9 +4,12 @@
  */
 import { createHash } from "node:crypto";
 import * as tar from "tar";
-import { type DownloadsArgs, type Download, downloadsOf, pathsOf } from "./downloads";
+import { type Download, downloadsOf, type DownloadSettings, pathsOf } from "./downloads";
 import type { Check } from "../validation/refuse";
-import { ARCHITECTURES } from "../runtime/runtimeSpec";
+import { ARCHITECTURES } from "../runtime/releases";
+import type { Environment } from "../spec/bootstrapSchema";
+import type { PlacedPool } from "../spec/resolve";
+import { below } from "../validation/problems";
 
 /** The list in an archive, as sha256sum(1) writes it. */
 export const AIR_GAP_LIST = "SHA256SUMS";
@@ -51,8 +54,8 @@ export function readAirGap(file: string): AirGapArchive {
 }
 
 /** What is wrong with an archive for workers that need these downloads. */
-export function airGapProblem(file: string, args: DownloadsArgs): string | undefined {
-  if (args.runtime?.type === "package")
+export function airGapProblem(file: string, settings: DownloadSettings): string | undefined {
+  if (settings.runtime.type === "package")
     return "cannot bring packages, which come from repositories: use runtime type 'tarball' or 'preinstalled'";
   let archive: AirGapArchive;
   try {
@@ -61,7 +64,7 @@ export function airGapProblem(file: string, args: DownloadsArgs): string | undef
     return `${(error as Error).message}; make it on a machine that can download: npm run air-gap -- stacks/Pulumi.<stack>.yaml`;
   }
   const missing = ARCHITECTURES.map((architecture) =>
-    downloadsOf(args, architecture)
+    downloadsOf(settings, architecture)
       .flatMap((download) => pathsOf(download).map((path) => airGapPath(download, path)))
       .filter((path) => !archive.files.has(path)),
   ).sort((one, other) => one.length - other.length)[0];
@@ -70,15 +73,13 @@ export function airGapProblem(file: string, args: DownloadsArgs): string | undef
     : undefined;
 }
 
-/** The problems with the archives of all pools, each at the level that names the archive. */
-export function airGapChecks(
-  args: DownloadsArgs & { readonly airGap?: string },
-  pools: readonly { readonly airGap?: string; readonly runtime?: DownloadsArgs["runtime"] }[],
-): Check[] {
-  const checks = pools.map(({ airGap, runtime = args.runtime }, i): Check => {
-    const file = airGap ?? args.airGap;
-    const problem = file === undefined ? undefined : airGapProblem(file, { ...args, runtime });
-    return [airGap === undefined ? "airGap" : `pools[${i}].airGap`, problem, file];
+/** The problems with the archives of all pools, each at the setting that names the archive. */
+export function airGapChecks(environment: Environment, pools: readonly PlacedPool[]): Check[] {
+  const checks = pools.map(({ at, pool }): Check => {
+    const file = pool.airGap ?? environment.airGap;
+    const runtime = pool.runtime ?? environment.runtime;
+    const problem = file === undefined ? undefined : airGapProblem(file, { ...environment, runtime });
+    return [pool.airGap === undefined ? "airGap" : below(at, "airGap"), problem, file];
   });
   return [...new Map(checks.map((check) => [check.join(), check])).values()];
 }

@@ -1,25 +1,20 @@
 /** What a worker downloads, by architecture: which files, where they are, and how each is verified. */
-import type { KubeProxySpec } from "../kubeProxy/kubeProxySpec";
-import { type Architecture, releaseFiles, type RuntimeSpec } from "../runtime/runtimeSpec";
+import { type Architecture, releaseFiles } from "../runtime/releases";
+import type { Environment } from "../spec/bootstrapSchema";
 
-/** What decides about a worker's downloads. */
-export interface DownloadsArgs {
-  readonly kubernetesVersion: string;
-  readonly kubeProxy?: KubeProxySpec;
-  readonly runtime?: RuntimeSpec;
-}
+/** The settings that decide what a worker downloads. */
+export type DownloadSettings = Pick<Environment, "kubernetesVersion" | "downloadUrl" | "kubeProxy" | "runtime">;
 
 /** Where downloads come from: the Kubernetes binaries, and the runtime's releases. */
 export type Site = "kubernetes" | "releases";
 
-/** The base URL of each, without a slash at its end. */
-export function siteUrls(settings: {
-  readonly downloadUrl?: string;
-  readonly runtime?: RuntimeSpec;
-}): Record<Site, string> {
-  const { downloadUrl = "https://dl.k8s.io", runtime } = settings;
+/** The base URL of each site, without a slash at its end. Only a runtime of type `tarball` has releases to download. */
+export function siteUrls({ downloadUrl, runtime }: Pick<DownloadSettings, "downloadUrl" | "runtime">): {
+  readonly kubernetes: string;
+  readonly releases?: string;
+} {
   const bare = (url: string) => url.replace(/\/+$/, "");
-  return { kubernetes: bare(downloadUrl), releases: bare(runtime?.downloadUrl ?? "https://github.com") };
+  return { kubernetes: bare(downloadUrl), ...(runtime.type === "tarball" && { releases: bare(runtime.downloadUrl) }) };
 }
 
 /** A file that is downloaded. */
@@ -38,21 +33,21 @@ export const pathsOf = ({ path, verifiedBy }: Download): string[] => [
 ];
 
 /** The programs of Kubernetes that a worker needs. */
-export const binaryNames = (kubeProxy?: KubeProxySpec): string[] => [
+export const binaryNames = ({ mode }: DownloadSettings["kubeProxy"]): string[] => [
   "kubelet",
   "kubectl",
-  ...(kubeProxy?.mode === "unit" ? ["kube-proxy"] : []),
+  ...(mode === "unit" ? ["kube-proxy"] : []),
 ];
 
 export function downloadsOf(
-  { kubernetesVersion, kubeProxy, runtime }: DownloadsArgs,
+  { kubernetesVersion, kubeProxy, runtime }: DownloadSettings,
   architecture: Architecture,
 ): Download[] {
   const binaries = binaryNames(kubeProxy).map((name): Download => {
     const path = `v${kubernetesVersion}/bin/linux/${architecture}/${name}`;
     return { site: "kubernetes", path, verifiedBy: { sums: `${path}.sha256` } };
   });
-  if (runtime?.type !== "tarball") return binaries;
+  if (runtime.type !== "tarball") return binaries;
   const releases = Object.values(releaseFiles(runtime, architecture)).map(({ path, sums, sha256 }): Download => {
     const known = sha256[architecture];
     return { site: "releases", path, verifiedBy: known ? { sha256: known } : { sums } };

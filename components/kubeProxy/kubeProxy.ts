@@ -2,18 +2,19 @@ import { createHash } from "node:crypto";
 import { DaemonSet } from "@pulumi/kubernetes/apps/v1";
 import { ConfigMap } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import { type ClusterEndpoint, renderKubeconfig } from "../cluster/kubeconfig";
-import { kubeProxy, type KubeProxySpec } from "./kubeProxySpec";
+import { renderKubeconfig } from "../cluster/kubeconfig";
 import { WORKER_LABEL } from "../cluster/names";
 import { refuse } from "../validation/refuse";
-import { problemsOf } from "../spec/schema";
+import { kubeProxySchema, type RunningKubeProxy } from "../spec/kubeProxySchema";
+import type { ClusterSpec, KubeProxySpec } from "../spec/specs";
+import { problemsOf, REQUIRED } from "../validation/problems";
 import { renderKubeProxyConfig } from "./kubeProxyConfig";
 import { KubeProxyIdentity } from "./kubeProxyIdentity";
 
 export interface KubeProxyArgs {
   /** Server and CA as the workers reach them. The Service of the API server is no way there: kube-proxy is what makes it work. */
-  readonly cluster: pulumi.Input<ClusterEndpoint>;
-  /** In mode `unit` or `daemonset`. */
+  readonly cluster: ClusterSpec;
+  /** With the mode `unit` or `daemonset`. */
   readonly spec: KubeProxySpec;
   /** Version of the workers, `1.<minor>.<patch>`. */
   readonly kubernetesVersion: string;
@@ -37,31 +38,34 @@ export class KubeProxy extends pulumi.ComponentResource {
   constructor(name: string, args: KubeProxyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:KubeProxy", name, {}, opts);
     const { cluster, spec, kubernetesVersion } = args;
+    const { data: parsed, error } = kubeProxySchema.safeParse(spec, REQUIRED);
     refuse(`KubeProxy '${name}'`, [
-      ...problemsOf(kubeProxy, spec, "spec"),
-      ["spec.mode", (spec.mode ?? "off") === "off" ? "must be unit or daemonset" : undefined],
+      ...(error ? problemsOf(error, "spec") : []),
+      ["spec.mode", parsed?.mode === "off" ? "must be unit or daemonset" : undefined],
     ]);
-    const form = spec.mode === "unit" ? "unit" : "daemonset";
-    const identity = new KubeProxyIdentity(name, { form }, { parent: this });
-    if (form === "unit") {
+    const proxy = parsed as RunningKubeProxy;
+    const identity = new KubeProxyIdentity(name, { form: proxy.mode }, { parent: this });
+    if (proxy.mode === "unit") {
       this.kubeconfig = identity.kubeconfig(cluster);
     } else {
-      this.#daemonSet(
-        name,
-        args,
-        identity.serviceAccountName,
-        spec.image ?? `registry.k8s.io/kube-proxy:v${kubernetesVersion}`,
-      );
+      const image = proxy.image ?? `registry.k8s.io/kube-proxy:v${kubernetesVersion}`;
+      this.#daemonSet(name, cluster, proxy, identity.serviceAccountName, image);
     }
     this.registerOutputs({});
   }
 
-  #daemonSet(name: string, { cluster, spec }: KubeProxyArgs, serviceAccountName: pulumi.Output<string>, image: string) {
+  #daemonSet(
+    name: string,
+    cluster: ClusterSpec,
+    { clusterCidr, config: settings }: RunningKubeProxy,
+    serviceAccountName: pulumi.Output<string>,
+    image: string,
+  ) {
     const data = pulumi.output(cluster).apply((endpoint) => ({
       "config.yaml": renderKubeProxyConfig({
         kubeconfig: `${CONFIG_FOLDER}/kubeconfig.yaml`,
-        clusterCidr: spec.clusterCidr!,
-        settings: spec.config,
+        clusterCidr,
+        settings,
       }),
       "kubeconfig.yaml": renderKubeconfig(endpoint, "kube-proxy", {
         tokenFile: "/var/run/secrets/kubernetes.io/serviceaccount/token",

@@ -1,8 +1,8 @@
 import { isIPv6 } from "node:net";
 import { stringify } from "yaml";
-import type { KubeProxySettings } from "./kubeProxySpec";
 import { binariesOf, PATHS } from "../cluster/names";
-import { merge } from "../kubelet/kubeletConfig";
+import type { KubeProxySettings } from "../spec/specs";
+import { merge } from "../validation/maps";
 
 const HEALTH_PORT = 10256;
 const METRICS_PORT = 10249;
@@ -14,9 +14,10 @@ export interface KubeProxyConfigArgs {
   readonly nodeName?: string;
   /** Where kube-proxy finds its kubeconfig. */
   readonly kubeconfig: string;
-  /** The pods' network; see {@link KubeProxySpec.clusterCidr}. */
+  /** The pods' network: a CIDR, or one of each address family. */
   readonly clusterCidr: string;
-  readonly settings?: KubeProxySettings;
+  /** KubeProxyConfiguration fields that override this module's defaults. */
+  readonly settings: KubeProxySettings;
 }
 
 /**
@@ -39,7 +40,7 @@ export function renderKubeProxyConfig({ nodeName, kubeconfig, clusterCidr, setti
     metricsBindAddress: port(loopback, METRICS_PORT),
     clusterCIDR: clusterCidr,
   };
-  return stringify(merge(defaults, { ...settings }), { lineWidth: 0 });
+  return stringify(merge(defaults, settings), { lineWidth: 0 });
 }
 
 /**

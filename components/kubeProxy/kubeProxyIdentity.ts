@@ -1,15 +1,22 @@
 import { Secret, ServiceAccount } from "@pulumi/kubernetes/core/v1";
 import { ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1";
 import * as pulumi from "@pulumi/pulumi";
-import { type ClusterEndpoint, renderKubeconfig } from "../cluster/kubeconfig";
+import { renderKubeconfig } from "../cluster/kubeconfig";
 import { NODE_PROXIER_ROLE } from "../cluster/names";
+import type { ClusterSpec } from "../spec/specs";
+
+export const KubeProxyForm = {
+  Daemonset: "daemonset",
+  Unit: "unit",
+} as const;
+export type KubeProxyForm = (typeof KubeProxyForm)[keyof typeof KubeProxyForm];
 
 export interface KubeProxyIdentityArgs {
   /**
    * How kube-proxy runs. `daemonset`: as pods, which get a token that is bound to the pod and renewed by its kubelet. `unit`: as a systemd unit on each
    * worker, with a token that is bound to a Secret: deleting that Secret revokes it.
    */
-  readonly form: "daemonset" | "unit";
+  readonly form: KubeProxyForm;
 }
 
 /**
@@ -65,10 +72,10 @@ export class KubeProxyIdentity extends pulumi.ComponentResource {
    * @param cluster server and CA of the API server.
    * @throws Error for the `daemonset` form, whose pods have their token mounted.
    */
-  kubeconfig(cluster: pulumi.Input<ClusterEndpoint>): pulumi.Output<string> {
+  kubeconfig(cluster: ClusterSpec): pulumi.Output<string> {
     if (!this.token) throw new Error("pods of the daemonset form have their token mounted, and no kubeconfig with it");
     return pulumi
-      .all([cluster, this.token])
+      .all([pulumi.output(cluster), this.token])
       .apply(([endpoint, token]) => renderKubeconfig(endpoint, "kube-proxy", { token }));
   }
 }

@@ -1,6 +1,6 @@
 import leven from "leven";
 import type { Check } from "../validation/refuse";
-import { isMap } from "./kubeletConfig";
+import { isMap } from "../validation/maps";
 import { enums, GATES_OF_A_KIND, gates, missing, structs, type TypeName } from "./kubeletData";
 import { amount, seconds } from "./text";
 import { KEY_RULES, VALUE_RULES } from "./values";

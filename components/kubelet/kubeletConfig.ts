@@ -1,10 +1,9 @@
 import { stringify } from "yaml";
 import type { KubeletConfiguration } from "./KubeletConfiguration";
 import { PATHS } from "../cluster/names";
-import type { Check } from "../validation/refuse";
-
-/** Fields of KubeletConfiguration (kubelet.config.k8s.io/v1beta1) that a pool or worker sets over the defaults of this module. */
-export type KubeletSettings = KubeletConfiguration;
+import type { ServingMode } from "../spec/servingSchema";
+import { merge } from "../validation/maps";
+import { minorOf } from "./kubeletData";
 
 export interface KubeletConfigArgs {
   /** DNS domain of the cluster. */
@@ -13,12 +12,13 @@ export interface KubeletConfigArgs {
   readonly clusterDns: readonly string[];
   /** The container runtime's CRI socket, `unix:///…`. */
   readonly containerRuntimeEndpoint: string;
-  /** `issued`: the files of this module. `requested`: the kubelet asks the cluster for it. */
-  readonly servingCertificate: "issued" | "requested";
-  readonly settings?: KubeletSettings;
+  /** `issued`: the kubelet uses the files of this module. Otherwise it requests its certificate from the cluster. */
+  readonly servingMode: ServingMode;
+  /** Fields that override this module's defaults. */
+  readonly settings: KubeletConfiguration;
 }
 
-/** TLS 1.2 suites with forward secrecy and authenticated encryption (CIS 4.2); TLS 1.3 has its own and no choice. */
+/** TLS 1.2 suites with forward secrecy and authenticated encryption (CIS 4.2). TLS 1.3 suites cannot be chosen. */
 const CIPHER_SUITES = [
   "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
   "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
@@ -26,18 +26,6 @@ const CIPHER_SUITES = [
   "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
   "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
   "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-];
-
-/** What a pool cannot change: the promises of this module, with the reason shown to whoever tries. */
-const FIXED: readonly [path: string, value: unknown, why: string][] = [
-  ["apiVersion", "kubelet.config.k8s.io/v1beta1", "it is the only version that kubelets read"],
-  ["kind", "KubeletConfiguration", "the file holds nothing else"],
-  ["authentication.anonymous.enabled", false, "anonymous requests to a kubelet can run commands in pods"],
-  ["authentication.webhook.enabled", true, "the API server's identity is checked by it"],
-  ["authentication.x509.clientCAFile", PATHS.ca, "the file is written by this module"],
-  ["authorization.mode", "Webhook", "AlwaysAllow lets every client run commands in pods"],
-  ["readOnlyPort", 0, "the read-only port shows pods and their environment to the network"],
-  ["rotateCertificates", true, "without it the node drops out of the cluster when its first certificate ends"],
 ];
 
 /** The kubelet's hardened defaults; the order is that of the file. */
@@ -53,7 +41,7 @@ function defaults(args: KubeletConfigArgs): Record<string, unknown> {
     authorization: { mode: "Webhook" },
     readOnlyPort: 0,
     rotateCertificates: true,
-    ...(args.servingCertificate === "issued"
+    ...(args.servingMode === "issued"
       ? { serverTLSBootstrap: false, tlsCertFile: PATHS.servingCertificate, tlsPrivateKeyFile: PATHS.servingKey }
       : { serverTLSBootstrap: true }),
     tlsMinVersion: "VersionTLS12",
@@ -63,7 +51,7 @@ function defaults(args: KubeletConfigArgs): Record<string, unknown> {
     clusterDNS: args.clusterDns,
     resolvConf: PATHS.resolvConf,
     containerRuntimeEndpoint: args.containerRuntimeEndpoint,
-    cgroupDriver: "systemd",
+    cgroupDriver: DEFAULT_CGROUP_DRIVER,
     runtimeRequestTimeout: "15m0s",
     streamingConnectionIdleTimeout: "5m0s",
     makeIPTablesUtilChains: true,
@@ -74,40 +62,23 @@ function defaults(args: KubeletConfigArgs): Record<string, unknown> {
   };
 }
 
-/** The kubelet's config file: the defaults, and over them the settings of pool and worker. */
+/** The kubelet's config file: this module's defaults, overridden by the worker's settings. */
 export function renderKubeletConfig(args: KubeletConfigArgs): string {
-  return stringify(merge(defaults(args), args.settings ?? {}), { lineWidth: 0 });
+  return stringify(merge(defaults(args), args.settings), { lineWidth: 0 });
 }
 
-/** Maps are merged key by key; anything else, lists too, is taken whole from `over`. */
-export function merge<T extends object>(under: T, over: object): T {
-  const merged = { ...under } as Record<string, unknown>;
-  for (const [key, value] of Object.entries(over)) {
-    const below = merged[key];
-    merged[key] = isMap(below) && isMap(value) ? merge(below, value) : value;
-  }
-  return merged as T;
-}
+/** Whether the kubelet tolerates swap. If it does, the host keeps its swap. */
+export const keepsSwap = (settings: KubeletConfiguration): boolean => settings.failSwapOn === false;
 
-export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+/** Whether the kubelet starts on a host with cgroup v1. From Kubernetes 1.35 on it does so only with `failCgroupV1: false`. */
+export const allowsCgroupV1 = ({ failCgroupV1 }: KubeletConfiguration, kubernetesVersion: string): boolean =>
+  typeof failCgroupV1 === "boolean" ? !failCgroupV1 : minorOf(kubernetesVersion)! < 35;
 
-/** Settings that would break a promise of this module, as problems below `where`. */
-export function checkKubeletSettings(where: string, settings: object): Check[] {
-  return FIXED.map(([path, value, why]): Check => {
-    const given = path.split(".").reduce<unknown>((at, key) => (isMap(at) ? at[key] : undefined), settings);
-    const wrong = given !== undefined && given !== value;
-    return [`${where}.${path}`, wrong ? `cannot be ${JSON.stringify(given)}: ${why}` : undefined];
-  });
-}
-
-/** Whether the kubelet tolerates swap: then the host keeps it. */
-export const keepsSwap = (settings: KubeletSettings): boolean => settings.failSwapOn === false;
-
-/** Whether the kubelet runs on a host with control groups v1; from 1.35 on only where it is told to. */
-export const allowsCgroupV1 = ({ failCgroupV1 }: KubeletSettings, kubernetesVersion: string): boolean =>
-  typeof failCgroupV1 === "boolean" ? !failCgroupV1 : Number(kubernetesVersion.split(".")[1]) < 35;
-
-/** The ports that the kubelet listens on: for the API server, and for its own health unless that is off. */
-export const portsOf = ({ port = 10250, healthzPort = 10248 }: KubeletSettings): unknown[] =>
+/** The ports that the kubelet listens on: for the API server, and for its health check unless that is off. */
+export const portsOf = ({ port = 10250, healthzPort = 10248 }: KubeletConfiguration): unknown[] =>
   [port, healthzPort].filter((number) => number !== 0);
+
+/** The cgroup driver of kubelet and container runtime, which must be the same. */
+export const cgroupDriverOf = ({ cgroupDriver = DEFAULT_CGROUP_DRIVER }: KubeletConfiguration): string => cgroupDriver;
+
+const DEFAULT_CGROUP_DRIVER = "systemd";

@@ -1,5 +1,6 @@
 import type { Check } from "../validation/refuse";
-import { checkKubeletSettings, isMap, merge } from "./kubeletConfig";
+import { isMap, merge } from "../validation/maps";
+import { fixedSettingChecks } from "./fixedSettings";
 import { fieldChecks } from "./fields";
 import { flagChecks } from "./flags";
 import type { KubeletConfiguration } from "./KubeletConfiguration";
@@ -25,7 +26,7 @@ export function kubeletChecks(kubernetesVersion: unknown, given: { kubelet?: unk
   const checks: Check[] = [];
   const level = (at: string, holder: unknown): Level => {
     const settings = isMap(holder) && isMap(holder.kubelet) ? (holder.kubelet as KubeletConfiguration) : {};
-    const own = [...fieldChecks(at, settings, minor), ...checkKubeletSettings(at, settings)];
+    const own = [...fieldChecks(at, settings, minor), ...fixedSettingChecks(at, settings)];
     checks.push(...own);
     if (isMap(holder) && isMap(holder.kubeletFlags))
       checks.push(...flagChecks(`${at}Flags`, holder.kubeletFlags, minor));

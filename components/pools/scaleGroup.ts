@@ -1,16 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BootstrapToken, type TokenUsage } from "../tokens/bootstrapToken";
-import type { ClusterEndpoint } from "../cluster/kubeconfig";
-import { refuse } from "../validation/refuse";
-import { problemsOf, type ScaleGroupSpec, scaleGroups } from "../spec/schema";
-import { tokenGroupOf } from "./workerPool";
+import { BootstrapToken } from "../tokens/bootstrapToken";
+import { tokenGroupOf } from "../tokens/tokenGroup";
+import type { TokenUsage } from "../tokens/tokenUsage";
+import { resolveScaleGroup } from "../spec/resolve";
+import type { ClusterSpec, ScaleGroupSpec } from "../spec/specs";
 
-export interface ScaleGroupArgs {
-  readonly group: ScaleGroupSpec;
-  /** Server and CA that the machines trust. */
-  readonly cluster: pulumi.Input<ClusterEndpoint>;
+export interface ScaleGroupArgs extends ScaleGroupSpec {
+  /** The API server as the machines reach it. */
+  readonly cluster: ClusterSpec;
   /**
-   * Groups of the token besides its own `system:bootstrappers:<name>`.
+   * Groups of the token besides `system:bootstrappers:<name>`.
    * @default []
    */
   readonly tokenGroups?: string[];
@@ -19,31 +18,36 @@ export interface ScaleGroupArgs {
 }
 
 /**
- * The bootstrap token of machines that come and go by themselves. It is valid at any time: the first update after half of its life mints a
- * new one, and the old one lives on to its own expiry, for machines that start with it.
+ * The bootstrap token of machines that come and go by themselves. A valid token exists at any time: the first update after half of its lifetime mints
+ * a new one. The old token stays valid until its own expiry, for machines that start with it.
  */
 export class ScaleGroup extends pulumi.ComponentResource {
-  readonly token: BootstrapToken;
-  /** The kubeconfig with the token; secret. */
+  /** The token's public id. */
+  readonly tokenId: pulumi.Output<string>;
+  /** When the token expires, RFC 3339. */
+  readonly tokenExpires: pulumi.Output<string>;
+  /** Kubeconfig with the token; secret. */
   readonly bootstrapKubeconfig: pulumi.Output<string>;
 
   constructor(name: string, args: ScaleGroupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:ScaleGroup", name, {}, opts);
-    const { group, cluster, tokenGroups = [], tokenUsages } = args;
-    refuse(`ScaleGroup '${name}'`, problemsOf(scaleGroups, [group], "scaleGroups"));
-    this.token = new BootstrapToken(
+    const { tokenGroups = [], tokenUsages, ...spec } = args;
+    const group = resolveScaleGroup(`ScaleGroup '${name}'`, spec);
+    const token = new BootstrapToken(
       `${name}-token`,
       {
         groups: [tokenGroupOf(group.name), ...tokenGroups],
         mintedFor: group.namePrefix,
-        ttl: group.tokenTtl ?? "72h",
+        ttl: group.tokenTtl,
         renewal: "half-life",
         usages: tokenUsages,
         description: `tls-bootstrap: joins machines of scale group ${group.name}`,
       },
       { parent: this, dependsOn: opts?.dependsOn },
     );
-    this.bootstrapKubeconfig = this.token.bootstrapKubeconfig(cluster);
+    this.tokenId = token.id;
+    this.tokenExpires = token.expires;
+    this.bootstrapKubeconfig = token.bootstrapKubeconfig(group.cluster);
     this.registerOutputs({});
   }
 }

@@ -1,6 +1,7 @@
 import { stringify } from "smol-toml";
-import { type ContainerdSpec, type ProxySpec, releaseOf, type RuntimeSpec } from "./runtimeSpec";
-import { merge } from "../kubelet/kubeletConfig";
+import type { ContainerdSettings, Proxy, TarballRuntime } from "../spec/runtimeSchema";
+import { merge } from "../validation/maps";
+import type { ProxyConf } from "../worker/hostConf";
 
 /** Where containerd looks for the mirrors of a registry. */
 const CERTS = "/etc/containerd/certs.d";
@@ -11,7 +12,7 @@ const RELEASES = "/opt/tls-bootstrap";
 /** The version of config.toml that a containerd wants; `runtime.sh` decides by the same rule. */
 export const configVersionOf = (containerd: string): 2 | 3 => (containerd.startsWith("1.") ? 2 : 3);
 
-export interface ContainerdConfigArgs extends ContainerdSpec {
+export interface ContainerdConfigArgs extends ContainerdSettings {
   readonly cgroupDriver: string;
 }
 
@@ -20,7 +21,7 @@ export interface ContainerdConfigArgs extends ContainerdSpec {
  * @see https://github.com/containerd/containerd/blob/main/docs/cri/config.md
  */
 export function renderContainerdConfig(version: 2 | 3, args: ContainerdConfigArgs): string {
-  const { sandboxImage = "registry.k8s.io/pause:3.10.1", cgroupDriver, config = {} } = args;
+  const { sandboxImage, cgroupDriver, config } = args;
   const runc = { runtime_type: "io.containerd.runc.v2", options: { SystemdCgroup: cgroupDriver === "systemd" } };
   const runtimes = { containerd: { runtimes: { runc } } };
   const registry = { config_path: CERTS };
@@ -45,7 +46,7 @@ export function renderRegistryHosts(mirrors: readonly string[]): string {
 }
 
 /** Environment variables by which programs learn of a proxy. */
-export function proxyVariables({ http, https, no = [] }: ProxySpec = {}): Record<string, string> {
+export function proxyVariables({ http, https, no }: Proxy): ProxyConf {
   return {
     ...(http && { http_proxy: http }),
     ...(https && { https_proxy: https }),
@@ -54,7 +55,7 @@ export function proxyVariables({ http, https, no = [] }: ProxySpec = {}): Record
 }
 
 /** A drop-in of containerd's unit: what it pulls images through. */
-export function renderProxyDropIn(proxy: ProxySpec): string {
+export function renderProxyDropIn(proxy: Proxy): string {
   const lines = Object.entries(proxyVariables(proxy)).map(
     ([name, value]) => `Environment=${name.toUpperCase()}=${value}\n`,
   );
@@ -66,11 +67,11 @@ export function renderProxyDropIn(proxy: ProxySpec): string {
  * restart alone. Stopping containerd leaves the containers running.
  * @see https://github.com/containerd/containerd/blob/main/containerd.service
  */
-export function renderContainerdUnit({ containerd, runc }: RuntimeSpec): string {
-  const bin = `${RELEASES}/containerd-${releaseOf("containerd", containerd).version}/bin`;
+export function renderContainerdUnit({ containerd, runc }: TarballRuntime): string {
+  const bin = `${RELEASES}/containerd-${containerd.version}/bin`;
   const path = [
     bin,
-    `${RELEASES}/runc-${releaseOf("runc", runc).version}`,
+    `${RELEASES}/runc-${runc.version}`,
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   ];
   return `# Written by tls-bootstrap.

@@ -1,12 +1,6 @@
 import { PATHS } from "../cluster/names";
-import {
-  configuresContainerd,
-  type ProxySpec,
-  type ReleaseFile,
-  releaseFiles,
-  releaseOf,
-  type RuntimeSpec,
-} from "./runtimeSpec";
+import type { Proxy, Runtime } from "../spec/runtimeSchema";
+import type { RuntimeConf } from "../worker/hostConf";
 import type { HostFile } from "../worker/hostFiles";
 import {
   configVersionOf,
@@ -15,48 +9,57 @@ import {
   renderProxyDropIn,
   renderRegistryHosts,
 } from "./containerd";
+import { type ReleaseFile, releaseFiles } from "./releases";
 
-/** What stands in `host.conf` for the host's architecture, which only the host knows. */
+/** Stands in `host.conf` for the host's architecture, which only the host knows. */
 const ARCHITECTURE_PLACEHOLDER = "@ARCHITECTURE@";
 
-/** What `runtime.sh` is told by host.conf. */
-export function runtimeVariables(runtime: RuntimeSpec): Record<string, string> {
-  const release = (name: string, { version, sha256, path, sums }: ReleaseFile) => ({
-    [`${name}_VERSION`]: version,
-    [`${name}_FILE`]: path,
-    [`${name}_SUMS`]: sums,
-    [`${name}_SHA256`]: Object.entries(sha256)
-      .map(([architecture, sum]) => `${architecture}:${sum}`)
-      .join(" "),
-  });
-  const { type, containerd = {} } = runtime;
-  const files = releaseFiles(runtime, ARCHITECTURE_PLACEHOLDER);
+/** What host.conf tells `runtime.sh`. */
+export function runtimeVariables(runtime: Runtime): RuntimeConf {
   return {
-    RUNTIME: type,
-    CONFIGURE: configuresContainerd(runtime) ? "yes" : "no",
-    REGISTRIES: Object.keys(containerd.registryMirrors ?? {}).join(" "),
-    ...(type === "package" && { CONTAINERD_VERSION: containerd.version ?? "" }),
-    ...(type === "tarball" && {
-      ...release("CONTAINERD", files.containerd),
-      ...release("RUNC", files.runc),
-      ...release("CNI", files.cniPlugins),
-    }),
+    RUNTIME: runtime.type,
+    CONFIGURE: runtime.containerd ? "yes" : "no",
+    REGISTRIES: Object.keys(runtime.containerd?.registryMirrors ?? {}).join(" "),
+    ...(runtime.type === "package" && { CONTAINERD_VERSION: runtime.containerd.version ?? "" }),
+    ...(runtime.type === "tarball" && releaseVariables(releaseFiles(runtime, ARCHITECTURE_PLACEHOLDER))),
   };
 }
 
+function releaseVariables({ containerd, runc, cniPlugins }: ReturnType<typeof releaseFiles>): Partial<RuntimeConf> {
+  return {
+    CONTAINERD_VERSION: containerd.version,
+    CONTAINERD_FILE: containerd.path,
+    CONTAINERD_SUMS: containerd.sums,
+    CONTAINERD_SHA256: checksums(containerd),
+    RUNC_VERSION: runc.version,
+    RUNC_FILE: runc.path,
+    RUNC_SUMS: runc.sums,
+    RUNC_SHA256: checksums(runc),
+    CNI_VERSION: cniPlugins.version,
+    CNI_FILE: cniPlugins.path,
+    CNI_SUMS: cniPlugins.sums,
+    CNI_SHA256: checksums(cniPlugins),
+  };
+}
+
+const checksums = ({ sha256 }: ReleaseFile): string =>
+  Object.entries(sha256)
+    .map(([architecture, sum]) => `${architecture}:${sum}`)
+    .join(" ");
+
 export interface RuntimeFilesArgs {
-  /** The kubelet's: both must leave control groups to the same one. */
+  /** The kubelet's driver. The runtime must use the same one. */
   readonly cgroupDriver: string;
-  readonly proxy?: ProxySpec;
+  readonly proxy: Proxy;
 }
 
 /**
- * The files that `runtime.sh` chooses from. Which version of config.toml it takes follows from the containerd that it finds or installs: a
- * distribution's package can be of either kind.
+ * The files that `runtime.sh` installs. It takes the config.toml in the version that the host's containerd reads: a distribution's package may be containerd 1
+ * or 2.
  */
-export function runtimeFiles(runtime: RuntimeSpec, { cgroupDriver, proxy }: RuntimeFilesArgs): HostFile[] {
-  if (!configuresContainerd(runtime)) return [];
-  const { type, containerd = {} } = runtime;
+export function runtimeFiles(runtime: Runtime, { cgroupDriver, proxy }: RuntimeFilesArgs): HostFile[] {
+  const { containerd } = runtime;
+  if (!containerd) return [];
   const file = (name: string, text: string): HostFile => ({
     path: `${PATHS.runtimeFiles}/${name}`,
     mode: "0644",
@@ -64,14 +67,13 @@ export function runtimeFiles(runtime: RuntimeSpec, { cgroupDriver, proxy }: Runt
   });
   const config = (version: 2 | 3) =>
     file(`config-${version}.toml`, renderContainerdConfig(version, { ...containerd, cgroupDriver }));
-  const unit = () => file("containerd.service", renderContainerdUnit(runtime));
   return [
-    ...(type === "tarball"
-      ? [config(configVersionOf(releaseOf("containerd", containerd).version)), unit()]
+    ...(runtime.type === "tarball"
+      ? [config(configVersionOf(runtime.containerd.version)), file("containerd.service", renderContainerdUnit(runtime))]
       : [config(2), config(3)]),
-    ...Object.entries(containerd.registryMirrors ?? {}).map(([registry, mirrors]) =>
+    ...Object.entries(containerd.registryMirrors).map(([registry, mirrors]) =>
       file(`hosts/${registry}.toml`, renderRegistryHosts(mirrors)),
     ),
-    ...(proxy?.http || proxy?.https ? [file("proxy.conf", renderProxyDropIn(proxy))] : []),
+    ...(proxy.http || proxy.https ? [file("proxy.conf", renderProxyDropIn(proxy))] : []),
   ];
 }

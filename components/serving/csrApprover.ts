@@ -4,7 +4,7 @@ import { ClusterRole, ClusterRoleBinding } from "@pulumi/kubernetes/rbac/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { isIPv6 } from "node:net";
 import { KUBELET_SERVING_SIGNER } from "../cluster/names";
-import { servingNamesOf } from "./servingCertificates";
+import { servingNamesOf } from "./servingNames";
 import type { ServingNode } from "./servingPolicy";
 
 /** Release 1.2.14, by the digest of its list of images for all architectures. */
@@ -15,7 +15,7 @@ const NAMESPACE = "kube-system";
 
 export interface CsrApproverArgs {
   /** Whose requests it approves. */
-  readonly nodes: readonly ServingNode[];
+  readonly nodes: ServingNode[];
   /** @default a released version, by its digest */
   readonly image?: string;
 }
@@ -85,7 +85,7 @@ export class CsrApprover extends pulumi.ComponentResource {
                 {
                   name: "approver",
                   image: args.image ?? IMAGE,
-                  args: approverFlags(args.nodes),
+                  args: pulumi.output(args.nodes).apply(approverFlags),
                   livenessProbe: { httpGet: { path: "/healthz", port: 8081 } },
                   resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "128Mi" } },
                   securityContext: {
@@ -109,7 +109,7 @@ export class CsrApprover extends pulumi.ComponentResource {
 }
 
 /** The approver's configuration: the inventory, and nothing else. */
-export function approverFlags(nodes: readonly ServingNode[]): string[] {
+export function approverFlags(nodes: readonly pulumi.Unwrap<ServingNode>[]): string[] {
   const names = nodes.map(({ name, address }) => servingNamesOf(name, address));
   const unique = (of: readonly string[]) => [...new Set(of)].sort();
   const dns = unique(names.flatMap((each) => each.dns)).map((name) => name.replaceAll(".", "[.]"));

@@ -1,7 +1,7 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { LocallySignedCert } from "@pulumi/tls";
-import type { CertificateAuthority } from "./servingCertificates";
+import type { CertificateAuthority } from "../spec/servingSchema";
 import { checkedRequest, servingRequestOf } from "./servingRequest";
 
 /** A year, and the part of it in which any update renews. */
@@ -11,7 +11,7 @@ const RENEWAL_HOURS = 120 * 24;
 export interface ServingCertificateArgs {
   readonly node: string;
   /** The address that the node registers. */
-  readonly address: string;
+  readonly address: pulumi.Input<string>;
   /** The worker's `host` command, whose output has the request. */
   readonly host: remote.Command;
   readonly ca: CertificateAuthority;
@@ -34,14 +34,14 @@ export class ServingCertificate extends pulumi.ComponentResource {
     super("tls-bootstrap:index:ServingCertificate", name, {}, opts);
     const { node, address, host, ca, replaceCommand, command } = args;
     const request = pulumi
-      .unsecret(host.stdout)
-      .apply((stdout) => checkedRequest(servingRequestOf(stdout), node, address, replaceCommand));
+      .unsecret(pulumi.all([host.stdout, address]))
+      .apply(([stdout, known]) => checkedRequest(servingRequestOf(stdout), node, known, replaceCommand));
     const certificate = new LocallySignedCert(
       `${name}-certificate`,
       {
         certRequestPem: request,
         caCertPem: ca.certificate,
-        caPrivateKeyPem: ca.key,
+        caPrivateKeyPem: pulumi.secret(ca.key),
         allowedUses: ["digital_signature", "server_auth"],
         validityPeriodHours: VALID_HOURS,
         earlyRenewalHours: RENEWAL_HOURS,

@@ -4,7 +4,7 @@
  * nothing else), so a policy that compares both parts and the length lets nothing through but what was declared.
  */
 import { isIPv4 } from "node:net";
-import type { ServingNames } from "./servingCertificates";
+import type { ServingNames } from "./servingNames";
 import {
   base64Length,
   characters,

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { KUBELET_SERVING_SIGNER, NODE_USER_PREFIX, TOKEN_USER_PREFIX } from "../cluster/names";
+import type { ServingCertificatesMode } from "../spec/specs";
 import { refuse } from "../validation/refuse";
-import { servingNamesOf } from "./servingCertificates";
+import { servingNamesOf } from "./servingNames";
 import { at, denyBy, inVariables, oneBlock, onRequests, REQUEST, sizeProblemOf } from "../admission/admission";
 import { COMPARE_FROM, REQUEST_BEGIN } from "../admission/csrPattern";
 import { servingPatterns, servingSizes } from "./servingPattern";
@@ -10,61 +11,77 @@ import { servingPatterns, servingSizes } from "./servingPattern";
 export interface ServingNode {
   readonly name: string;
   /** The address that it registers. */
-  readonly address: string;
+  readonly address: pulumi.Input<string>;
+}
+
+/** The nodes of a pool. */
+export interface ServingPool {
+  /** For the names of objects. */
+  readonly name: string;
+  readonly nodes: ServingNode[];
 }
 
 export interface ServingPolicyArgs {
-  /** Nodes by pool, whose names are for the names of objects. */
-  readonly pools: readonly { readonly name: string; readonly nodes: readonly ServingNode[] }[];
-  /** What a declared node may ask the cluster for: a serving certificate for its declared name and address, or none, when it gets its certificate another way. */
-  readonly allow: "declared" | "none";
+  readonly pools: ServingPool[];
+  /**
+   * With `issued` the declared nodes may request no serving certificate from the cluster, since they get theirs another way. Otherwise each may request one for
+   * its declared name and address.
+   */
+  readonly mode: ServingCertificatesMode;
 }
 
 /**
- * What serving certificates the declared nodes may ask for, by a ValidatingAdmissionPolicy for each pool. Without it, whoever controls a node can ask for the
- * address of another or the name of a service, and whoever approves has to notice; with it such a request does not come into being, so that even an
- * approver who approves everything is safe. Nodes that are not declared are left alone.
+ * Which serving certificates the declared nodes may request, as one ValidatingAdmissionPolicy for each pool. Without a policy, whoever controls a node can request
+ * the address of another node or the name of a service, and the approver has to notice. With the policy the API server rejects such a request, so
+ * an approver that approves everything is safe. Nodes that are not declared are left alone.
  *
  * What is allowed stands in the policy, not on the Nodes: a Node that is deleted comes back without what was declared on it.
  */
 export class ServingPolicy extends pulumi.ComponentResource {
-  /** What must be there before a kubelet asks. */
-  readonly parts: pulumi.Resource[];
-
   constructor(name: string, args: ServingPolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:ServingPolicy", name, {}, opts);
-    const rules = args.pools.map(({ nodes }) => (args.allow === "none" ? nothing : declaredNames)(nodes));
-    refuse(
-      `ServingPolicy '${name}'`,
-      args.pools.map(({ nodes }, i) => [`pools[${i}].nodes`, sizeProblemOf(rules[i].variables, nodes.length, POLICY)]),
-    );
-    this.parts = args.pools.map((pool, i) =>
+    for (const pool of args.pools) {
+      const rules = pulumi.output(pool.nodes).apply((nodes) => {
+        if (args.mode === "issued") return nothing(nodes);
+        refuse(`ServingPolicy '${name}'`, [[`nodes of pool ${pool.name}`, servingSizeProblem(nodes)]]);
+        return declaredNames(nodes);
+      });
       denyBy(
         `${name}-${pool.name}-serving`,
-        {
-          ...onRequests,
-          matchConditions: [
-            { name: "serving", expression: `object.spec.signerName == "${KUBELET_SERVING_SIGNER}"` },
-            {
-              name: "node-or-bootstrap-token",
-              expression: [NODE_USER_PREFIX, TOKEN_USER_PREFIX]
-                .map((prefix) => `request.userInfo.username.startsWith("${prefix}")`)
-                .join(" || "),
-            },
-          ],
-          ...rules[i],
-        },
+        rules.apply((of) => ({ ...onRequests, matchConditions: MATCH_CONDITIONS, ...of })),
         this,
-      ),
-    );
+      );
+    }
     this.registerOutputs({});
   }
 }
 
+const MATCH_CONDITIONS = [
+  { name: "serving", expression: `object.spec.signerName == "${KUBELET_SERVING_SIGNER}"` },
+  {
+    name: "node-or-bootstrap-token",
+    expression: [NODE_USER_PREFIX, TOKEN_USER_PREFIX]
+      .map((prefix) => `request.userInfo.username.startsWith("${prefix}")`)
+      .join(" || "),
+  },
+];
+
 const POLICY = "policy for serving certificates";
 
-/** What is wrong with so many nodes that the policy for them could not be stored. */
-export const servingSizeProblem = (nodes: readonly ServingNode[]): string | undefined =>
+/** Why the policy for a pool's nodes could not be stored, as far as their addresses are known. */
+export function poolNodesProblem(pool: {
+  readonly workers: readonly { readonly name: string; readonly nodeAddress: pulumi.Input<string> }[];
+}): string | undefined {
+  const nodes = pool.workers.map(({ name, nodeAddress }) => ({ name, address: nodeAddress }));
+  return nodes.every(isKnown) ? servingSizeProblem(nodes) : undefined;
+}
+
+/** A node whose address is known. */
+type KnownNode = pulumi.Unwrap<ServingNode>;
+
+const isKnown = (node: ServingNode): node is KnownNode => typeof node.address === "string";
+
+const servingSizeProblem = (nodes: readonly KnownNode[]): string | undefined =>
   sizeProblemOf(allowed(nodes), nodes.length, POLICY);
 
 const user = (node: string) => `${NODE_USER_PREFIX}${node}`;
@@ -74,7 +91,7 @@ const notByToken = {
   message: "a bootstrap token is not for serving certificates",
 };
 
-function nothing(nodes: readonly ServingNode[]) {
+function nothing(nodes: readonly KnownNode[]) {
   const variables = inVariables(
     "nodes",
     "[]",
@@ -94,7 +111,7 @@ function nothing(nodes: readonly ServingNode[]) {
 }
 
 /** What requests of each node look like, by its user. */
-const allowed = (nodes: readonly ServingNode[]) =>
+const allowed = (nodes: readonly KnownNode[]) =>
   inVariables(
     "nodes",
     "{}",
@@ -105,7 +122,7 @@ const allowed = (nodes: readonly ServingNode[]) =>
     }),
   );
 
-function declaredNames(nodes: readonly ServingNode[]) {
+function declaredNames(nodes: readonly KnownNode[]) {
   const variables = allowed(nodes);
   const own = variables.map(({ name }) => `variables.${name}[?request.userInfo.username].orValue([])`).join(" + ");
   return {
@@ -132,4 +149,4 @@ const fits =
   "size(variables.request) > int(part[1]) + size(part[2]) && " +
   `${at(COMPARE_FROM, "size(part[0])")} == part[0] && ${at("int(part[1])", "size(part[2])")} == part[2]`;
 
-const sorted = (nodes: readonly ServingNode[]) => [...nodes].sort((a, b) => (a.name < b.name ? -1 : 1));
+const sorted = (nodes: readonly KnownNode[]) => [...nodes].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -2,7 +2,7 @@ import { createPublicKey } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { JsonGeneralNames, JsonName } from "@peculiar/x509";
 import { NODE_USER_PREFIX, NODES_GROUP } from "../cluster/names";
-import { servingNamesOf } from "./servingCertificates";
+import { servingNamesOf } from "./servingNames";
 
 /** What `host` prints. */
 interface HostOutput {

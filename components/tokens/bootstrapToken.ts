@@ -4,11 +4,19 @@ import { RandomPassword, RandomString } from "@pulumi/random";
 import { PrivateKey, SelfSignedCert } from "@pulumi/tls";
 import { ClusterEndpoint, EndpointWithCaFile, renderKubeconfig } from "../cluster/kubeconfig";
 import { TOKEN_NAMESPACE, TOKEN_SECRET_PREFIX, TOKEN_SECRET_TYPE } from "../cluster/names";
+import { DEFAULT_TOKEN_TTL } from "../spec/bootstrapSchema";
 import * as rules from "../validation/rules";
 import { refuse } from "../validation/refuse";
+import type { TokenUsage } from "./tokenUsage";
 
-/** What a bootstrap token may be used for; each is a `usage-bootstrap-*` key of its Secret. */
-export type TokenUsage = "authentication" | "signing";
+/** When a new token is minted by itself. */
+export const TokenRenewal = {
+  /** Never: an expired token stays expired until `mintedFor` changes. */
+  None: "none",
+  /** The first update after half of the ttl mints a new token. The old one lives on to its own expiry, for machines that start with it. */
+  HalfLife: "half-life",
+} as const;
+export type TokenRenewal = (typeof TokenRenewal)[keyof typeof TokenRenewal];
 
 export interface BootstrapTokenArgs {
   /**
@@ -20,18 +28,17 @@ export interface BootstrapTokenArgs {
    * Whom the token is for, as any text. Another text mints a new token: id, secret and expiry; the same text keeps the old one,
    * also after it has expired, so that an idle preview is empty.
    */
-  readonly mintedFor: string;
+  readonly mintedFor: pulumi.Input<string>;
   /**
    * How long the token lives from its minting: a number and `m`, `h` or `d`, from 5m to 30d.
    * @default "1h"
    */
   readonly ttl?: string;
   /**
-   * `none`: an expired token stays expired until `mintedFor` changes. `half-life`: when half of its ttl is over, any update mints a new one,
-   * and the old one lives on to its own expiry, for machines that start with it. That needs a ttl of at least 2h.
+   * Whether a new token is minted before the old one expires. `half-life` needs a ttl of at least 2h.
    * @default "none"
    */
-  readonly renewal?: "none" | "half-life";
+  readonly renewal?: TokenRenewal;
   /**
    * `authentication`: the token opens the API server to its groups. `signing`: the bootstrap signer signs cluster-info with it.
    * @default ["authentication"]
@@ -45,7 +52,7 @@ export interface BootstrapTokenArgs {
 const NO_RENEWAL_HOURS = 100 * 365 * 24;
 
 /** How long the clock's certificate lives, and how long before its end the provider makes a new one. */
-function clockHours(ttl: string, renewal: NonNullable<BootstrapTokenArgs["renewal"]>) {
+function clockHours(ttl: string, renewal: TokenRenewal) {
   if (renewal === "none") return { validityPeriodHours: NO_RENEWAL_HOURS };
   const hours = Math.floor((rules.ttlMinutes(ttl) ?? 0) / 60);
   return { validityPeriodHours: hours, earlyRenewalHours: Math.ceil(hours / 2) };
@@ -73,7 +80,14 @@ export class BootstrapToken extends pulumi.ComponentResource {
 
   constructor(name: string, args: BootstrapTokenArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:BootstrapToken", name, {}, opts);
-    const { groups, mintedFor, ttl = "1h", renewal = "none", usages = ["authentication"], description } = args;
+    const {
+      groups,
+      mintedFor,
+      ttl = DEFAULT_TOKEN_TTL,
+      renewal = "none",
+      usages = ["authentication"],
+      description,
+    } = args;
     refuse(`BootstrapToken '${name}'`, [
       ...groups.map((group, i) => [`groups[${i}]`, rules.tokenGroup(group), group] as const),
       ["ttl", renewal === "none" ? rules.tokenTtl(ttl) : rules.renewedTokenTtl(ttl), ttl],

@@ -1,56 +1,29 @@
 import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { ResolvedWorker } from "../spec/resolve";
 
-/** How to log in to a host by SSH. */
-export interface SshLogin {
-  /**
-   * Must be root, or allowed to run everything by `sudo -n`.
-   * @default "root"
-   */
-  readonly user?: string;
-  /** @default 22 */
-  readonly port?: number;
-  /** PEM or OpenSSH private key without passphrase; treated as a secret. */
-  readonly privateKey: pulumi.Input<string>;
-}
-
-/** A host to go through to the workers, one hop. */
-export interface Bastion extends SshLogin {
-  readonly host: string;
-  /** Public key that the bastion proves itself with. */
-  readonly hostKey: string;
-}
-
-export interface SshArgs extends SshLogin {
-  readonly bastion?: Bastion;
-}
-
-/** A booting VM refuses connections for a while: 30 attempts take up to two minutes. */
+/** A booting VM refuses connections for a while. 30 attempts take up to two minutes. */
 const DIAL_ERROR_LIMIT = 30;
 
 /**
- * The connection to one worker. Built field by field: an unknown field would make the provider print the whole object, with
- * the private key in it.
+ * The SSH connection to a worker. It is built field by field: the provider prints a connection that has an unknown field, with the private key in it.
  */
-export function connectionTo(
-  target: { readonly address: string; readonly hostKey: string },
-  ssh: SshArgs,
-): types.input.remote.ConnectionArgs {
-  const login = (at: SshLogin) => ({
-    user: at.user ?? "root",
-    port: at.port ?? 22,
-    privateKey: pulumi.secret(at.privateKey),
-  });
+export function connectionTo({ address, hostKey, ssh }: ResolvedWorker): types.input.remote.ConnectionArgs {
+  const { bastion } = ssh;
   return {
-    host: target.address,
-    hostKey: target.hostKey,
-    ...login(ssh),
+    host: address,
+    hostKey,
+    user: ssh.user,
+    port: ssh.port,
+    privateKey: pulumi.secret(ssh.privateKey),
     dialErrorLimit: DIAL_ERROR_LIMIT,
-    ...(ssh.bastion && {
+    ...(bastion && {
       proxy: {
-        host: ssh.bastion.host,
-        hostKey: ssh.bastion.hostKey,
-        ...login(ssh.bastion),
+        host: bastion.host,
+        hostKey: bastion.hostKey,
+        user: bastion.user,
+        port: bastion.port,
+        privateKey: pulumi.secret(bastion.privateKey ?? ssh.privateKey),
         dialErrorLimit: DIAL_ERROR_LIMIT,
       },
     }),

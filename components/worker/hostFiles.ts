@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PATHS } from "../cluster/names";
+import { type HostConf, renderConf } from "./hostConf";
 
 /** A file on a worker. */
 export interface HostFile {
@@ -31,13 +32,6 @@ export function renderBundle(files: readonly HostFile[]): string {
 /** By which equal files are known: `sha256:…`. */
 export const hashOf = (files: readonly HostFile[]): string =>
   `sha256:${createHash("sha256").update(renderBundle(files)).digest("hex")}`;
-
-/** Variables for a shell file. */
-export function renderVariables(variables: Readonly<Record<string, string>>): string {
-  return Object.entries(variables)
-    .map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`)
-    .join("");
-}
 
 const SCRIPTS = [
   "common.sh",
@@ -87,7 +81,7 @@ const renderScripts = (): string =>
  * `host.sh apply`.
  * All of it is one function that the last line calls, so a transfer that breaks off runs nothing.
  */
-export function renderHostScript(hostConf: Readonly<Record<string, string>>, more: readonly HostFile[] = []): string {
-  const own = [{ path: PATHS.hostConf, mode: "0644", text: renderVariables(hostConf) }, ...more].map(renderFile);
+export function renderHostScript(hostConf: HostConf, more: readonly HostFile[] = []): string {
+  const own = [{ path: PATHS.hostConf, mode: "0644", text: renderConf(hostConf) }, ...more].map(renderFile);
   return scriptText("install.sh").replace("  # files\n", () => `${[...own, renderScripts()].join("\n")}\n`);
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { RELEASES } from "../../components/runtime/runtimeSpec";
+import { RELEASES } from "../../components/runtime/releases";
 import { cacheFolder } from "../labPaths";
 import { ensureCached, runLong } from "../builds/cache";
 import { architecture } from "../host/platform";

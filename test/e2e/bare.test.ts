@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { join } from "node:path";
-import { RELEASES } from "../../components/runtime/runtimeSpec";
+import { RELEASES } from "../../components/runtime/releases";
 import { API_SERVER_SERVICE } from "../../lab/network/addresses";
 import {
   ARCH,
@@ -143,10 +143,7 @@ it("a changed mirror restarts nothing, a changed proxy containerd only; the pods
     delete runtime.containerd.registryMirrors["docker.io"];
   });
   const preview = await lab.operate("preview");
-  expect(changes(preview)).toEqual([
-    "update tls-bootstrap-package-worker-5-host",
-    "update tls-bootstrap-tarball-worker-6-host",
-  ]);
+  expect(changes(preview)).toEqual(["update tls-bootstrap-worker-5-host", "update tls-bootstrap-worker-6-host"]);
   await lab.operate("deploy");
   for (const worker of BOTH) expect(await lab.shell(worker, "ls /etc/containerd/certs.d")).toBe("quay.io\n");
   expect(await pids("containerd")).toEqual(containerd);

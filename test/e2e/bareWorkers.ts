@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { arch } from "node:process";
-import { RELEASES } from "../../components/runtime/runtimeSpec";
+import { RELEASES } from "../../components/runtime/releases";
 import { RUNC_VERSION } from "../../lab/workers/bare";
 import type { TestLab } from "./testLab";
 

@@ -143,10 +143,7 @@ it("a CA that is added rolls in place: the document is never gone, and the node 
     settings["tls-bootstrap:cluster"].ca = `${trusted.trim()}\n${other.certificate}`;
   });
   const preview = await lab.operate("preview");
-  expect(changes(preview)).toEqual([
-    "update tls-bootstrap-cluster-info",
-    "update tls-bootstrap-worker-worker-1-kubelet",
-  ]);
+  expect(changes(preview)).toEqual(["update tls-bootstrap-cluster-info", "update tls-bootstrap-worker-1-kubelet"]);
   await lab.operate("deploy");
   expect((await lab.get<any>(...DOCUMENT)).metadata.uid).toBe(before);
   const kubeconfig = (await read()).kubeconfig;

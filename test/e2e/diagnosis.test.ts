@@ -60,7 +60,7 @@ it("a CA that is added for a later roll is in force without a new kubeconfig", a
   await lab.configure((settings) => {
     settings["tls-bootstrap:cluster"].ca = `${settings["tls-bootstrap:cluster"].ca.trim()}\n${certificate}`;
   });
-  expect(changes(await lab.operate("preview"))).toContain("update tls-bootstrap-worker-worker-1-kubelet");
+  expect(changes(await lab.operate("preview"))).toContain("update tls-bootstrap-worker-1-kubelet");
   await lab.operate("deploy");
   expect(await lab.shell("worker-1", "grep -c BEGIN /etc/kubernetes/pki/ca.crt")).toBe("2\n");
   expect(await lab.shell("worker-1", "grep certificate-authority /etc/kubernetes/kubelet.conf")).toBe(

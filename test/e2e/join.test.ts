@@ -25,7 +25,7 @@ interface Outputs {
 
 const outputs = (...args: string[]): Promise<Outputs> => lab.json<Outputs>("output", ...args);
 
-const names = (step: string, worker: string) => `tls-bootstrap-worker-${worker}-${step}`;
+const names = (step: string, worker: string) => `tls-bootstrap-${worker}-${step}`;
 
 const worker = (settings: Record<string, any>, name: string): any =>
   settings["tls-bootstrap:pools"][0].workers.find((candidate: { name: string }) => candidate.name === name);

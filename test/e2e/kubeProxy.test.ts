@@ -61,7 +61,7 @@ describe("a Service", () => {
   const ADDRESS = "10.96.7.7"; // of the lab's services
   const NODE_PORT = 30080;
   const TWO = ["worker-1", "worker-2"];
-  const command = (worker: string, step: string) => `tls-bootstrap-worker-${worker}-${step}`;
+  const command = (worker: string, step: string) => `tls-bootstrap-${worker}-${step}`;
   const ofBoth = (op: string, step: string) => TWO.map((worker) => `${op} ${command(worker, step)}`);
 
   const configure = (change: (kubeProxy: Record<string, any>) => void) =>

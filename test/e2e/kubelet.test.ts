@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { fieldChecks } from "../../components/kubelet/fields";
 import { kubeletChecks } from "../../components/kubelet/levels";
 import { enums, flags, gates, minorOf, missing, structs } from "../../components/kubelet/kubeletData";
-import { merge, renderKubeletConfig } from "../../components/kubelet/kubeletConfig";
+import { renderKubeletConfig } from "../../components/kubelet/kubeletConfig";
+import { merge } from "../../components/validation/maps";
 import { RIGHT, type Settings, WRONG_FIELDS, WRONG_PAIRS } from "../kubeletCases";
 import { eventually, TestLab, VERSION } from "./testLab";
 
@@ -191,7 +192,7 @@ describe("a real kubelet", () => {
             clusterDomain: "cluster.local",
             clusterDns: ["10.96.0.10"],
             containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
-            servingCertificate: "requested",
+            servingMode: "approver",
             settings: merge({ failCgroupV1: false }, settings), // the lab's workers may have that only
           }),
         ),

@@ -23,7 +23,7 @@ it("is ten one-line diffs and nothing else, and no session", async () => {
   });
 
   expect(changes(await lab.operate("preview"))).toEqual(
-    TEN.map((name) => `update tls-bootstrap-worker-${name}-kubelet`).sort(),
+    TEN.map((name) => `update tls-bootstrap-${name}-kubelet`).sort(),
   );
   const text = await lab.out("preview", "--diff");
   const [resources, outputs] = text.split(/^\s*(?:Outputs:|--outputs:--)/m);

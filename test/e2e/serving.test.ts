@@ -9,7 +9,7 @@ import { changes, eventually, TestLab } from "./testLab";
 const lab = new TestLab();
 const TWO = ["worker-1", "worker-2"];
 const KEY = "/etc/kubernetes/pki/kubelet-serving.key";
-const name = (worker: string, step: string) => `tls-bootstrap-worker-${worker}-${step}`;
+const name = (worker: string, step: string) => `tls-bootstrap-${worker}-${step}`;
 
 jest.setTimeout(600_000);
 

@@ -1,4 +1,18 @@
-/** Certificates and public keys made for the tests; whatever private key belonged to them is gone. */
+/** Certificates and keys for tests. The private keys of the certificates are gone. */
+import { generateKeyPairSync } from "node:crypto";
+
+/** SSH keys. They are made for each run. */
+export const SSH_KEY = privateKey();
+export const BASTION_KEY = privateKey();
+
+function privateKey(): string {
+  const { privateKey } = generateKeyPairSync("ec", {
+    namedCurve: "P-256",
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  });
+  return privateKey;
+}
 
 /** A cluster's CA. */
 export const CA = `-----BEGIN CERTIFICATE-----

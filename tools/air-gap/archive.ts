@@ -10,7 +10,7 @@ import * as tar from "tar";
 import { parse } from "yaml";
 import { AIR_GAP_LIST, airGapPath } from "../../components/downloads/airGap";
 import { type Download, downloadsOf, pathsOf, siteUrls } from "../../components/downloads/downloads";
-import type { Architecture } from "../../components/runtime/runtimeSpec";
+import type { Architecture } from "../../components/runtime/releases";
 import { parseDownloadSettings } from "../../settings/settings";
 
 /** A download, and where it is. */
@@ -27,7 +27,7 @@ export async function wantedBy(stackFile: string, architecture: Architecture): P
     const urls = siteUrls(own);
     return downloadsOf({ ...settings, ...own }, architecture).map((download): Wanted => ({
       ...download,
-      base: urls[download.site],
+      base: urls[download.site]!, // a download of a site implies the site
     }));
   });
   return [...new Map(wanted.map((download) => [airGapPath(download, download.path), download])).values()];

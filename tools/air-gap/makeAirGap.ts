@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { type Architecture, ARCHITECTURES } from "../../components/runtime/runtimeSpec";
+import { type Architecture, ARCHITECTURES } from "../../components/runtime/releases";
 import { makeArchive, wantedBy } from "./archive";
 
 const program = new Command("npm run air-gap --")

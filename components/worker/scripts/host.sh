@@ -117,7 +117,7 @@ case "$1" in
     leave_folders "$BIN_DIR"
     rm -f "$archive"
     request=
-    [ "$SERVING" != issued ] || request=$("$LIB/serving.sh" request)
+    [ "$SERVING_MODE" != issued ] || request=$("$LIB/serving.sh" request)
     printf '{"phase":"host","architecture":"%s","kernel":%s,"servingRequest":%s,"ms":%d}\n' \
       "$(architecture)" "$(json_string "$(uname -r)")" "$(json_string "$request")" $(($(now_ms) - started))
     ;;

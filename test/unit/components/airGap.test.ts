@@ -5,13 +5,20 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { airGapChecks, airGapProblem, readAirGap } from "../../../components/downloads/airGap";
+import { airGapProblem, readAirGap } from "../../../components/downloads/airGap";
 import { TlsBootstrap } from "../../../components";
 import { makeArchive, wantedBy } from "../../../tools/air-gap/archive";
-import { CA, ED25519, ED25519_OTHER } from "../fixtures";
+import { environmentSchema } from "../../../components/spec/bootstrapSchema";
+import { checkBootstrap } from "../../../components/spec/resolve";
+import { CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
 import { Program } from "./program";
 
 const VERSION = "1.34.4";
+/** The settings that decide about downloads, with their defaults. */
+const downloads = (change: object = {}) =>
+  environmentSchema
+    .pick({ kubernetesVersion: true, downloadUrl: true, kubeProxy: true, runtime: true })
+    .parse({ kubernetesVersion: VERSION, ...change });
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 describe("an archive for workers that download nothing", () => {
@@ -89,7 +96,7 @@ describe("an archive for workers that download nothing", () => {
       `${at}/kubelet.sha256`,
     ]);
     expect(readAirGap(other).digest).toBe(digest);
-    expect(airGapProblem(one, { kubernetesVersion: VERSION })).toBeUndefined();
+    expect(airGapProblem(one, downloads())).toBeUndefined();
   });
 
   it("has kube-proxy and the releases of every pool that asks for them", async () => {
@@ -101,7 +108,7 @@ describe("an archive for workers that download nothing", () => {
         { name: "bare", runtime: runtime(), workers: [] },
       ],
     });
-    expect(airGapProblem(file, { kubernetesVersion: VERSION, kubeProxy, runtime: runtime() })).toBeUndefined();
+    expect(airGapProblem(file, downloads({ kubeProxy, runtime: runtime() }))).toBeUndefined();
     expect([...readAirGap(file).files].filter((path) => path.startsWith("releases/"))).toHaveLength(5); // one is pinned
   });
 
@@ -109,34 +116,35 @@ describe("an archive for workers that download nothing", () => {
     ["another version", { kubernetesVersion: "1.34.5" }, /^lacks kubernetes\/v1\.34\.5\/bin\/linux\/amd64\/kubelet, /],
     [
       "a kube-proxy",
-      { kubernetesVersion: VERSION, kubeProxy: { mode: "unit", clusterCidr: "10.244.0.0/16" } as const },
+      { kubeProxy: { mode: "unit", clusterCidr: "10.244.0.0/16" } as const },
       /^lacks kubernetes\/\S+\/kube-proxy, kubernetes\/\S+\/kube-proxy\.sha256; make it anew: npm run air-gap/,
     ],
     [
       "releases",
-      { kubernetesVersion: VERSION, runtime: { type: "tarball" } as const },
+      { runtime: { type: "tarball" } as const },
       /^lacks releases\/containerd\/containerd\/\S+, releases\/opencontainers\/runc\S+, releases\/containernetworking/,
     ],
-    ["packages", { kubernetesVersion: VERSION, runtime: { type: "package" } as const }, /^cannot bring packages/],
+    ["packages", { runtime: { type: "package" } as const }, /^cannot bring packages/],
   ])("is refused where workers need %s that it has not", async (_, args, problem) => {
-    expect(airGapProblem(await make(), args)).toMatch(problem);
+    expect(airGapProblem(await make(), downloads(args))).toMatch(problem);
   });
 
   it("is told from what is none", async () => {
     const text = join(folder, "text");
     await writeFile(text, "text");
-    expect(airGapProblem(text, { kubernetesVersion: VERSION })).toMatch(
-      /^is no archive for air-gapped workers: .*; make it/,
-    );
-    expect(airGapProblem(join(folder, "missing"), { kubernetesVersion: VERSION })).toMatch(/^does not exist; make it/);
+    expect(airGapProblem(text, downloads())).toMatch(/^is no archive for air-gapped workers: .*; make it/);
+    expect(airGapProblem(join(folder, "missing"), downloads())).toMatch(/^does not exist; make it/);
   });
 
   it("is a problem of the pool that names it, or once of all", async () => {
     const [own, missing] = [await make(), join(folder, "missing")];
-    const settings = { kubernetesVersion: VERSION, airGap: missing };
-    const where = airGapChecks(settings, [{ airGap: own }, {}, {}, { airGap: missing }]).flatMap(([at, problem]) =>
-      problem ? [at] : [],
-    );
+    const given = [{ airGap: own }, {}, {}, { airGap: missing }].map((pool, i) => ({
+      ...pool,
+      name: `p${i}`,
+      workers: [],
+    }));
+    const settings = { kubernetesVersion: VERSION, airGap: missing, ssh: { privateKey: SSH_KEY }, pools: given };
+    const where = checkBootstrap(settings).checks.map(([at]) => at);
     expect(where).toEqual(["airGap", "pools[3].airGap"]);
   });
 
@@ -155,7 +163,7 @@ describe("an archive for workers that download nothing", () => {
   ])("is not made of %s", async (_, spoil, problem) => {
     spoil();
     await expect(make()).rejects.toThrow(problem);
-    expect(airGapProblem(join(folder, `${files}.tar`), { kubernetesVersion: VERSION })).toMatch(/^does not exist/);
+    expect(airGapProblem(join(folder, `${files}.tar`), downloads())).toMatch(/^does not exist/);
   });
 
   it("is sent to the workers of its pool before the host is prepared, which takes everything from it", async () => {
@@ -169,7 +177,7 @@ describe("an archive for workers that download nothing", () => {
           {
             cluster: { server: "https://10.0.0.1:6443", ca: CA },
             kubernetesVersion: VERSION,
-            ssh: { user: "debian", privateKey: "THE SSH KEY" },
+            ssh: { user: "debian", privateKey: SSH_KEY },
             pools: [
               { name: "cut-off", airGap: file, workers: [worker("one", "10.0.1.11", ED25519)] },
               { name: "other", workers: [worker("two", "10.0.1.12", ED25519_OTHER)] },
@@ -180,15 +188,15 @@ describe("an archive for workers that download nothing", () => {
     );
     const copies = program.resources.filter(({ type }) => type.endsWith("CopyToRemote"));
     expect(copies.map(({ name, inputs }) => [name, inputs.remotePath])).toEqual([
-      ["t-cut-off-one-air-gap", ".tls-bootstrap-air-gap.tar"],
+      ["t-one-air-gap", ".tls-bootstrap-air-gap.tar"],
     ]);
     expect(await copies[0].inputs.source.path).toBe(file);
     const command = "command:remote:Command";
-    expect(program.options[`${command} t-cut-off-one-host`].dependsOn).toHaveLength(1);
+    expect(program.options[`${command} t-one-host`].dependsOn).toHaveLength(1);
     const conf = (name: string) => program.find(command, name).inputs.stdin as string;
-    expect(conf("t-cut-off-one-host")).toContain("DOWNLOAD_URL='/var/lib/tls-bootstrap/air-gap/kubernetes'\n");
-    expect(conf("t-cut-off-one-host")).toContain(`AIR_GAP='${readAirGap(file).digest}'\nAIR_GAP_USER='debian'\n`);
-    expect(conf("t-other-two-host")).toContain("DOWNLOAD_URL='https://dl.k8s.io'\n");
-    expect(conf("t-other-two-host")).not.toMatch(/^AIR_GAP/m);
+    expect(conf("t-one-host")).toContain("DOWNLOAD_URL='/var/lib/tls-bootstrap/air-gap/kubernetes'\n");
+    expect(conf("t-one-host")).toContain(`AIR_GAP='${readAirGap(file).digest}'\nAIR_GAP_USER='debian'\n`);
+    expect(conf("t-two-host")).toContain("DOWNLOAD_URL='https://dl.k8s.io'\n");
+    expect(conf("t-two-host")).not.toMatch(/^AIR_GAP/m);
   });
 });

@@ -39,7 +39,9 @@ describe("NodeBootstrapRbac", () => {
 describe("ClusterInfo", () => {
   it("publishes server and CA, and lets anybody get that one ConfigMap", async () => {
     const program = new Program();
-    const info = await program.run((opts) => new ClusterInfo("i", { server: "https://10.0.0.1:6443", ca: CA }, opts));
+    const info = await program.run(
+      (opts) => new ClusterInfo("i", { cluster: { server: "https://10.0.0.1:6443", ca: CA } }, opts),
+    );
     const document = program.find("kubernetes:core/v1:ConfigMap", "i").inputs;
     expect(document.metadata).toEqual({ namespace: "kube-public", name: "cluster-info" });
     expect(document.data).toEqual({ kubeconfig: renderKubeconfig({ server: "https://10.0.0.1:6443", ca: CA }) });

@@ -1,20 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { renderBundle, renderHostScript, renderVariables } from "../../../components/worker/hostFiles";
-import {
-  allowsCgroupV1,
-  checkKubeletSettings,
-  keepsSwap,
-  merge,
-  portsOf,
-  renderKubeletConfig,
-} from "../../../components/kubelet/kubeletConfig";
+import { type HostConf, renderConf } from "../../../components/worker/hostConf";
+import { renderBundle, renderHostScript } from "../../../components/worker/hostFiles";
+import { fixedSettingChecks } from "../../../components/kubelet/fixedSettings";
+import { merge } from "../../../components/validation/maps";
+import { allowsCgroupV1, keepsSwap, portsOf, renderKubeletConfig } from "../../../components/kubelet/kubeletConfig";
 import { renderKubeletUnit } from "../../../components/kubelet/kubeletUnit";
 
 const CONFIG = {
   clusterDomain: "cluster.local",
   clusterDns: ["10.96.0.10"],
   containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
-  servingCertificate: "issued",
+  servingMode: "issued",
+  settings: {},
 } as const;
 
 describe("renderKubeletConfig", () => {
@@ -61,7 +58,7 @@ failSwapOn: true
 `));
 
   it("has the kubelet ask the cluster for its serving certificate, when none is issued", () => {
-    const lines = renderKubeletConfig({ ...CONFIG, servingCertificate: "requested" }).split("\n");
+    const lines = renderKubeletConfig({ ...CONFIG, servingMode: "approver" }).split("\n");
     expect(lines.filter((line) => /^(serverTLSBootstrap|tlsCert|tlsPrivate)/.test(line))).toEqual([
       "serverTLSBootstrap: true",
     ]);
@@ -93,7 +90,7 @@ describe("merge", () => {
   });
 });
 
-describe("checkKubeletSettings", () => {
+describe("fixedSettingChecks", () => {
   it.each([
     [{ authentication: { anonymous: { enabled: true } } }, "at.authentication.anonymous.enabled"],
     [{ authorization: { mode: "AlwaysAllow" } }, "at.authorization.mode"],
@@ -102,11 +99,11 @@ describe("checkKubeletSettings", () => {
     [{ authentication: { x509: { clientCAFile: "/tmp/ca" } } }, "at.authentication.x509.clientCAFile"],
     [{ kind: "Pod" }, "at.kind"],
   ])("refuses %j", (settings, where) =>
-    expect(checkKubeletSettings("at", settings).flatMap(([at, problem]) => (problem ? [at] : []))).toEqual([where]),
+    expect(fixedSettingChecks("at", settings).flatMap(([at, problem]) => (problem ? [at] : []))).toEqual([where]),
   );
   it("accepts the rest, and what is so already", () =>
     expect(
-      checkKubeletSettings("at", { maxPods: 5, readOnlyPort: 0, authorization: { mode: "Webhook" } }).filter(
+      fixedSettingChecks("at", { maxPods: 5, readOnlyPort: 0, authorization: { mode: "Webhook" } }).filter(
         ([, problem]) => problem,
       ),
     ).toEqual([]));
@@ -179,14 +176,14 @@ END-OF-FILE
 
 it("renders variables that a shell reads back as they were", () => {
   const values = { A: "plain", B: "it's $HOME `id`", C: "two\nlines" };
-  const shell = spawnSync("sh", ["-c", `${renderVariables(values)}printf '%s|%s|%s' "$A" "$B" "$C"`], {
+  const shell = spawnSync("sh", ["-c", `${renderConf(values)}printf '%s|%s|%s' "$A" "$B" "$C"`], {
     encoding: "utf8",
   });
   expect(shell.stdout).toBe("plain|it's $HOME `id`|two\nlines");
 });
 
 describe("renderHostScript", () => {
-  const script = renderHostScript({ KUBERNETES_VERSION: "1.34.4" });
+  const script = renderHostScript({ KUBERNETES_VERSION: "1.34.4" } as HostConf);
 
   it("is a whole shell script that carries the others and their parameters", () => {
     expect(spawnSync("sh", ["-n"], { input: script }).status).toBe(0);

@@ -2,7 +2,7 @@ import { KubeProxy, TlsBootstrap, type TlsBootstrapArgs, Worker } from "../../..
 import { endpointOf } from "../../../components/cluster/kubeconfig";
 import type { KubeProxySpec } from "../../../components";
 import { renderKubeProxyConfig, renderKubeProxyUnit } from "../../../components/kubeProxy/kubeProxyConfig";
-import { CA, ED25519 } from "../fixtures";
+import { CA, ED25519, SSH_KEY } from "../fixtures";
 import { Program, unboxed } from "./program";
 
 const COMMAND = "command:remote:Command";
@@ -13,7 +13,12 @@ const unit: KubeProxySpec = { mode: "unit", clusterCidr: "10.244.0.0/16" };
 const daemonset: KubeProxySpec = { mode: "daemonset", clusterCidr: "10.244.0.0/16" };
 
 describe("renderKubeProxyConfig", () => {
-  const args = { nodeName: "worker-1", kubeconfig: "/etc/kubernetes/kube-proxy.conf", clusterCidr: "10.244.0.0/16" };
+  const args = {
+    nodeName: "worker-1",
+    kubeconfig: "/etc/kubernetes/kube-proxy.conf",
+    clusterCidr: "10.244.0.0/16",
+    settings: {},
+  };
 
   it("shows metrics to the host alone, and its health to load balancers", () =>
     expect(renderKubeProxyConfig(args)).toBe(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
@@ -52,7 +57,7 @@ describe("a worker with kube-proxy as a unit", () => {
   const base: TlsBootstrapArgs = {
     cluster,
     kubernetesVersion,
-    ssh: { privateKey: "K" },
+    ssh: { privateKey: SSH_KEY },
     pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
   };
   const declare = async (kubeProxy?: KubeProxySpec) => {
@@ -60,7 +65,7 @@ describe("a worker with kube-proxy as a unit", () => {
     await program.run((opts) => new TlsBootstrap("t", { ...base, kubeProxy }, opts));
     return program;
   };
-  const step = (program: Program, name: string) => program.find(COMMAND, `t-worker-worker-1-${name}`).inputs;
+  const step = (program: Program, name: string) => program.find(COMMAND, `t-worker-1-${name}`).inputs;
 
   it("has one more command, which gets the credential as a secret", async () => {
     const program = await declare(unit);
@@ -85,12 +90,12 @@ describe("a worker with kube-proxy as a unit", () => {
 
   it("starts it after its files and before the node joins, since network plugins may need it to become Ready", async () => {
     const program = await declare(unit);
-    expect(step(program, "kube-proxy").triggers).toEqual(["t-worker-worker-1-kubelet-id"]);
-    const { dependsOn } = program.optionsOf(COMMAND, "t-worker-worker-1-join");
+    expect(step(program, "kube-proxy").triggers).toEqual(["t-worker-1-kubelet-id"]);
+    const { dependsOn } = program.optionsOf(COMMAND, "t-worker-1-join");
     const proxy = (dependsOn as { __name?: string }[]).map(({ __name }) => __name);
-    expect(proxy).toContain("t-worker-worker-1-kube-proxy");
+    expect(proxy).toContain("t-worker-1-kube-proxy");
     // A dependency and no trigger: to turn kube-proxy on is no reason to drain a node.
-    expect(step(program, "join").triggers).toEqual(["t-worker-worker-1-kubelet-id"]);
+    expect(step(program, "join").triggers).toEqual(["t-worker-1-kubelet-id"]);
   });
 
   it("downloads the binary and looks for what it needs", async () => {
@@ -109,10 +114,11 @@ describe("a worker with kube-proxy as a unit", () => {
   );
 
   it("is refused without a credential for it", async () => {
+    const { pools, ...environment } = base;
     const args = {
-      ...base,
-      cluster,
-      ...base.pools[0].workers[0],
+      ...environment,
+      ...pools[0].workers[0],
+      servingCertificates: { mode: "manual" } as const,
       bootstrapKubeconfig: "B",
       mintCommand: "M",
       kubeProxy: unit,

@@ -6,18 +6,27 @@ import {
   renderRegistryHosts,
 } from "../../../components/runtime/containerd";
 import { runtimeFiles, runtimeVariables } from "../../../components/runtime/runtimeFiles";
-import { problemsOf } from "../../../components/spec/schema";
-import { proxy, RELEASES, runtime, type RuntimeSpec } from "../../../components/runtime/runtimeSpec";
+import { RELEASES } from "../../../components/runtime/releases";
+import type { RuntimeSpec } from "../../../components";
+import { proxySchema, runtimeSchema, type TarballRuntime } from "../../../components/spec/runtimeSchema";
+import { problemsOf } from "../../../components/validation/problems";
 
 const SUM = "a".repeat(64);
+/** containerd's settings where nothing is set. */
+const DEFAULTS = {
+  cgroupDriver: "systemd",
+  sandboxImage: "registry.k8s.io/pause:3.10.1",
+  registryMirrors: {},
+  config: {},
+};
 const names = (spec: RuntimeSpec, http?: string) =>
-  runtimeFiles(spec, { cgroupDriver: "systemd", proxy: { http } }).map(({ path }) =>
+  runtimeFiles(runtimeSchema.parse(spec), { cgroupDriver: "systemd", proxy: { http, no: [] } }).map(({ path }) =>
     path.replace("/etc/tls-bootstrap/runtime/", ""),
   );
 
 describe("containerd's config", () => {
   it("is of version 2 for containerd 1", () =>
-    expect(renderContainerdConfig(2, { cgroupDriver: "systemd" })).toBe(`# Written by tls-bootstrap.
+    expect(renderContainerdConfig(2, DEFAULTS)).toBe(`# Written by tls-bootstrap.
 version = 2
 
 [plugins."io.containerd.grpc.v1.cri"]
@@ -34,8 +43,9 @@ SystemdCgroup = true
 `));
 
   it("is of version 3 for containerd 2, whose CRI plugin is two", () =>
-    expect(renderContainerdConfig(3, { cgroupDriver: "cgroupfs", sandboxImage: "mirror.example.com/pause:3" }))
-      .toBe(`# Written by tls-bootstrap.
+    expect(
+      renderContainerdConfig(3, { ...DEFAULTS, cgroupDriver: "cgroupfs", sandboxImage: "mirror.example.com/pause:3" }),
+    ).toBe(`# Written by tls-bootstrap.
 version = 3
 
 [plugins."io.containerd.cri.v1.images".pinned_images]
@@ -56,7 +66,7 @@ SystemdCgroup = false
       debug: { level: "debug" },
       plugins: { "io.containerd.cri.v1.runtime": { restrict_oom_score_adj: true } },
     };
-    const text = renderContainerdConfig(3, { cgroupDriver: "systemd", config });
+    const text = renderContainerdConfig(3, { ...DEFAULTS, config });
     expect(parse(text)).toMatchObject({
       debug: { level: "debug" },
       plugins: {
@@ -86,7 +96,9 @@ Environment=NO_PROXY=10.0.0.0/8,.example.com
     ));
 
   it("runs by a unit whose paths name the versions", () => {
-    const unit = renderContainerdUnit({ type: "tarball", containerd: { version: "2.1.5" } });
+    const unit = renderContainerdUnit(
+      runtimeSchema.parse({ type: "tarball", containerd: { version: "2.1.5" } }) as TarballRuntime,
+    );
     expect(unit).toContain("\nExecStart=/opt/tls-bootstrap/containerd-2.1.5/bin/containerd\n");
     expect(unit).toContain(`:/opt/tls-bootstrap/runc-${RELEASES.runc.version}:`);
     expect(unit).toContain("\nKillMode=process\n");
@@ -120,7 +132,7 @@ describe("what a host gets", () => {
   ])("are the files of %s", (_, spec, files) => expect(names(spec)).toEqual(files));
 
   it("is the checksum of the default version, and that of another only from whoever sets it", () => {
-    const sums = (spec: Omit<RuntimeSpec, "type">) => runtimeVariables({ type: "tarball", ...spec });
+    const sums = (spec: object) => runtimeVariables(runtimeSchema.parse({ type: "tarball", ...spec }));
     const { amd64, arm64 } = RELEASES.containerd.sha256;
     expect(sums({}).CONTAINERD_SHA256).toBe(`amd64:${amd64} arm64:${arm64}`);
     expect(sums({ containerd: { version: "2.1.5" } }).CONTAINERD_SHA256).toBe("");
@@ -169,11 +181,13 @@ describe("refused are", () => {
       "runtime.containerd.registryMirrors.docker.io[0] holds credentials, which would end up in plain state; use a mirror that needs none",
     ],
   ])("%s", (_, value, problem) =>
-    expect(problemsOf(runtime, value, "runtime").map(([where, what]) => `${where} ${what}`)).toEqual([problem]),
+    expect(
+      problemsOf(runtimeSchema.safeParse(value).error!, "runtime").map(([where, what]) => `${where} ${what}`),
+    ).toEqual([problem]),
   );
 
   it("credentials of a proxy, without showing them", () => {
-    const problems = problemsOf(proxy, { https: "http://u:s3cret@proxy:3128" }, "proxy");
+    const problems = problemsOf(proxySchema.safeParse({ https: "http://u:s3cret@proxy:3128" }).error!, "proxy");
     expect(problems).toEqual([
       [
         "proxy.https",

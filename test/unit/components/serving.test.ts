@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
 import { approverFlags } from "../../../components/serving/csrApprover";
 import { servingPatterns } from "../../../components/serving/servingPattern";
-import { CA, ED25519 } from "../fixtures";
+import { CA, ED25519, SSH_KEY } from "../fixtures";
 import { Program, unboxed, valueOf } from "./program";
 
 const COMMAND = "command:remote:Command";
@@ -11,7 +11,7 @@ const SIGNED = "tls:index/locallySignedCert:LocallySignedCert";
 const base: TlsBootstrapArgs = {
   cluster: { server: "https://10.0.0.1:6443", ca: CA },
   kubernetesVersion: "1.34.4",
-  ssh: { privateKey: "THE SSH KEY" },
+  ssh: { privateKey: SSH_KEY },
   pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
 };
 
@@ -21,14 +21,14 @@ const declare = async (args: Partial<TlsBootstrapArgs> = {}) => {
   return { program, result };
 };
 
-const kubeletFiles = (program: Program) => program.find(COMMAND, "t-worker-worker-1-kubelet").inputs.stdin as string;
+const kubeletFiles = (program: Program) => program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin as string;
 
 describe("issued", () => {
   it("signs the worker's request with a CA of the stack's own, for a server and for nothing else", async () => {
     const { program, result } = await declare();
     const ca = program.find("tls:index/selfSignedCert:SelfSignedCert", "t-serving-ca").inputs;
     expect(ca).toMatchObject({ isCaCertificate: true, allowedUses: ["cert_signing", "digital_signature"] });
-    const { inputs } = program.find(SIGNED, "t-worker-worker-1-serving-certificate");
+    const { inputs } = program.find(SIGNED, "t-worker-1-serving-certificate");
     expect(inputs.allowedUses).toEqual(["digital_signature", "server_auth"]);
     expect(inputs.isCaCertificate).toBeFalsy();
     expect(inputs.certRequestPem).toContain("-----BEGIN CERTIFICATE REQUEST-----\n");
@@ -39,7 +39,7 @@ describe("issued", () => {
 
   it("renews while there is time, and the CA before any of its certificates could outlive it", async () => {
     const { program } = await declare();
-    const certificate = program.find(SIGNED, "t-worker-worker-1-serving-certificate").inputs;
+    const certificate = program.find(SIGNED, "t-worker-1-serving-certificate").inputs;
     const ca = program.find("tls:index/selfSignedCert:SelfSignedCert", "t-serving-ca").inputs;
     expect(certificate.earlyRenewalHours).toBeLessThan(certificate.validityPeriodHours);
     expect(ca.earlyRenewalHours).toBeGreaterThan(certificate.validityPeriodHours);
@@ -48,27 +48,27 @@ describe("issued", () => {
 
   it("signs anew for another machine, name or address, and not because a request was printed again", async () => {
     const { program } = await declare();
-    const { replacementTrigger, ignoreChanges } = program.optionsOf(SIGNED, "t-worker-worker-1-serving-certificate");
+    const { replacementTrigger, ignoreChanges } = program.optionsOf(SIGNED, "t-worker-1-serving-certificate");
     expect(ignoreChanges).toEqual(["certRequestPem"]);
     expect(await valueOf(pulumi.output(replacementTrigger as pulumi.Input<string>))).toBe(
-      "t-worker-worker-1-host-id worker-1 10.0.1.11",
+      "t-worker-1-host-id worker-1 10.0.1.11",
     );
   });
 
   it("brings the certificate to the worker before the kubelet is told of it, and its text stays out of the kubelet's files", async () => {
     const { program } = await declare();
-    expect(program.find(COMMAND, "t-worker-worker-1-serving").inputs.stdin).toBe("SERVING CERTIFICATE");
+    expect(program.find(COMMAND, "t-worker-1-serving").inputs.stdin).toBe("SERVING CERTIFICATE");
     expect(kubeletFiles(program)).toContain("tlsCertFile: /etc/kubernetes/pki/kubelet-serving.crt\n");
     expect(kubeletFiles(program)).not.toContain("SERVING CERTIFICATE");
-    const { dependsOn } = program.optionsOf(COMMAND, "t-worker-worker-1-kubelet");
+    const { dependsOn } = program.optionsOf(COMMAND, "t-worker-1-kubelet");
     const [first] = [dependsOn].flat() as pulumi.Resource[];
-    expect(await valueOf(first.urn)).toContain("::t-worker-worker-1-serving");
+    expect(await valueOf(first.urn)).toContain("::t-worker-1-serving");
   });
 
   it("signs with the CA that it is given, whose key is a secret", async () => {
     const ca = { certificate: CA, key: pulumi.output("KEY OF THE CLUSTER'S CA") };
     const { program, result } = await declare({ servingCertificates: { ca } });
-    const { inputs } = program.find(SIGNED, "t-worker-worker-1-serving-certificate");
+    const { inputs } = program.find(SIGNED, "t-worker-1-serving-certificate");
     expect([inputs.caCertPem, unboxed(inputs.caPrivateKeyPem)]).toEqual([CA, "KEY OF THE CLUSTER'S CA"]);
     expect(await valueOf(result.servingCa)).toBe(CA);
     expect(program.listing().filter((line) => line.includes("serving-ca"))).toEqual([]);
@@ -107,9 +107,9 @@ describe("the policy for serving certificates", () => {
 
   it("is in force before a kubelet asks, also without a join policy", async () => {
     const { program } = await declare({ joinPolicy: "off" });
-    const parts = program.options[`${COMMAND} t-worker-worker-1-join`].dependsOn as pulumi.Resource[];
+    const parts = program.options[`${COMMAND} t-worker-1-join`].dependsOn as pulumi.Resource[];
     const urns = await Promise.all(parts.map(({ urn }) => valueOf(urn)));
-    expect(urns.filter((urn) => urn.endsWith("ValidatingAdmissionPolicyBinding::t-worker-serving"))).toHaveLength(1);
+    expect(urns.filter((urn) => urn.endsWith("tls-bootstrap:index:ServingPolicy::t"))).toHaveLength(1);
   });
 });
 
@@ -159,8 +159,8 @@ it("settings that say otherwise are refused", async () => {
     [
       "TlsBootstrap 't': 3 problems",
       "  servingCertificates.ca.key: is no private key in PEM that can be read (-----BEGIN EC PRIVATE KEY----- …, without passphrase)",
-      "  servingCertificates.image: 'a/b:1' is that of the approver, which only the mode 'approver' has",
-      "  pools[0].kubelet.serverTLSBootstrap: cannot be true: it follows from servingCertificates.mode, which is 'issued'; 'approver' and 'manual' let kubelets ask the cluster",
+      "  servingCertificates.image: 'a/b:1' is the approver's image, which only the mode 'approver' uses",
+      "  pools[0].kubelet.serverTLSBootstrap: cannot be true: it follows from servingCertificates.mode, which is 'issued'; with 'approver' and 'manual' kubelets ask the cluster",
     ].join("\n"),
   );
 });

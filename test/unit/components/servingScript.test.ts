@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { renderVariables } from "../../../components/worker/hostFiles";
+import { renderConf } from "../../../components/worker/hostConf";
 import { checkedRequest } from "../../../components/serving/servingRequest";
 
 /** serving.sh with the real openssl, on a folder that stands for a host's root. */
@@ -20,7 +20,7 @@ const HOST = {
   REPLACE_COMMAND: "THE REPAIR",
 };
 const configure = (change: Partial<typeof HOST> = {}) =>
-  writeFileSync(at("etc/tls-bootstrap/host.conf"), renderVariables({ ...HOST, ...change }));
+  writeFileSync(at("etc/tls-bootstrap/host.conf"), renderConf({ ...HOST, ...change }));
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "serving-"));

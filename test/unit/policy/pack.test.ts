@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
-import { CA, ED25519, ED25519_OTHER } from "../fixtures";
+import { CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
 import { Program, type Registered } from "../components/program";
 import { Pack } from "./pack";
 import { SECRET, UNKNOWN } from "./values";
@@ -18,7 +18,7 @@ afterAll(() => pack?.stop());
 /** The resources of a program with everything that the components can declare. */
 const declare = async (args: Partial<TlsBootstrapArgs> = {}): Promise<Registered[]> => {
   const program = new Program();
-  const key = pulumi.secret("-----BEGIN OPENSSH PRIVATE KEY-----\nSSH\n-----END OPENSSH PRIVATE KEY-----\n");
+  const key = pulumi.secret(SSH_KEY);
   await program.run(
     (opts) =>
       new TlsBootstrap(
@@ -69,8 +69,8 @@ describe("what the components declare", () => {
   ])("passes, %s", async (_, args) => expect(await found(await declare(args))).toEqual([]));
 
   it.each<[string, string, string, (inputs: any) => void]>([
-    ["ssh-host-key-pinned", COMMAND, "t-worker-worker-1-join", ({ connection }) => delete plain(connection).hostKey],
-    ["ssh-host-key-pinned", COMMAND, "t-worker-worker-1-host", (i) => delete plain(i.connection).proxy.hostKey],
+    ["ssh-host-key-pinned", COMMAND, "t-worker-1-join", ({ connection }) => delete plain(connection).hostKey],
+    ["ssh-host-key-pinned", COMMAND, "t-worker-1-host", (i) => delete plain(i.connection).proxy.hostKey],
     [
       "bootstrap-token-ttl",
       "kubernetes:core/v1:Secret",

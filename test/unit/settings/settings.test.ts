@@ -41,23 +41,27 @@ const worker = (change: Record<string, unknown>) => ({
 });
 
 it("fills in what is safe to assume", () =>
-  expect(settings()).toEqual({
-    ...good,
-    ssh: { user: "debian", port: 22, privateKey: KEY },
-    clusterDomain: "cluster.local",
-    binDir: "/usr/local/bin",
-    proxy: {},
-    runtime: { type: "preinstalled" },
-    clusterDns: ["10.96.0.10"],
-    clusterInfo: "create",
-    downloadUrl: "https://dl.k8s.io",
-    tokenTtl: "1h",
-    kubelet: {},
-    kubeProxy: { mode: "off" },
-    bindings: { mode: "create" },
-    joinPolicy: "enforce",
-    servingCertificates: { mode: "issued" },
-    scaleGroups: [],
+  expect(settings()).toMatchObject({
+    cluster: good.cluster,
+    bootstrap: {
+      kubernetesVersion: good.kubernetesVersion,
+      pools: good.pools,
+      ssh: { user: "debian", port: 22, privateKey: KEY },
+      clusterDomain: "cluster.local",
+      binDir: "/usr/local/bin",
+      proxy: {},
+      runtime: { type: "preinstalled" },
+      clusterDns: ["10.96.0.10"],
+      clusterInfo: "create",
+      downloadUrl: "https://dl.k8s.io",
+      tokenTtl: "1h",
+      kubelet: {},
+      kubeProxy: { mode: "off" },
+      bindings: { mode: "create" },
+      joinPolicy: "enforce",
+      servingCertificates: { mode: "issued" },
+      scaleGroups: [],
+    },
   }));
 
 it("assumes what Pulumi.yaml says it does", () => {
@@ -67,7 +71,7 @@ it("assumes what Pulumi.yaml says it does", () => {
   const defaults = Object.fromEntries(
     Object.entries(project.config).flatMap(([key, value]) => ("default" in value ? [[key, value.default]] : [])),
   );
-  expect(settings()).toMatchObject(defaults);
+  expect(settings().bootstrap).toMatchObject(defaults);
   expect(Object.keys(defaults)).toHaveLength(14);
 });
 
@@ -219,9 +223,9 @@ describe.each<[string, Record<string, unknown>, string[]]>([
     "a CA and an image where they have no use",
     { servingCertificates: { mode: "manual", ca: { certificate: CA, key: KEY }, image: "a/b:1" } },
     [
-      "tls-bootstrap:servingCertificates.ca: is for the mode 'issued'; in 'manual' the cluster signs",
       "tls-bootstrap:servingCertificates.ca.key: is not the key of 'certificate'",
-      "tls-bootstrap:servingCertificates.image: 'a/b:1' is that of the approver",
+      "tls-bootstrap:servingCertificates.ca: is for the mode 'issued'; in 'manual' the cluster signs",
+      "tls-bootstrap:servingCertificates.image: 'a/b:1' is the approver's image",
     ],
   ],
   [
@@ -236,7 +240,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
       ...worker({ kubelet: { serverTLSBootstrap: false, tlsCertFile: "/a", tlsPrivateKeyFile: "/b" } }),
     },
     [
-      "tls-bootstrap:kubelet.serverTLSBootstrap: cannot be true: it follows from servingCertificates.mode, which is 'issued'; 'approver' and 'manual' let kubelets ask the cluster",
+      "tls-bootstrap:kubelet.serverTLSBootstrap: cannot be true: it follows from servingCertificates.mode, which is 'issued'; with 'approver' and 'manual' kubelets ask the cluster",
       "tls-bootstrap:pools[0].workers[0].kubelet.tlsCertFile: cannot be set",
       "tls-bootstrap:pools[0].workers[0].kubelet.tlsPrivateKeyFile: cannot be set",
     ],
@@ -249,7 +253,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
     },
     [
       "tls-bootstrap:kubelet.serverTLSBootstrap: cannot be false: it follows from servingCertificates.mode, which is 'manual'",
-      "tls-bootstrap:kubelet.featureGates.RotateKubeletServerCertificate: cannot be false: with servingCertificates.mode 'manual' the kubelet asks",
+      "tls-bootstrap:kubelet.featureGates.RotateKubeletServerCertificate: cannot be false: with servingCertificates.mode 'manual' the kubelet needs it",
     ],
   ],
   ["an unknown mode", { clusterInfo: "publish" }, ["tls-bootstrap:clusterInfo"]],
@@ -285,7 +289,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
     },
     [
       "tls-bootstrap:scaleGroups[0].name: 'worker' is already the name of a pool or scale group",
-      "tls-bootstrap:scaleGroups[0].namePrefix: 'work' is how the name of worker worker-1 begins",
+      "tls-bootstrap:scaleGroups[0].namePrefix: 'work' is a prefix of the name of worker worker-1",
       "tls-bootstrap:scaleGroups[2].namePrefix: 'a-b-' overlaps with 'a-' of scale group a",
     ],
   ],
@@ -391,7 +395,7 @@ describe("the stacks that come with the project", () => {
       );
       values.ssh.privateKey = KEY;
       if (values.cluster) values.cluster.kubeconfig = KUBECONFIG;
-      const { pools } = parseSettings("tls-bootstrap", raw(values));
+      const { pools } = parseSettings("tls-bootstrap", raw(values)).bootstrap;
       expect(pools[0].workers.length).toBeGreaterThan(1);
     },
   );

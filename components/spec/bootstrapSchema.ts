@@ -1,0 +1,118 @@
+/** Everything that a stack can set, but how to reach the cluster. */
+import { z } from "zod";
+import releases from "../kubelet/releases.json";
+import { minorOf } from "../kubelet/kubeletData";
+import * as rules from "../validation/rules";
+import { hiddenString, ruledString, stringInput } from "../validation/ruledString";
+import { kubeProxySchema } from "./kubeProxySchema";
+import { kubeletSettings, poolSchema, scaleGroupSchema } from "./poolSchema";
+import { proxySchema, runtimeSchema } from "./runtimeSchema";
+import { servingSchema } from "./servingSchema";
+import { sshSchema } from "./sshSchema";
+
+const minors = releases.map((release) => minorOf(release)!);
+
+/** The API server as workers reach it. */
+export const clusterSchema = z
+  .strictObject({
+    server: stringInput(ruledString(rules.apiServer)).describe("URL of the API server as the workers reach it."),
+    ca: stringInput(hiddenString(rules.caCertificates)).describe(
+      "PEM certificates of the CA that signed the API server's certificate.",
+    ),
+  })
+  .meta({ id: "ClusterSpec" });
+
+/** What all workers of a cluster share. */
+export const environmentSchema = z
+  .strictObject({
+    kubernetesVersion: ruledString(rules.kubernetesVersion, { pattern: `^1\\.(${minors.join("|")})\\.\\d+$` }).describe(
+      `Version of kubelet and kubectl, 1.${minors[0]}.x to 1.${minors.at(-1)}.x.`,
+    ),
+    downloadUrl: ruledString(rules.downloadUrl)
+      .default("https://dl.k8s.io")
+      .describe(
+        "Base URL of `/v<version>/bin/linux/<arch>/kubelet` and the other binaries, each with a `.sha256` file beside it.",
+      ),
+    airGap: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Path of an archive with everything that the workers would download. Pulumi sends it over SSH. `npm run air-gap` makes it.",
+      ),
+    binDir: ruledString(rules.hostFolder)
+      .default("/usr/local/bin")
+      .describe(
+        "Folder on the workers for links to the installed programs. Where /usr is read-only, use another one, such as `/opt/bin`.",
+      ),
+    proxy: proxySchema
+      .prefault({})
+      .describe("HTTP proxy for downloads, packages and images. The API server is always reached directly."),
+    runtime: runtimeSchema
+      .prefault({ type: "preinstalled" })
+      .describe("Container runtime. A pool's own runtime replaces it as a whole."),
+    clusterDomain: ruledString(rules.dnsDomain).default("cluster.local").describe("DNS domain of the cluster."),
+    clusterDns: z
+      .array(ruledString(rules.ip))
+      .min(1)
+      .default(["10.96.0.10"])
+      .describe("Addresses of the cluster's DNS service."),
+    kubeProxy: kubeProxySchema
+      .prefault({ mode: "off" })
+      .describe("kube-proxy. Off by default: kubeadm brings its own, and some network plugins need none."),
+    servingCertificates: servingSchema
+      .prefault({})
+      .describe("How kubelet serving certificates are issued, for logs, exec and metrics."),
+    ssh: sshSchema.describe("How to log in to the workers."),
+  })
+  .meta({ id: "EnvironmentSpec" });
+
+export type Environment = z.output<typeof environmentSchema>;
+
+export const DEFAULT_TOKEN_TTL = "1h";
+
+const tokenTtl = ruledString(rules.tokenTtl, { pattern: "^[1-9][0-9]*[mhd]$" })
+  .default(DEFAULT_TOKEN_TTL)
+  .describe("Lifetime of the pools' bootstrap tokens from their minting, 5m to 30d.");
+
+/** What a stack sets besides {@link environmentSchema}. */
+export const bootstrapSchema = z
+  .strictObject({
+    clusterInfo: z
+      .enum(["create", "adopt", "off"])
+      .default("create")
+      .describe(
+        "The ConfigMap kube-public/cluster-info. `create`: publish it. `adopt`: kubeadm made it; write its kubeconfig and leave the rest. `off`: leave it alone.",
+      ),
+    bindings: z
+      .strictObject({
+        mode: z
+          .enum(["create", "existing"])
+          .default("create")
+          .describe(
+            "`create`: declare the ClusterRoleBindings. `existing`: the cluster has them, for example from kubeadm.",
+          ),
+        group: ruledString(rules.bindingGroup)
+          .optional()
+          .describe(
+            "Group that the bindings are made to. All tokens carry it. Default: the tokens' own groups; with `existing`, kubeadm's group `system:bootstrappers:kubeadm:default-node-token`.",
+          ),
+      })
+      .meta({ id: "BindingsSpec" })
+      .prefault({})
+      .describe("The three ClusterRoleBindings that let tokens request certificates and have them approved."),
+    joinPolicy: z
+      .enum(["enforce", "off"])
+      .default("enforce")
+      .describe(
+        "`enforce`: a token may claim the names of its own pool, and never a Ready node's name. `off`: any token may claim any name.",
+      ),
+    tokenTtl,
+    kubelet: kubeletSettings.default({}).describe("KubeletConfiguration fields for all pools."),
+    pools: z.array(poolSchema).min(1).describe("The pools of workers."),
+    scaleGroups: z
+      .array(scaleGroupSchema)
+      .default([])
+      .describe("Groups of machines that come and go by themselves, and their tokens."),
+  })
+  .meta({ id: "BootstrapSpec" });

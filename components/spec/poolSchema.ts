@@ -1,0 +1,106 @@
+/** Pools of workers, and scale groups. */
+import { z } from "zod";
+import type { KubeletFlags } from "../kubelet/flags";
+import type { KubeletConfiguration } from "../kubelet/KubeletConfiguration";
+import { isMap } from "../validation/maps";
+import * as rules from "../validation/rules";
+import { ruledString, stringInput } from "../validation/ruledString";
+import { runtimeSchema } from "./runtimeSchema";
+
+export const TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
+
+const taint = z
+  .strictObject({
+    key: ruledString(rules.labelKey).describe("Key of the taint."),
+    value: ruledString(rules.labelValue).optional().describe("Value of the taint."),
+    effect: z.enum(TAINT_EFFECTS).describe("What happens to pods that do not tolerate the taint."),
+  })
+  .meta({ id: "Taint" });
+
+export type Taint = z.output<typeof taint>;
+
+/** Only the type: which fields are valid depends on the kubelets' version, see kubeletChecks. */
+export const kubeletSettings = z
+  .custom<KubeletConfiguration>(isMap, { error: "must be a map of KubeletConfiguration fields" })
+  .meta({ type: "object", ts: "KubeletConfiguration" });
+
+const kubeletFlags = z
+  .custom<KubeletFlags>(isMap, { error: "must be a map of flags of the kubelet" })
+  .meta({ type: "object", additionalProperties: { type: ["string", "number", "boolean"] } });
+
+/** What a pool and a worker can both set. Worker settings override pool settings. */
+const nodeShape = {
+  labels: z
+    .record(ruledString(rules.labelKey), ruledString(rules.labelValue))
+    .default({})
+    .describe("Labels of the Node. A label that is removed here is removed from the Node."),
+  taints: z
+    .array(taint)
+    .default([])
+    .describe("Taints of the Node, in force when it first appears. A worker has its pool's taints and its own."),
+  kubelet: kubeletSettings.default({}).describe("KubeletConfiguration fields that override this module's defaults."),
+  kubeletFlags: kubeletFlags
+    .default({})
+    .describe("Command line flags of the kubelet that have no KubeletConfiguration field, by name without dashes."),
+};
+
+const address = stringInput(ruledString(rules.host));
+
+export const workerSchema = z
+  .strictObject({
+    name: ruledString(rules.nodeName).describe("Name of the Node."),
+    address: address.describe("IP address or DNS name for SSH."),
+    nodeAddress: stringInput(ruledString(rules.ip))
+      .optional()
+      .describe(
+        "IP address that the node registers. It must be on an interface of the host. Default: `address`, when that is an IP address.",
+      ),
+    hostKey: stringInput(
+      ruledString(rules.hostKey, { pattern: "^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) \\S+" }),
+    ).describe(
+      "Public host key, from `/etc/ssh/ssh_host_ed25519_key.pub`. Take it from the VM's console or image, never from a first connection.",
+    ),
+    generation: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe("Raise this counter to remove the node, wipe its identity, and join it again with a new token."),
+    ...nodeShape,
+  })
+  .meta({ id: "WorkerSpec" });
+
+export const poolSchema = z
+  .strictObject({
+    name: ruledString(rules.poolName).describe(
+      "Name of the pool. It names the token group `system:bootstrappers:<name>` and the role label `node-role.kubernetes.io/<name>`.",
+    ),
+    runtime: runtimeSchema
+      .optional()
+      .describe(
+        "Container runtime of the pool's workers. Default: the runtime for all pools. Another `type` makes the workers leave and join again.",
+      ),
+    airGap: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Air-gap archive for the pool's workers. Default: the archive for all pools."),
+    workers: z.array(workerSchema).describe("The workers."),
+    ...nodeShape,
+  })
+  .meta({ id: "PoolSpec" });
+
+export const scaleGroupSchema = z
+  .strictObject({
+    name: ruledString(rules.poolName).describe(
+      "Name of the group. It names the token group `system:bootstrappers:<name>`.",
+    ),
+    namePrefix: ruledString(rules.namePrefix).describe(
+      "Prefix of the names of the group's nodes. The group's tokens may claim these names only.",
+    ),
+    tokenTtl: ruledString(rules.renewedTokenTtl)
+      .default("72h")
+      .describe("Lifetime of a token, 2h to 30d. The first update after half of it mints the next token."),
+  })
+  .meta({ id: "ScaleGroupSpec" });
+
+export type ScaleGroupSetting = z.output<typeof scaleGroupSchema>;

@@ -1,0 +1,47 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { readAirGap } from "../../downloads/airGap";
+import { siteUrls } from "../../downloads/downloads";
+import type { AirGapConf } from "../hostConf";
+import { commonArgs, machineOf, type StepContext } from "./step";
+
+/** Where the archive arrives, in the home of the SSH user. */
+const AIR_GAP_FILE = ".tls-bootstrap-air-gap.tar";
+/** Where the host unpacks the archive. */
+const AIR_GAP_DIR = "/var/lib/tls-bootstrap/air-gap";
+
+/** Sends the air-gap archive to a worker that downloads nothing. */
+export function sendAirGap(context: StepContext): remote.CopyToRemote | undefined {
+  const { name, worker, parent } = context;
+  if (worker.airGap === undefined) return undefined;
+  return new remote.CopyToRemote(
+    `${name}-air-gap`,
+    {
+      connection: commonArgs(context).connection,
+      source: new pulumi.asset.FileAsset(worker.airGap),
+      remotePath: AIR_GAP_FILE,
+    },
+    { parent, replacementTrigger: machineOf(worker) },
+  );
+}
+
+/** Where a worker's downloads come from: the web, or the unpacked archive. */
+export const downloadSites = ({ worker }: StepContext): ReturnType<typeof siteUrls> =>
+  worker.airGap === undefined
+    ? siteUrls(worker)
+    : { kubernetes: `${AIR_GAP_DIR}/kubernetes`, releases: `${AIR_GAP_DIR}/releases` };
+
+/** What host.conf says about the archive. */
+export function airGapVariables({ name, worker }: StepContext): AirGapConf {
+  if (worker.airGap === undefined) return {};
+  return {
+    AIR_GAP: readAirGap(worker.airGap).digest,
+    AIR_GAP_USER: worker.ssh.user,
+    AIR_GAP_FILE,
+    AIR_GAP_DIR,
+    AIR_GAP_COMMAND: `pulumi up ${resendOption(name)}`,
+  };
+}
+
+/** The option of `pulumi up` that sends the archive again. */
+export const resendOption = (name: string): string => `--replace "**::${name}-air-gap"`;

@@ -1,0 +1,74 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { CONTAINERD_SOCKET } from "../../cluster/names";
+import { binaryNames } from "../../downloads/downloads";
+import { allowsCgroupV1, cgroupDriverOf, keepsSwap, portsOf } from "../../kubelet/kubeletConfig";
+import { KUBE_PROXY_PORTS } from "../../kubeProxy/kubeProxyConfig";
+import { proxyVariables } from "../../runtime/containerd";
+import { runtimeFiles, runtimeVariables } from "../../runtime/runtimeFiles";
+import { servingNamesOf } from "../../serving/servingNames";
+import type { ResolvedWorker } from "../../spec/resolve";
+import type { HostConf } from "../hostConf";
+import { renderHostScript } from "../hostFiles";
+import { airGapVariables, downloadSites, resendOption } from "./airGap";
+import { commandLines, commonArgs, machineOf, type StepContext } from "./step";
+
+/** Checks the VM, prepares its kernel, and installs the binaries and the container runtime. */
+export function prepareHost(context: StepContext, sent: remote.CopyToRemote | undefined): remote.Command {
+  const { name, worker, parent } = context;
+  const run = commandLines(context);
+  const { runtime, proxy, kubelet } = worker;
+  const script = pulumi
+    .all([worker.cluster, worker.nodeAddress])
+    .apply(([{ server }, nodeAddress]) =>
+      renderHostScript(
+        hostConf(context, server, nodeAddress),
+        runtimeFiles(runtime, { cgroupDriver: cgroupDriverOf(kubelet), proxy }),
+      ),
+    );
+  return new remote.Command(
+    `${name}-host`,
+    { ...commonArgs(context), create: run.script, delete: run.stepIfInstalled("host remove"), stdin: script },
+    { parent, dependsOn: sent ? [sent] : [], replacementTrigger: machineOf(worker), deleteBeforeReplace: true },
+  );
+}
+
+/** The command that runs the step again. */
+export const replaceCommand = ({ name, worker }: StepContext): string =>
+  `pulumi up --replace "**::${name}-host"${worker.airGap === undefined ? "" : ` ${resendOption(name)}`}`;
+
+function hostConf(context: StepContext, server: string, nodeAddress: string): HostConf {
+  const { worker } = context;
+  const { kubelet, kubernetesVersion, runtime } = worker;
+  const names = servingNamesOf(worker.name, nodeAddress);
+  const sites = downloadSites(context);
+  return {
+    KUBERNETES_VERSION: kubernetesVersion,
+    DOWNLOAD_URL: sites.kubernetes,
+    BIN_DIR: worker.binDir,
+    API_SERVER: server,
+    NODE_NAME: worker.name,
+    NODE_ADDRESS: nodeAddress,
+    PORTS: [...portsOf(kubelet), ...(worker.kubeProxy.mode === "unit" ? KUBE_PROXY_PORTS : [])].join(" "),
+    RUNTIME_SOCKET: CONTAINERD_SOCKET,
+    BINARIES: binaryNames(worker.kubeProxy).join(" "),
+    TOOLS: requiredTools(worker).join(" "),
+    SERVING_MODE: worker.servingCertificates.mode,
+    SERVING_NAMES: [...names.dns.map((dns) => `DNS:${dns}`), ...names.ips.map((ip) => `IP:${ip}`)].join(", "),
+    REPLACE_COMMAND: replaceCommand(context),
+    SWAP: keepsSwap(kubelet) ? "keep" : "off",
+    CGROUP_V1: allowsCgroupV1(kubelet, kubernetesVersion) ? "allow" : "refuse",
+    CGROUP_DRIVER: cgroupDriverOf(kubelet),
+    ...proxyVariables(worker.proxy),
+    ...runtimeVariables(runtime),
+    ...(runtime.type === "tarball" && { RUNTIME_URL: sites.releases }),
+    ...airGapVariables(context),
+  };
+}
+
+/** Commands that the host must have before. The container runtime's packages bring iptables. */
+const requiredTools = ({ kubeProxy, runtime, servingCertificates, airGap }: ResolvedWorker): string[] => [
+  ...(kubeProxy.mode === "unit" && runtime.type !== "package" ? ["iptables"] : []),
+  ...(servingCertificates.mode === "issued" ? ["openssl"] : []),
+  ...(airGap === undefined ? [] : ["tar"]),
+];

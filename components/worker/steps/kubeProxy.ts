@@ -1,0 +1,53 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { PATHS } from "../../cluster/names";
+import { renderKubeProxyConfig, renderKubeProxyUnit } from "../../kubeProxy/kubeProxyConfig";
+import type { ResolvedWorker } from "../../spec/resolve";
+import type { HostFile } from "../hostFiles";
+import { commandLines, commonArgs, type StepContext } from "./step";
+
+/** The files of a kube-proxy that is a unit, but its credential. The step `kubelet` writes them. */
+export function kubeProxyFiles({ kubeProxy, kubernetesVersion, name }: ResolvedWorker): HostFile[] {
+  if (kubeProxy.mode !== "unit") return [];
+  return [
+    {
+      path: PATHS.kubeProxyConfig,
+      mode: "0600",
+      text: renderKubeProxyConfig({
+        nodeName: name,
+        kubeconfig: PATHS.kubeProxyKubeconfig,
+        clusterCidr: kubeProxy.clusterCidr,
+        settings: kubeProxy.config,
+      }),
+      restarts: "kube-proxy",
+    },
+    {
+      path: PATHS.kubeProxyUnit,
+      mode: "0600",
+      text: renderKubeProxyUnit(kubernetesVersion),
+      restarts: "kube-proxy",
+    },
+  ];
+}
+
+/** Brings the credential of a kube-proxy that is a unit, and enables the unit. */
+export function startKubeProxy(
+  context: StepContext,
+  kubeconfig: pulumi.Input<string> | undefined,
+  kubelet: remote.Command,
+): remote.Command | undefined {
+  const { name, worker, parent } = context;
+  if (worker.kubeProxy.mode !== "unit") return undefined;
+  const run = commandLines(context);
+  return new remote.Command(
+    `${name}-kube-proxy`,
+    {
+      ...commonArgs(context),
+      create: run.step("kube-proxy apply"),
+      delete: run.stepIfInstalled("kube-proxy remove"),
+      stdin: pulumi.secret(kubeconfig!), // the Worker refuses a unit without one
+      triggers: [kubelet.id],
+    },
+    { parent, deleteBeforeReplace: true },
+  );
+}

@@ -1,0 +1,83 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterEndpoint } from "../../cluster/kubeconfig";
+import { binariesOf, CONTAINERD_SOCKET, PATHS } from "../../cluster/names";
+import { renderKubeletConfig } from "../../kubelet/kubeletConfig";
+import { renderKubeletUnit } from "../../kubelet/kubeletUnit";
+import { renderConf } from "../hostConf";
+import { type HostFile, renderBundle } from "../hostFiles";
+import { kubeProxyFiles } from "./kubeProxy";
+import { commandLines, commonArgs, type StepContext } from "./step";
+
+/** The files that the step writes. A preview knows them before the worker does. */
+export function kubeletFiles({ worker }: StepContext, mintCommand: string): pulumi.Output<HostFile[]> {
+  return pulumi.all([worker.cluster, worker.nodeAddress]).apply(([cluster, nodeAddress]) => [
+    ...trustFiles(cluster, worker, mintCommand),
+    {
+      path: PATHS.kubeletConfig,
+      mode: "0600",
+      text: renderKubeletConfig({
+        clusterDomain: worker.clusterDomain,
+        clusterDns: worker.clusterDns,
+        containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
+        servingMode: worker.servingCertificates.mode,
+        settings: worker.kubelet,
+      }),
+      restarts: "kubelet",
+    },
+    {
+      path: PATHS.kubeletUnit,
+      mode: "0600",
+      text: renderKubeletUnit({
+        kubernetesVersion: worker.kubernetesVersion,
+        nodeName: worker.name,
+        nodeAddress,
+        flags: worker.kubeletFlags,
+      }),
+      restarts: "kubelet",
+    },
+    ...kubeProxyFiles(worker),
+  ]);
+}
+
+/** The cluster's CA, and what the scripts must know about the node. */
+function trustFiles({ server, ca }: ClusterEndpoint, worker: StepContext["worker"], mintCommand: string): HostFile[] {
+  return [
+    { path: PATHS.ca, mode: "0644", text: `${ca.trim()}\n`, restarts: "kubelet" },
+    {
+      path: PATHS.nodeConf,
+      mode: "0644",
+      text: renderConf({
+        NODE_NAME: worker.name,
+        GENERATION: String(worker.generation),
+        API_SERVER: server,
+        KUBECTL: `${binariesOf(worker.kubernetesVersion)}/kubectl`,
+        MINT_COMMAND: mintCommand,
+        KUBE_PROXY: worker.kubeProxy.mode,
+      }),
+    },
+  ];
+}
+
+/** Writes the kubelet's files. Their text is the command's input, so a preview shows the lines that change. */
+export function writeKubeletFiles(
+  context: StepContext,
+  files: pulumi.Output<HostFile[]>,
+  host: remote.Command,
+  serving: remote.Command | undefined,
+): remote.Command {
+  const { name, parent } = context;
+  const run = commandLines(context);
+  return new remote.Command(
+    `${name}-kubelet`,
+    {
+      ...commonArgs(context),
+      create: run.step("kubelet apply"),
+      delete: run.stepIfInstalled("kubelet remove"),
+      stdin: files.apply(renderBundle),
+      // Triggers tie the steps together: a step that builds on a replaced one is removed before it and created again after it.
+      triggers: [host.id],
+    },
+    { parent, dependsOn: serving, deleteBeforeReplace: true },
+  );
+}

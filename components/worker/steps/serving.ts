@@ -1,0 +1,29 @@
+import type { remote } from "@pulumi/command";
+import { ServingCertificate } from "../../serving/servingCertificate";
+import { replaceCommand } from "./host";
+import { commandLines, commonArgs, type StepContext } from "./step";
+
+/** Signs the kubelet's serving certificate and installs it. Only with `issued` serving certificates. */
+export function installServingCertificate(context: StepContext, host: remote.Command): remote.Command | undefined {
+  const { name, worker, parent } = context;
+  const { mode, ca } = worker.servingCertificates;
+  if (mode !== "issued") return undefined;
+  const run = commandLines(context);
+  const { installed } = new ServingCertificate(
+    `${name}-serving`,
+    {
+      node: worker.name,
+      address: worker.nodeAddress,
+      host,
+      ca: ca!, // resolve has seen to it
+      replaceCommand: replaceCommand(context),
+      command: {
+        ...commonArgs(context),
+        create: run.step("serving apply"),
+        delete: run.stepIfInstalled("serving remove"),
+      },
+    },
+    { parent },
+  );
+  return installed;
+}

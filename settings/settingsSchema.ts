@@ -1,0 +1,86 @@
+/** What a stack's config can hold, besides the settings of the components. */
+import { z } from "zod";
+import { endpointOf } from "../components/cluster/kubeconfig";
+import { bootstrapSchema, environmentSchema } from "../components/spec/bootstrapSchema";
+import { poolSchema } from "../components/spec/poolSchema";
+import * as rules from "../components/validation/rules";
+import { hiddenString, ruledString } from "../components/validation/ruledString";
+
+const kubeconfigRule: rules.Rule = (text) => {
+  try {
+    endpointOf(text);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+/** How to reach the cluster. */
+export const accessSchema = z
+  .strictObject({
+    kubeconfig: hiddenString(kubeconfigRule, { secret: true })
+      .optional()
+      .describe("Kubeconfig of an administrator. Server and CA are those of its current context, unless given here."),
+    server: ruledString(rules.apiServer)
+      .optional()
+      .describe("URL of the API server as the workers reach it. Default: from `kubeconfig`."),
+    ca: hiddenString(rules.caCertificates)
+      .optional()
+      .describe("PEM certificates of the CA that signed the API server's certificate. Default: from `kubeconfig`."),
+    caFile: z.string().optional().describe("File with the CA certificates, instead of `ca`."),
+    token: z.string().min(1).optional().meta({ secret: true }).describe("Bearer token, instead of `kubeconfig`."),
+    clientCertificate: z.string().optional().describe("PEM client certificate, instead of `kubeconfig`."),
+    clientKey: hiddenString(rules.privateKey, { secret: true })
+      .optional()
+      .describe("PEM private key of `clientCertificate`."),
+  })
+  .superRefine((value, context) => {
+    const problem = (key: keyof typeof value, message: string) =>
+      context.addIssue({ code: "custom", path: [key], message });
+    if (value.ca && value.caFile) problem("caFile", "cannot be given together with 'ca'");
+    if (value.kubeconfig) {
+      if (value.token || value.clientCertificate || value.clientKey)
+        problem("kubeconfig", "cannot be given together with 'token' or 'clientCertificate'");
+      return;
+    }
+    if (!value.server) problem("server", "is required (or 'kubeconfig', which names the server)");
+    if (!value.ca && !value.caFile) problem("ca", "is required (or 'caFile', or a 'kubeconfig' that embeds the CA)");
+    if (!value.token && !value.clientCertificate)
+      problem(
+        "kubeconfig",
+        "is required, or 'token', or 'clientCertificate' and 'clientKey': Pulumi needs them to declare the cluster's side",
+      );
+    if (Boolean(value.clientCertificate) !== Boolean(value.clientKey))
+      problem(value.clientKey ? "clientCertificate" : "clientKey", "is required: certificate and key belong together");
+  })
+  .meta({ id: "ClusterAccess" });
+
+export type Access = z.output<typeof accessSchema>;
+
+/** Where the cluster is. A stack sets exactly one of the two. */
+export const targetSchema = z.strictObject({
+  cluster: accessSchema.optional().describe("How to reach the cluster. Or set `platform`."),
+  platform: ruledString(rules.stackName, { pattern: "^[\\w.-]+/[\\w.-]+/[\\w.-]+$" })
+    .optional()
+    .describe("`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret)."),
+});
+
+/** A pool, whose workers may stand in a file. */
+export const settingsPoolSchema = poolSchema
+  .partial({ workers: true })
+  .extend({
+    workersFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "YAML or JSON file with the list of workers, instead of `workers`. Relative to Pulumi.yaml, or absolute.",
+      ),
+  })
+  .meta({ id: "Pool" });
+
+/** Everything that a stack can set. Only for what follows from it: settings are checked part by part, see parseSettings. */
+export const settingsSchema = targetSchema
+  .extend(environmentSchema.shape)
+  .extend(bootstrapSchema.shape)
+  .extend({ pools: z.array(settingsPoolSchema).min(1).describe("The pools of workers.") });

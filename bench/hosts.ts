@@ -71,7 +71,7 @@ async function answer(host: Host, command: string, certificate: string, request:
   }
   if (!command.endsWith("/bin/sh -s")) return "{}\n";
   const checked = { machine: host.name, notes: [] };
-  return `${JSON.stringify(checked)}\n${JSON.stringify({ phase: "host", servingRequest: await request(host) })}\n`;
+  return `${JSON.stringify(checked)}\n${JSON.stringify({ step: "host", servingRequest: await request(host) })}\n`;
 }
 
 /** Makes requests for serving certificates, all with one key. */

@@ -3,7 +3,7 @@ import type { Declared } from "./resource";
 
 const RBAC = "rbac.authorization.k8s.io";
 
-/** The API groups of the kinds that the policies look at, by kind. */
+/** API group of each kind that the policies check. */
 const GROUPS = {
   ConfigMap: "core",
   Secret: "core",
@@ -13,9 +13,9 @@ const GROUPS = {
   ClusterRoleBinding: RBAC,
 } as const;
 
-/** Whether the resource is of one of the kinds, in whatever version, or a server-side patch of one (`SecretPatch`). */
+/** Whether the resource is of one of the kinds, in any API version, or a server-side patch of one (`SecretPatch`). */
 export function isKind({ type }: Declared, ...kinds: (keyof typeof GROUPS)[]): boolean {
-  // A CustomResource names the core group as the API does, by its version alone: kubernetes:v1:Secret.
+  // A CustomResource of the core group has no group in its type: kubernetes:v1:Secret.
   const [, group = "core", kind] = /^kubernetes:(?:([a-z0-9.]+)\/)?v[a-z0-9]+:(\w+?)(?:Patch)?$/.exec(type) ?? [];
   return kinds.some((wanted) => wanted === kind && GROUPS[wanted] === group);
 }
@@ -45,7 +45,7 @@ export interface RoleProps {
   readonly rules?: readonly RoleRule[];
 }
 
-/** The roles among the resources that a binding refers to, and patches of them. */
+/** The Roles or ClusterRoles of the stack that a binding refers to, and patches of them. */
 export function rolesOf({ metadata, roleRef }: Binding, resources: readonly Declared[]): RoleProps[] {
   const local = roleRef?.kind === "Role";
   return resources
@@ -55,7 +55,7 @@ export function rolesOf({ metadata, roleRef }: Binding, resources: readonly Decl
     .filter((role) => !local || role.metadata?.namespace === metadata?.namespace);
 }
 
-/** A Secret, as far as the policies look into it. */
+/** The part of a Secret that the policies check. */
 interface SecretProps {
   readonly type?: string;
   readonly data?: Readonly<Record<string, string>>;
@@ -65,11 +65,11 @@ interface SecretProps {
 export const isTokenSecret = (resource: Declared): boolean =>
   isKind(resource, "Secret") && (resource.props as SecretProps).type === TOKEN_SECRET_TYPE;
 
-/** A value of a Secret, as the API server will store it: `stringData` goes over `data`. */
+/** A value of a Secret as the API server will store it: `stringData` overrides `data`. */
 export function secretValue({ props }: Declared, key: string): string | undefined {
   const { data, stringData } = props as SecretProps;
-  return stringData?.[key] ?? decoded(data?.[key]);
+  return stringData?.[key] ?? decodeBase64(data?.[key]);
 }
 
-export const decoded = (base64: string | undefined): string | undefined =>
+export const decodeBase64 = (base64: string | undefined): string | undefined =>
   base64 === undefined ? undefined : Buffer.from(base64, "base64").toString();

@@ -1,5 +1,5 @@
 import type { Policies, ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
-import { type Declared, each, type Problems } from "./resource";
+import { checkEach, type Declared, type Problems } from "./resource";
 import { anonymousAccess } from "./rules/anonymousAccess";
 import { bootstrapTokenTtl, DURATION } from "./rules/bootstrapTokenTtl";
 import { noAdminForNodes } from "./rules/noAdminForNodes";
@@ -7,8 +7,8 @@ import { noBareBootstrappers } from "./rules/noBareBootstrappers";
 import { noSecretsInTheOpen } from "./rules/noSecretsInTheOpen";
 import { sshHostKeyPinned } from "./rules/sshHostKeyPinned";
 
-/** A policy over each resource by itself, before it is created or changed. */
-const ofResource = (
+/** A policy that judges each resource by itself. */
+const resourcePolicy = (
   name: string,
   description: string,
   rule: (resource: Declared) => Problems,
@@ -21,7 +21,7 @@ const ofResource = (
 });
 
 /** A policy that needs other resources of the stack to judge one. */
-const ofStack = (
+const stackPolicy = (
   name: string,
   description: string,
   rule: (resource: Declared, resources: readonly Declared[]) => Problems,
@@ -29,7 +29,7 @@ const ofStack = (
   name,
   description,
   validateStack: ({ resources }, report) => {
-    const found = each(resources, function* (resource) {
+    const found = checkEach(resources, function* (resource) {
       for (const problem of rule(resource, resources)) yield [problem, resource.urn] as const;
     });
     for (const [problem, urn] of found) report(problem, urn);
@@ -37,17 +37,17 @@ const ofStack = (
 });
 
 export const policies: Policies = [
-  ofResource("ssh-host-key-pinned", "An SSH connection trusts one host key, not whoever answers.", sshHostKeyPinned),
+  resourcePolicy("ssh-host-key-pinned", "An SSH connection accepts one host key only.", sshHostKeyPinned),
   {
     name: "bootstrap-token-ttl",
-    description: "A bootstrap token expires, and soon.",
+    description: "A bootstrap token expires soon.",
     configSchema: {
       properties: {
         maximumTtl: {
           type: "string",
           pattern: DURATION,
           default: "72h",
-          description: "Longest life of a bootstrap token, as 90m, 72h or 3d",
+          description: "Longest allowed life of a bootstrap token, such as 90m, 72h or 3d",
         },
       },
     },
@@ -56,8 +56,12 @@ export const policies: Policies = [
       for (const problem of bootstrapTokenTtl(resource, maximumTtl, Date.now())) report(problem);
     },
   },
-  ofResource("no-bare-bootstrappers", "Only tokens made for it let a machine become a node.", noBareBootstrappers),
-  ofStack("no-admin-for-nodes", "Nodes and bootstrappers get named rights only.", noAdminForNodes),
-  ofStack("anonymous-access", "Whoever has not logged in may get cluster-info, and nothing else.", anonymousAccess),
-  ofResource("no-secrets-in-the-open", "Keys and tokens stand in no text that others see.", noSecretsInTheOpen),
+  resourcePolicy(
+    "no-bare-bootstrappers",
+    "Only bootstrap tokens of a named group let a machine become a node.",
+    noBareBootstrappers,
+  ),
+  stackPolicy("no-admin-for-nodes", "Nodes and bootstrap tokens get no admin rights.", noAdminForNodes),
+  stackPolicy("anonymous-access", "Anonymous users may read cluster-info and nothing else.", anonymousAccess),
+  resourcePolicy("no-secrets-in-the-open", "Keys and tokens are in no text that others can read.", noSecretsInTheOpen),
 ];

@@ -40,6 +40,8 @@ const SCRIPTS = [
   "preflight.sh",
   "host.sh",
   "runtime.sh",
+  "runtime-packages.sh",
+  "runtime-tarball.sh",
   "serving.sh",
   "kubelet.sh",
   "kube-proxy.sh",
@@ -62,7 +64,7 @@ function scriptText(name: string): string {
  */
 export const discoverScript = (): string => scriptText("discover.sh");
 
-const SOURCED = ["common.sh", "download.sh"];
+const SOURCED = ["common.sh", "download.sh", "runtime-packages.sh", "runtime-tarball.sh"];
 
 let renderedScripts: string | undefined;
 

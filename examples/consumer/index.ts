@@ -6,11 +6,11 @@ const receipts = nodes.requireOutput("receipts") as pulumi.Output<Record<string,
 
 /** The API server that the nodes belong to. */
 export const apiServer = nodes.requireOutput("apiServer");
-/** Names of the nodes that have joined. */
+/** Names of the joined nodes. */
 export const nodeNames = receipts.apply((all) => Object.keys(all).sort());
-/** How long each join took, in milliseconds on the worker. */
+/** Duration of each join, by node: milliseconds, measured on the worker. */
 export const joinMilliseconds = receipts.apply((all) =>
   Object.fromEntries(Object.entries(all).map(([name, receipt]) => [name, receipt.ms.total])),
 );
-/** A kubeconfig with a bootstrap token, for a joiner that this project does not manage; secret. */
+/** By pool: a kubeconfig with the bootstrap token, for machines that tls-bootstrap does not manage. A secret. */
 export const bootstrapKubeconfigs = nodes.requireOutput("bootstrapKubeconfigs");

@@ -10,7 +10,7 @@ const provider = new Provider("cluster", { kubeconfig: config.requireSecret("kub
 const pods = new KubeProxyIdentity("kube-proxy", { form: "daemonset" }, { providers: [provider] });
 const units = new KubeProxyIdentity("kube-proxy-unit", { form: "unit" }, { providers: [provider] });
 
-/** For the `serviceAccountName` of a DaemonSet in kube-system. */
+/** The `serviceAccountName` for the pods of a DaemonSet in kube-system. */
 export const serviceAccountName = pods.serviceAccountName;
-/** Secret: for `/etc/kubernetes/kube-proxy.conf` on a worker. */
+/** Content of `/etc/kubernetes/kube-proxy.conf` on a worker. A secret. */
 export const kubeconfig = units.kubeconfig({ server, ca });

@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 
-// A real platform stack makes a control plane and its PKI; this one is told of one that exists.
+// A real platform stack declares a control plane and its PKI. Here the config describes a cluster that exists.
 const config = new pulumi.Config();
 
-/** URL of the API server, as the workers reach it. */
+/** URL of the API server as the workers reach it. */
 export const server = config.require("server");
 /** PEM certificate of the CA that signed the API server's certificate. */
 export const ca = config.require("ca");
-/** Kubeconfig that may declare the bootstrap objects. */
+/** Kubeconfig of a user who may write the objects that tls-bootstrap declares. A secret. */
 export const kubeconfig = config.requireSecret("kubeconfig");

@@ -1,32 +1,30 @@
 import { type Binding, isKind, type RoleProps, rolesOf, type Subject } from "../kubernetesObjects";
 import { CLUSTER_INFO } from "../policyNames";
-import { type Declared, each, type Problems } from "../resource";
+import { checkEach, type Declared, type Problems } from "../resource";
 
 const ANONYMOUS: readonly string[] = ["User system:anonymous", "Group system:unauthenticated"];
 
-/** Whoever has not logged in may get cluster-info, and nothing else. */
+/** Anonymous users may read cluster-info and nothing else. */
 export function anonymousAccess(resource: Declared, resources: readonly Declared[]): Problems {
   if (!isKind(resource, "RoleBinding", "ClusterRoleBinding")) return [];
   const binding: Binding = resource.props;
-  return each(binding.subjects, function* ({ kind, name }: Subject, i) {
+  return checkEach(binding.subjects, function* ({ kind, name }: Subject, i) {
     if (!ANONYMOUS.includes(`${kind} ${name}`)) return;
-    const excess = isKind(resource, "ClusterRoleBinding")
-      ? "in every namespace, by a ClusterRoleBinding"
-      : excessOf(binding, resources);
+    const excess = isKind(resource, "ClusterRoleBinding") ? "in every namespace" : excessOf(binding, resources);
     if (excess)
-      yield `subjects[${i}]: lets in ${kind} ${name} ${excess}; allowed is a RoleBinding in ${CLUSTER_INFO.namespace} to a Role of this stack with one rule: get configmaps ${CLUSTER_INFO.name}`;
+      yield `subjects[${i}]: gives ${kind} ${name} access ${excess}; use a RoleBinding in ${CLUSTER_INFO.namespace} to a Role of this stack whose only rule is get configmaps ${CLUSTER_INFO.name}`;
   });
 }
 
-/** What is more in a RoleBinding than `get` of cluster-info, if anything. */
+/** What a RoleBinding gives besides `get` of cluster-info; undefined when there is nothing. */
 function excessOf(binding: Binding, resources: readonly Declared[]): string | undefined {
   if (binding.metadata?.namespace !== CLUSTER_INFO.namespace) return `outside ${CLUSTER_INFO.namespace}`;
-  if (binding.roleRef?.kind !== "Role") return "by a ClusterRole, which can change for other reasons";
+  if (binding.roleRef?.kind !== "Role") return "through a ClusterRole, which may be extended for other users";
   const roles = rolesOf(binding, resources);
-  if (roles.length === 0) return "by a Role that is not in this stack, so that nobody sees what it allows";
+  if (roles.length === 0) return "through a Role that is not in this stack, so its rules are not known";
   return roles.every(grantsClusterInfoOnly)
     ? undefined
-    : `by a Role that allows other than to get ${CLUSTER_INFO.name}`;
+    : `through a Role that does more or less than get ${CLUSTER_INFO.name}`;
 }
 
 function grantsClusterInfoOnly({ rules = [] }: RoleProps): boolean {

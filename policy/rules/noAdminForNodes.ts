@@ -1,17 +1,17 @@
 import { type Binding, isKind, rolesOf, type Subject } from "../kubernetesObjects";
 import { BOOTSTRAPPERS_GROUP, NODES_GROUP } from "../policyNames";
-import { type Declared, each, type Problems } from "../resource";
+import { checkEach, type Declared, type Problems } from "../resource";
 
-/** Users and groups of nodes and of machines that have yet to become one. */
+/** Users and groups of nodes, and of machines that have yet to become nodes. */
 const NODE_SUBJECT = new RegExp(
   `^(Group ${NODES_GROUP}|Group ${BOOTSTRAPPERS_GROUP}(:.*)?|User system:node:.*|User system:bootstrap:.*)$`,
 );
 
-/** Nodes and bootstrappers get named rights: one stolen node must not be the whole cluster. */
+/** Nodes and bootstrap tokens get no admin rights: a stolen machine must not control the cluster. */
 export function noAdminForNodes(resource: Declared, resources: readonly Declared[]): Problems {
   if (!isKind(resource, "RoleBinding", "ClusterRoleBinding")) return [];
   const binding: Binding = resource.props;
-  return each(binding.subjects, function* ({ kind, name }: Subject, i) {
+  return checkEach(binding.subjects, function* ({ kind, name }: Subject, i) {
     const subject = `${kind} ${name}`;
     if (!NODE_SUBJECT.test(subject)) return;
     const role = `${binding.roleRef?.kind} ${binding.roleRef?.name}`;
@@ -19,10 +19,10 @@ export function noAdminForNodes(resource: Declared, resources: readonly Declared
       role === "ClusterRole cluster-admin"
         ? "allows everything"
         : hasWildcard(binding, resources)
-          ? "has a '*' in its rules"
+          ? "has '*' in its rules"
           : undefined;
     if (excess)
-      yield `subjects[${i}]: gives ${subject} the ${role}, which ${excess}, so whoever takes one machine has that too; bind a role that names the verbs and resources needed`;
+      yield `subjects[${i}]: gives ${subject} the ${role}, which ${excess}, so a stolen machine may do the same; bind a role that names the verbs and resources that are needed`;
   });
 }
 

@@ -247,7 +247,7 @@ it("settings with which containerd does not start are taken back, and the pods r
     return settings;
   });
   const errors = await lab.fails("deploy", "--config-file", file);
-  expect(errors).toContain("with its new settings containerd is of no use to a kubelet");
+  expect(errors).toContain("containerd does not work with its new settings; the previous ones were put back");
   expect(errors).toContain("cannot decode TOML string into struct field config.Config.OOMScore");
   expect(errors).not.toContain(PACKAGE);
   expect(await lab.exec(TARBALL, "cat", "/etc/containerd/config.toml")).toBe(config);

@@ -41,7 +41,7 @@ describe("a host with the identity of another cluster", () => {
     expect(stderr).toContain(
       `is not accepted as the certificate of worker-1 by ${(await lab.facts()).apiServer}, which answers: `,
     );
-    expect(stderr).toContain("raise this worker's 'generation' to wipe its identity and join anew");
+    expect(stderr).toContain("raise this worker's 'generation' to wipe its identity and join again");
     expect(await identity()).toBe(before);
   });
 
@@ -105,7 +105,10 @@ describe("a join that the cluster leaves without a certificate says where its re
   ])("%s", async (_, break_, diagnosis) => {
     await break_();
     await again();
-    expect(await lab.fails("deploy")).toMatch(diagnosis);
+    const errors = await lab.fails("deploy");
+    expect(errors).toMatch(diagnosis);
+    const [said] = diagnosis.exec(errors)!;
+    expect(await lab.shell("worker-1", "journalctl -u 'tls-bootstrap-*' --no-pager -o cat")).toContain(said);
     expect(await lab.shell("worker-1", "ls /etc/kubernetes; systemctl is-active kubelet || true")).toBe(
       "pki\ninactive\n",
     );

@@ -17,9 +17,9 @@ const configure = (members: Record<string, object>) =>
 
 const isReady = async (name: string) => (await lab.status()).nodes?.find((node) => node.name === name)?.ready;
 
-/** Kills, at one stroke, all processes of the phase that runs on a worker. */
-const killPhase = (worker: string, phase: string) =>
-  lab.shell(worker, `systemctl kill --signal KILL --kill-whom all 'tls-bootstrap-${phase}.*'`);
+/** Kills all processes of the step that runs on a worker at once. */
+const killStep = (worker: string, step: string) =>
+  lab.shell(worker, `systemctl kill --signal KILL --kill-whom all 'tls-bootstrap-${step}.*'`);
 
 /** Nothing that would go on trying with a token. */
 async function expectNoAttempt(worker: string): Promise<void> {
@@ -50,7 +50,7 @@ it("a killed join leaves no token and no kubelet that goes on trying, and the ne
     "worker-1",
     `mkdir ${dropIn} && printf '[Service]\nExecStopPost=false\n' >${dropIn}/fails.conf && systemctl daemon-reload`,
   );
-  await killPhase("worker-1", "join");
+  await killStep("worker-1", "join");
   await end();
   await expectNoAttempt("worker-1");
   await lab.shell("worker-1", `rm -r ${dropIn} && systemctl daemon-reload`);
@@ -60,7 +60,7 @@ it("a killed join leaves no token and no kubelet that goes on trying, and the ne
 });
 
 describe("an update of a kubelet that is killed between its files and its restart", () => {
-  /** Kills the phase in place of the restart, once. */
+  /** Kills the step in place of the restart, once. */
   const killInsteadOfRestart = () =>
     lab.shell(
       "worker-1",
@@ -108,18 +108,35 @@ it("a volume that is in use is not deleted through its mount when the node leave
 });
 
 describe("while a join is at work on a host", () => {
-  const run = "/run/tls-bootstrap";
+  const SCRIPTS = "/opt/tls-bootstrap/scripts";
+  const WAITING = "another run of tls-bootstrap is busy on this host; waiting for it\n";
+  let since: string;
+  /** What the units of a step have printed since the test began, also those that have ended. */
+  const journal = (step: string) =>
+    lab.shell(
+      "worker-2",
+      `journalctl -u 'tls-bootstrap-${step}.*' _TRANSPORT=stdout --since @${since} --no-pager -o cat`,
+    );
 
-  it("another run waits for it, and says so", async () => {
+  it("other runs wait for it and say so, and a run whose connection drops goes on and keeps its log", async () => {
     await configure({ "worker-2": {} });
     const { end } = await joining(lab, "worker-2");
-    const other = lab.shell("worker-2", "/opt/tls-bootstrap/scripts/run.sh kubelet remove </dev/null 2>&1");
-    const said = "another run of tls-bootstrap is busy on this host; waiting for it\n";
-    await eventually(async () => expect(await lab.shell("worker-2", `cat ${run}/kubelet.*/err`)).toBe(said));
+    since = (await lab.shell("worker-2", "date +%s")).trim();
+    const waiting = lab.shell("worker-2", `${SCRIPTS}/run.sh kubelet remove </dev/null 2>&1`);
+    await eventually(async () => expect(await journal("kubelet")).toBe(WAITING));
+    const dropped = lab.run("exec", "worker-2", "--", "sh", "-c", `exec ${SCRIPTS}/run.sh serving apply </dev/null`);
+    await eventually(async () => expect(await journal("serving")).toBe(WAITING));
+    await lab.shell("worker-2", "pkill -KILL -f '(run.sh|systemd-run .*) serving apply$'");
+    expect((await dropped).status).not.toBe(0);
     expect((await lab.exec("worker-2", "systemctl", "is-active", "kubelet")).trim()).toBe("active");
-    await killPhase("worker-2", "join");
+    await killStep("worker-2", "join");
     await end();
-    expect(await other).toBe(said);
+    expect(await waiting).toBe(WAITING);
     expect(await lab.shell("worker-2", "ls /etc/kubernetes/pki")).toBe("kubelet-serving.crt\nkubelet-serving.key\n");
+    await eventually(async () =>
+      expect(await journal("serving")).toContain(
+        `${WAITING}tls-bootstrap: the serving certificate that was signed for worker-2 is not for the key in`,
+      ),
+    );
   });
 });

@@ -144,7 +144,7 @@ it("an API server that does not prove itself with the given CA gets no token", a
   try {
     const errors = await lab.fails("deploy", ...at(file));
     expect(errors).toContain("does not prove itself with the given CA; the token was not sent");
-    expect(errors).toContain("check cluster.ca");
+    expect(errors).toContain("set cluster.ca to the CA");
     expect(await lab.shell("worker-1", "ls /etc/kubernetes; systemctl is-active kubelet || true")).toBe(
       "pki\ninactive\n",
     );

@@ -38,7 +38,9 @@ async function report(spoil: string, mend: string, file: string): Promise<string
   try {
     const errors = await lab.fails("deploy", ...at(file));
     expect(errors).toContain("this host cannot become a worker yet");
-    expect(errors).toContain("what to do: mend these and run the update again; nothing was changed on the host");
+    expect(errors).toContain(
+      "what to do: fix every item in the list, then run 'pulumi up' again; nothing was changed on the host",
+    );
     expect(await traces()).toBe("");
     return problems(errors);
   } finally {
@@ -68,20 +70,18 @@ it("reports everything at once: systemd, architecture, port, disk, address, runt
     file,
   );
   expect(found).toEqual([
-    "this host is not run by systemd, which starts the kubelet: use an image with systemd",
-    "architecture mips: only x86_64 and aarch64 are supported",
+    "this host does not run systemd, which starts the kubelet: use an image with systemd",
+    "architecture mips is not supported: use a host with x86_64 or aarch64",
     "/etc/machine-id is not set: run systemd-machine-id-setup",
-    expect.stringMatching(/^only \d MiB are free for \/opt\/kubernetes: at least 512 are needed$/),
-    expect.stringContaining("/opt/kubernetes would be on a file system without programs (noexec)"),
-    expect.stringMatching(
-      /^port 10250, which the node needs, is in use by systemd-socket.* \(process \d+\): stop that/,
-    ),
+    expect.stringMatching(/^only \d MiB are free for \/opt\/kubernetes: make room for at least 512 MiB$/),
+    expect.stringContaining("/opt/kubernetes would be on a file system that is mounted noexec"),
+    expect.stringMatching(/^port 10250, which the node needs, is in use by systemd-socket.* \(process \d+\): stop it/),
     expect.stringContaining(
       "/etc/kubernetes/kubelet.conf exists: this host is, or was, a node of another installation",
     ),
     "address 192.0.2.1 is on no interface of this host: set the worker's nodeAddress",
     expect.stringContaining("no containerd answers on /run/containerd/containerd.sock"),
-    expect.stringMatching(/^this host's clock is -(39|40)\d s off the API server's, more than 120: /),
+    expect.stringMatching(/^this host's clock is -(39|40)\d s off the API server's, more than 120 s: /),
   ]);
 });
 
@@ -94,7 +94,7 @@ it("reports a user without sudo by name, and what else is wrong, though it canno
     "chmod u+s /usr/bin/sudo; mv /etc/sudoers.d.away /etc/sudoers.d",
     file,
   );
-  expect(user).toMatch(/^user admin is not root and may not run everything by 'sudo -n' \(.*sudo.*\): allow it/);
+  expect(user).toMatch(/^user admin is not root and cannot run commands with 'sudo -n' \(.*sudo.*\): allow it/);
   expect(others).toEqual(["address 192.0.2.1 is on no interface of this host: set the worker's nodeAddress"]);
 });
 
@@ -111,8 +111,8 @@ it("reports a read-only file system, control groups that the kubelet refuses, an
   );
   const isV1 = (await lab.shell("worker-1", "stat -fc %T /sys/fs/cgroup")).trim() !== "cgroup2fs";
   expect(problems).toEqual([
-    ...(isV1 ? [expect.stringContaining("this host has control groups v1, which this kubelet refuses")] : []),
-    "/opt/kubernetes cannot be written: its file system is read-only",
+    ...(isV1 ? [expect.stringContaining("this host has cgroup v1, which this kubelet refuses")] : []),
+    "/opt/kubernetes cannot be written: make its file system writable",
     expect.stringMatching(
       `^the API server at https://${hostname}:${port} cannot be reached from this host \\(curl: .*\\)`,
     ),
@@ -151,7 +151,7 @@ it("does not rename a node, nor touch it, and the old settings still hold", asyn
   const pid = await lab.kubeletPid("worker-1");
   const errors = await lab.fails("deploy", ...at(renamed));
   expect(problems(errors)).toEqual([
-    "this host is node worker-1, and a node cannot be renamed to worker-9: first take worker-1 out by an update without either, then add worker-9",
+    "this host is node worker-1, and a node cannot be renamed to worker-9: first run 'pulumi up' with neither name in the config, then add worker-9",
   ]);
   expect(await lab.kubeletPid("worker-1")).toBe(pid);
   const file = await settingsFile("mended");

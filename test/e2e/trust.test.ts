@@ -267,7 +267,7 @@ describe("a ClusterRoleBinding that is missing or wrong is named", () => {
   const group = (name: string) => ({ subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name }] });
 
   it.each([
-    ["create-csrs", "system:bootstrappers:worker", "may not ask for certificates", "system:node-bootstrapper"],
+    ["create-csrs", "system:bootstrappers:worker", "may not request certificates", "system:node-bootstrapper"],
     [
       "approve-first-certificates",
       "system:bootstrappers:worker",
@@ -307,7 +307,7 @@ it("a join that the policy refuses says so, in the API server's words", async ()
   await names("[]");
   await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {}, "worker-4": { generation: 9 } });
   const errors = await lab.fails("deploy");
-  expect(errors).toContain("the API server does not let worker-4 ask for a certificate: ");
+  expect(errors).toContain("the API server does not let worker-4 request a certificate: ");
   expect(errors).toContain("a token of system:bootstrappers:worker is for the workers of worker only");
   await names(variables[1].expression);
   await lab.operate("deploy");

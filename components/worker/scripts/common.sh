@@ -1,12 +1,11 @@
 # shellcheck shell=sh
-# What every phase shares. Sourced by the other scripts, never run by itself.
-# shellcheck disable=SC2034 # used by those who source this
+# Paths and functions that the steps share. The other scripts source this file.
+# shellcheck disable=SC2034 # they use the variables
 
-
-LIB=/opt/tls-bootstrap/scripts    # these scripts; /usr is read-only on some systems
-CONF=/etc/tls-bootstrap           # what the phases are told: host.conf, node.conf
-STATE=/var/lib/tls-bootstrap      # what the phases remember
-RUN=/run/tls-bootstrap            # lock and input of the phase that runs; gone after a reboot
+LIB=/opt/tls-bootstrap/scripts    # these scripts; not below /usr, which is read-only on some systems
+CONF=/etc/tls-bootstrap           # the steps' settings: host.conf, node.conf
+STATE=/var/lib/tls-bootstrap      # what the steps remember from one run to the next
+RUN=/run/tls-bootstrap            # lock, input and output of the step that runs; on a tmpfs
 
 CA=/etc/kubernetes/pki/ca.crt
 KUBELET_DIR=/var/lib/kubelet
@@ -15,15 +14,33 @@ BOOTSTRAP_KUBECONFIG=/etc/kubernetes/bootstrap-kubelet.conf
 CLIENT_CERTIFICATE=$KUBELET_DIR/pki/kubelet-client-current.pem
 KUBE_PROXY_KUBECONFIG=/etc/kubernetes/kube-proxy.conf
 
-# Progress goes to stderr; stdout is for the phase's receipt.
+# --- output ---
+
+# Progress goes to stderr. stdout is for the step's receipt.
 say() { printf '%s\n' "$*" >&2; }
 
-# fail MESSAGE [HINT]: the phase ends here.
+# fail MESSAGE [HINT]: ends the step with an error that says what is wrong and what to do.
 fail() {
   say "tls-bootstrap: $1"
   [ $# -lt 2 ] || say "  what to do: $2"
   exit 1
 }
+
+# json_string TEXT: TEXT as a JSON string.
+json_string() {
+  printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g; s/\t/\\t/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }')"
+}
+
+# unit_journal UNIT: the last errors that UNIT has logged, for an error report.
+unit_journal() {
+  say "  last errors of $1 (journalctl -u $1):"
+  journalctl -u "$1" --no-pager -o cat -n 400 2>/dev/null | grep -E '^[EF][0-9]|[Ee]rror|[Ff]ailed|level=fatal|panic' | tail -n 8 | sed 's/^/    /' >&2 || true
+}
+
+now_ms() { date +%s%3N; }
+now_rfc3339() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
+# --- the host ---
 
 architecture() {
   case "$(uname -m)" in
@@ -33,12 +50,17 @@ architecture() {
   esac
 }
 
-# machine: which machine this is. A hash, since what /etc/machine-id says is not for the network (machine-id(5)).
+# machine: identifies this machine. A hash, because machine-id(5) asks not to send the id itself over a network.
 machine() { sha256sum /etc/machine-id | cut -c 1-32; }
 
-now_ms() { date +%s%3N; }
+# fetch URL: prints the answer, never through a proxy.
+fetch() {
+  if command -v curl >/dev/null; then curl --silent --fail --noproxy '*' --max-time 5 "$1"; else wget --quiet --no-proxy --timeout=5 --tries=1 -O - "$1"; fi
+}
 
-# install_file MODE PATH < CONTENT: never a half-written file, also after a power cut.
+# --- files ---
+
+# install_file MODE PATH < CONTENT: replaces PATH in one step. The syncs keep the file whole also after a power cut.
 install_file() {
   mkdir -p "${2%/*}"
   rm -f "$2.tls-bootstrap"
@@ -56,65 +78,52 @@ link() {
   mv -fT "$2.tls-bootstrap" "$2"
 }
 
-# volume_mounts: what is mounted below the kubelet's folder, deepest first, as /proc/mounts writes it.
-volume_mounts() { awk -v folder="$KUBELET_DIR/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r; }
+# save_previous PATH: copies the file at PATH into the folder $PREVIOUS, if there is one.
+save_previous() {
+  [ -e "$1" ] || return 0
+  (umask 077 && mkdir -p "$PREVIOUS${1%/*}" && cp -p "$1" "$PREVIOUS$1")
+  sync "$PREVIOUS$1"
+}
 
-# empty_kubelet_dir [KEPT]: deletes what is in the kubelet's folder, but KEPT. A volume that is still mounted there would be deleted through its mount,
-# with the pod's data; so each must be gone first.
-empty_kubelet_dir() {
-  volume_mounts | while read -r mounted; do umount "$mounted" 2>/dev/null || true; done
-  mounted=$(volume_mounts)
+# restore_previous PATH...: puts the saved files back, and deletes the files that did not exist before.
+restore_previous() {
+  for path in "$@"; do
+    if [ -e "$PREVIOUS$path" ]; then
+      mode=$(stat -c '0%a' "$PREVIOUS$path")
+      install_file "$mode" "$path" <"$PREVIOUS$path"
+    else
+      rm -f "$path"
+    fi
+  done
+}
+
+# mounts_below FOLDER: mount points below FOLDER, deepest first, as /proc/mounts writes them.
+mounts_below() { awk -v folder="$1/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r; }
+
+# unmount_below FOLDER: unmounts what it can.
+unmount_below() { mounts_below "$1" | while read -r mounted; do umount "$mounted" 2>/dev/null || true; done; }
+
+# wipe_kubelet KEPT: deletes the kubelet's credentials, then everything else in its folder except the file KEPT. Deleting through a mounted
+# volume would delete the data of the pod, so the folder stays as it is while a volume is mounted there.
+wipe_kubelet() {
+  rm -rf "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG" "$KUBELET_DIR/pki"
+  unmount_below "$KUBELET_DIR"
+  mounted=$(mounts_below "$KUBELET_DIR")
   [ -z "$mounted" ] || fail "volumes are still mounted below $KUBELET_DIR, so nothing there was deleted:
-$(printf '%s' "$mounted" | sed 's/^/    /')" "stop what uses them ('fuser -vm PATH' tells), unmount them, and run the update again"
-  [ ! -d "$KUBELET_DIR" ] || find "$KUBELET_DIR" -mindepth 1 -maxdepth 1 ! -name "${1:-}" -exec rm -rf --one-file-system {} +
+$(printf '%s' "$mounted" | sed 's/^/    /')" "stop the processes that use them ('fuser -vm PATH' lists them), unmount them, then run 'pulumi up' again"
+  [ ! -d "$KUBELET_DIR" ] || find "$KUBELET_DIR" -mindepth 1 -maxdepth 1 ! -name "$1" -exec rm -rf --one-file-system {} +
 }
 
-# json_string TEXT: TEXT as a JSON string.
-json_string() {
-  printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g; s/\t/\\t/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }')"
-}
+# --- units ---
 
-# unit_journal UNIT: why it is unhappy, for an error report.
-unit_journal() {
-  say "  last lines of $1 (journalctl -u $1):"
-  journalctl -u "$1" --no-pager -o cat -n 400 2>/dev/null | grep -E '^[EF][0-9]|[Ee]rror|[Ff]ailed|panic' | tail -n 8 | sed 's/^/    /' >&2 || true
-}
-
-# stop_unit UNIT: stops it and keeps it from starting at boot. A kubelet that is told to stop in its first moments exits with an error; what was stopped
-# on purpose is not left among the failed units, for which hosts are watched.
+# stop_unit UNIT: stops UNIT and keeps it from starting at boot. A kubelet that is stopped right after its start exits with an error. The reset
+# removes UNIT from the list of failed units, which hosts are monitored by.
 stop_unit() {
   systemctl disable --quiet --now "$1" 2>/dev/null || true
   systemctl reset-failed "$1" 2>/dev/null || true
 }
 
-# as_node ARG...: kubectl with the node's own certificate. Needs node.conf.
-as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --request-timeout 10s "$@"; }
-
-# A cordon of ours is told from an administrator's by this annotation.
-DRAINED=tls-bootstrap/drained
-
-# node_field TEMPLATE: a JSONPath template filled in from this host's Node; empty when it cannot be read.
-node_field() { as_node get node "$NODE_NAME" -o "jsonpath=$1" 2>/dev/null || true; }
-
-now_rfc3339() { date -u +%Y-%m-%dT%H:%M:%SZ; }
-
-# ready_since RFC3339: the kubelet has reported its Node as Ready since then. What an earlier kubelet said does not count.
-ready_since() {
-  ready=$(node_field '{range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}')
-  [ "${ready%% *}" = True ] && printf '%s\n' "$1" "${ready#* }" | LC_ALL=C sort -C
-}
-
-fetch() { # URL
-  if command -v curl >/dev/null; then curl --silent --fail --noproxy '*' --max-time 5 "$1"; else wget --quiet --no-proxy --timeout=5 --tries=1 -O - "$1"; fi
-}
-
-# kube_proxy_works: it has written its rules since it started. Its health check alone says yes before that.
-kube_proxy_works() {
-  fetch http://localhost:10256/healthz >/dev/null &&
-    fetch http://localhost:10249/metrics | grep -q '^kubeproxy_sync_proxy_rules_last_timestamp_seconds[^ ]* [1-9]'
-}
-
-# healthy UNIT SINCE: it works again after its restart: the kubelet has reported its Node as Ready since then.
+# healthy UNIT [SINCE]: waits up to 90 s until UNIT works after its restart. A kubelet works when it has reported its Node Ready since SINCE (RFC 3339).
 healthy() {
   deadline=$(($(date +%s) + 90))
   restarts=$(systemctl show -P NRestarts "$1")
@@ -123,8 +132,32 @@ healthy() {
       kubelet) ! ready_since "$2" || return 0 ;;
       kube-proxy) ! kube_proxy_works || return 0 ;;
     esac
-    [ "$(systemctl show -P NRestarts "$1")" -lt $((restarts + 2)) ] || return 1 # it does not even start
+    [ "$(systemctl show -P NRestarts "$1")" -lt $((restarts + 2)) ] || return 1 # it crashes
     sleep 0.3
   done
   return 1
+}
+
+# kube_proxy_works: kube-proxy has written its rules since it started. Its health check passes before that.
+kube_proxy_works() {
+  fetch http://localhost:10256/healthz >/dev/null &&
+    fetch http://localhost:10249/metrics | grep -q '^kubeproxy_sync_proxy_rules_last_timestamp_seconds[^ ]* [1-9]'
+}
+
+# --- the node; needs node.conf ---
+
+# as_node ARG...: kubectl with the node's own certificate.
+as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --request-timeout 10s "$@"; }
+
+# leave.sh sets this annotation with its cordon, so that a later join does not lift an administrator's cordon.
+DRAINED=tls-bootstrap/drained
+
+# node_field TEMPLATE: what a JSONPath template selects from this host's Node; empty when the Node cannot be read.
+node_field() { as_node get node "$NODE_NAME" -o "jsonpath=$1" 2>/dev/null || true; }
+
+# ready_since RFC3339: the kubelet has reported its Node Ready since then. A Node stays Ready for a while after its kubelet has stopped, so
+# an older heartbeat does not count.
+ready_since() {
+  ready=$(node_field '{range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}')
+  [ "${ready%% *}" = True ] && printf '%s\n' "$1" "${ready#* }" | LC_ALL=C sort -C
 }

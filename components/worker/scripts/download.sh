@@ -1,13 +1,13 @@
 # shellcheck shell=sh
-# Downloads with checksums. Sourced by host.sh and runtime.sh after common.sh and host.conf, never run by itself.
+# Downloads with checksums. host.sh and runtime.sh source this file after common.sh and host.conf.
 
-# Of host.conf, where the settings name a proxy; curl, wget, apt and dnf know these names.
+# host.conf sets these when the settings name a proxy. curl, wget, apt and dnf read them.
 export http_proxy https_proxy no_proxy
 
-# download URL FILE: or of a path, in what was unpacked of an air-gap archive.
+# download URL FILE: URL may also be a path in the unpacked air-gap archive.
 download() {
   case "$1" in /*)
-    cp "$1" "$2" 2>/dev/null || fail "${1#"$AIR_GAP_DIR/"} is neither on this host nor in its air-gap archive" "send the archive once more: $AIR_GAP_COMMAND"
+    cp "$1" "$2" 2>/dev/null || fail "${1#"$AIR_GAP_DIR/"} is neither on this host nor in its air-gap archive" "send the archive again: $AIR_GAP_COMMAND"
     return
     ;;
   esac
@@ -15,14 +15,14 @@ download() {
     curl --fail --silent --show-error --location --connect-timeout 10 --retry 3 --retry-connrefused --speed-limit 1024 --speed-time 30 --output "$2" "$1"
   else
     wget --quiet --tries=3 --timeout=30 --output-document="$2" "$1"
-  fi || fail "cannot download $1" "check that this host reaches it (downloadUrl, proxy); what ran before still runs"
+  fi || fail "cannot download $1; what ran before still runs" "make sure that this host reaches the URL (settings downloadUrl and proxy), then run 'pulumi up' again"
 }
 
 matches() { # FILE SHA256
   [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d ' ' -f 1)" = "$2" ]
 }
 
-# discard_at_end PATH: it goes when the script ends, whichever way.
+# discard_at_end PATH: deletes PATH when the script ends, however it ends.
 discarded=
 discard_at_end() {
   discarded="$discarded $1"
@@ -31,20 +31,20 @@ discard_at_end() {
   trap 'exit 143' TERM
 }
 
-# stage FOLDER: an empty folder in FOLDER, STAGING, for what is not verified yet.
+# stage FOLDER: makes STAGING, an empty folder in FOLDER for files that are not verified yet.
 stage() {
   STAGING=$1/staging
   discard_at_end "$STAGING"
-  rm -rf "$STAGING" # of a run that was killed
+  rm -rf "$STAGING" # a killed run leaves it behind
   mkdir -p "$STAGING"
 }
 
-# published URL NAME: the SHA-256 of NAME in the checksum file at URL, which holds it alone or with those of other files.
+# published URL NAME: the SHA-256 of NAME in the checksum file at URL. The file holds that checksum alone or one line for each of several files.
 published() {
   download "$1" "$STAGING/sums"
   sum=$(awk -v name="$2" '$2 == "" || $2 == name || $2 == "*" name { print $1; exit }' "$STAGING/sums")
   case "$sum" in
-    *[!0-9a-f]* | '') fail "$1 holds no SHA-256 of $2" "check the mirror behind downloadUrl" ;;
+    *[!0-9a-f]* | '') fail "$1 has no SHA-256 of $2" "check the mirror that downloadUrl names" ;;
   esac
   echo "$sum"
 }
@@ -54,5 +54,6 @@ download_verified() {
   say "downloading $1"
   download "$1" "$2"
   matches "$2" "$3" ||
-    fail "$1 has SHA-256 $(sha256sum "$2" | cut -d ' ' -f 1), but $3 is expected; nothing was installed" "check the mirror behind downloadUrl; what ran before still runs"
+    fail "$1 has SHA-256 $(sha256sum "$2" | cut -d ' ' -f 1), but $3 is expected; nothing was installed, and what ran before still runs" \
+      "check the mirror that downloadUrl names, then run 'pulumi up' again"
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
-# host.sh apply   prepares this host for a kubelet, installs the Kubernetes binaries and the container runtime; told by host.conf, after preflight.sh
-# host.sh remove  takes all of it away again
+# host.sh apply    prepares this host for a kubelet, and installs the Kubernetes binaries and the container runtime. preflight.sh has passed before.
+# host.sh remove   undoes that
 #
-# Safe to repeat.
+# It reads host.conf, and can be run again at any time.
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
@@ -12,11 +12,11 @@ set -eu
 . "$LIB/download.sh"
 
 VERSIONS=/opt/kubernetes
-LINK_FOLDERS=$STATE/link-folders # FOLDER [new]: where our links are, and whether it was made for them
+LINK_FOLDERS=$STATE/link-folders # FOLDER [new]: folders with links of ours; new ones were made for the links
 SYSCTL=/etc/sysctl.d/90-tls-bootstrap.conf
 MODULES=/etc/modules-load.d/tls-bootstrap.conf
 
-# What an air-gapped host would download; sftp has put it into the home of whoever logs in.
+# The air-gap archive. sftp has put it into the home of the SSH user.
 archive=
 [ -z "${AIR_GAP:-}" ] || archive=$(getent passwd "$AIR_GAP_USER" | cut -d : -f 6)/$AIR_GAP_FILE
 
@@ -27,7 +27,7 @@ prepare() {
     sed 's/^\([^#].*[[:space:]]swap[[:space:]].*\)$/# tls-bootstrap: \1/' /etc/fstab | install_file 0644 /etc/fstab
   fi
   install_file 0644 "$MODULES" <<'END'
-# The container runtime's layers, and iptables for bridged pod traffic.
+# Layers of container images, and iptables for bridged pod traffic.
 overlay
 br_netfilter
 END
@@ -37,41 +37,38 @@ net.ipv4.ip_forward = 1
 net.bridge.bridge-nf-call-iptables = 1
 net.bridge.bridge-nf-call-ip6tables = 1
 END
-  for module in overlay br_netfilter; do
-    # Built into some kernels, and not loadable from within a container: what counts is the check below.
-    modprobe -q "$module" 2>/dev/null || true
-  done
+  # Loading fails where a module is built into the kernel, and in containers. preflight.sh has checked that both are in effect or can be loaded.
+  for module in overlay br_netfilter; do modprobe -q "$module" 2>/dev/null || true; done
   sysctl -q -p "$SYSCTL" || true
-  [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || fail "net.ipv4.ip_forward cannot be turned on" "see 'sysctl -p $SYSCTL' on this host"
+  [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || fail "net.ipv4.ip_forward cannot be turned on" "run 'sysctl -p $SYSCTL' on this host to see the cause"
 
   mkdir -p /etc/kubernetes/pki "$KUBELET_DIR" /var/log/pods "$STATE"
   chmod 0700 "$STATE" "$KUBELET_DIR"
 
-  # systemd-resolved's stub on 127.0.0.53 is out of reach from a pod: pods get the servers behind it.
+  # Pods cannot reach the stub resolver of systemd-resolved on 127.0.0.53, so they get the servers behind it.
   resolv=/etc/resolv.conf
   [ ! -e /run/systemd/resolve/resolv.conf ] || resolv=/run/systemd/resolve/resolv.conf
   link "$resolv" "$CONF/resolv.conf"
 }
 
 unpack_archive() {
-  [ -e "$archive" ] || return 0 # there is none, or an earlier run took from it what this host needs
-  rm -rf "$AIR_GAP_DIR" # of a run that was killed
+  [ -e "$archive" ] || return 0 # no air gap, or an earlier run has installed what was in it
+  rm -rf "$AIR_GAP_DIR" # a killed run leaves it behind
   mkdir -p "$AIR_GAP_DIR"
   discard_at_end "$AIR_GAP_DIR"
   say "unpacking the air-gap archive"
-  damaged() { fail "the air-gap archive did not arrive as it was sent: $1" "send it once more: $AIR_GAP_COMMAND"; }
+  damaged() { fail "the air-gap archive did not arrive as it was sent: $1" "send it again: $AIR_GAP_COMMAND"; }
   answer=$(tar -xf "$archive" -C "$AIR_GAP_DIR" --no-same-owner 2>&1) || damaged "$answer"
-  matches "$AIR_GAP_DIR/SHA256SUMS" "$AIR_GAP" || damaged "its list is another one"
+  matches "$AIR_GAP_DIR/SHA256SUMS" "$AIR_GAP" || damaged "its SHA256SUMS is not the file that Pulumi has read"
   answer=$(cd "$AIR_GAP_DIR" && LC_ALL=C sha256sum --quiet --check SHA256SUMS 2>&1) || damaged "$answer"
 }
 
-# All of them are there and verified before the first of them is of any use.
 install_binaries() {
   bin=$VERSIONS/v$KUBERNETES_VERSION/bin
   from=$DOWNLOAD_URL/v$KUBERNETES_VERSION/bin/linux/$(architecture)
   stage "$VERSIONS"
   for name in $BINARIES; do
-    # The checksum is kept beside the binary, so that a repeated run needs no network.
+    # The checksum stays beside the binary, so that another run needs no network.
     if [ -f "$bin/$name.sha256" ] && matches "$bin/$name" "$(cat "$bin/$name.sha256")"; then continue; fi
     expected=$(published "$from/$name.sha256" "$name")
     download_verified "$from/$name" "$STAGING/$name" "$expected"
@@ -81,12 +78,13 @@ install_binaries() {
     mv -fT "$STAGING/$name" "$bin/$name"
     printf '%s\n' "$expected" | install_file 0644 "$bin/$name.sha256"
   done
+  # Links follow when all binaries are there.
   grep -qs "^$BIN_DIR " "$LINK_FOLDERS" || printf '%s %s\n' "$BIN_DIR" "$([ -d "$BIN_DIR" ] || echo new)" >>"$LINK_FOLDERS"
   for name in $BINARIES; do link "$bin/$name" "$BIN_DIR/$name"; done
 }
 
-# leave_folders [KEPT]: takes our links out of all folders but KEPT, and the folders away that were made for them.
-leave_folders() {
+# remove_links [KEPT]: removes our links from all folders except KEPT, and the empty folders that were made for them.
+remove_links() {
   [ -e "$LINK_FOLDERS" ] || return 0
   while read -r folder new; do
     [ "$folder" != "${1:-}" ] || continue
@@ -98,28 +96,30 @@ leave_folders() {
   [ $# = 0 ] || grep "^$1 " "$LINK_FOLDERS" | install_file 0644 "$LINK_FOLDERS"
 }
 
+apply() {
+  started=$(now_ms)
+  prepare
+  unpack_archive
+  install_binaries
+  "$LIB/runtime.sh" apply
+  remove_links "$BIN_DIR" # those in an earlier binDir
+  rm -f "$archive"
+  request=
+  [ "$SERVING_MODE" != issued ] || request=$("$LIB/serving.sh" request)
+  printf '{"step":"host","architecture":"%s","kernel":%s,"servingRequest":%s,"ms":%d}\n' \
+    "$(architecture)" "$(json_string "$(uname -r)")" "$(json_string "$request")" $(($(now_ms) - started))
+}
+
 remove() {
   "$LIB/runtime.sh" remove
-  leave_folders
+  remove_links
   rm -rf "$VERSIONS" "$CONF" "$STATE" "$SYSCTL" "$MODULES"
   rmdir /etc/kubernetes/pki /etc/kubernetes 2>/dev/null || true
-  rm -rf "$LIB" # last: these scripts
+  rm -rf "$LIB" # last, since these scripts are in it
   rmdir "${LIB%/*}" 2>/dev/null || true
 }
 
 case "$1" in
-  apply)
-    started=$(now_ms)
-    prepare
-    unpack_archive
-    install_binaries
-    "$LIB/runtime.sh" apply
-    leave_folders "$BIN_DIR"
-    rm -f "$archive"
-    request=
-    [ "$SERVING_MODE" != issued ] || request=$("$LIB/serving.sh" request)
-    printf '{"phase":"host","architecture":"%s","kernel":%s,"servingRequest":%s,"ms":%d}\n' \
-      "$(architecture)" "$(json_string "$(uname -r)")" "$(json_string "$request")" $(($(now_ms) - started))
-    ;;
+  apply) apply ;;
   remove) remove ;;
 esac

@@ -1,10 +1,9 @@
 #!/bin/sh
-# Checks a bare host, installs the scripts below on it, and prepares it with the first of them. For a user who may not become root
-# there is the report of the checks.
+# Checks a bare host, installs the scripts below on it, and runs its first step. A user who cannot become root gets the report of the checks only.
 set -eu
 
 main() {
-  # On a tmpfs, so that a full disk is reported and not stumbled over; only root may write there.
+  # On a tmpfs, so that a full disk does not keep the report from being made. Only root may write there.
   staged=$(mktemp -d -p /run 2>/dev/null || mktemp -d)
   trap 'rm -rf "$staged"' EXIT
   file() { # MODE PATH < CONTENT
@@ -22,4 +21,5 @@ main() {
   exec "$scripts/run.sh" host apply </dev/null
 }
 
+# A connection that breaks off before this line runs nothing.
 main

@@ -1,9 +1,9 @@
 #!/bin/sh
 # join.sh < BOOTSTRAP-KUBECONFIG   makes this host a Ready node of its cluster and prints the receipt
-# join.sh clean-up                 after that has ended, however it did
+# join.sh clean-up                 removes the token, and stops a kubelet without a certificate; run.sh calls it however the join has ended
 #
-# The kubelet makes its own key here and asks for a certificate with the bootstrap token; the token is removed as soon as the
-# node is Ready. On a node that has joined before, nothing is done but the receipt.
+# The kubelet makes its own key and requests a certificate with the bootstrap token. A node that has joined before gets no new certificate; the
+# script waits until it is Ready and prints its receipt.
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
@@ -11,11 +11,11 @@ set -eu
 . "$CONF/node.conf"
 
 CERTIFICATE_SECONDS=180 # approval and signing; the controllers take (2N - 30) / 20 s for N nodes at once
-REFUSED_SECONDS=75 # a policy refuses a name that was Ready a moment ago for as long as heartbeats may be missed
+REFUSED_SECONDS=75 # the join policy refuses the name of a Ready node, and a node that has just stopped stays Ready while its heartbeats are awaited
 READY_SECONDS=180
 
-# Without a certificate no kubelet stays that would go on trying with a token, and with one the token has done its work. A kubelet.conf alone
-# proves nothing, and would be mistaken for another installation's.
+# clean_up: a kubelet without a certificate would go on trying with the token, so it is stopped. preflight.sh would take its kubelet.conf for that
+# of another installation.
 clean_up() {
   if [ ! -e "$CLIENT_CERTIFICATE" ]; then
     stop_unit kubelet
@@ -39,27 +39,26 @@ with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --request-timeout 10s "$@"; 
 # The part before the dot: an identifier, not a secret.
 token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$bootstrap"; }
 
-# A certificate is ours when the API server that we are told of, verified with the CA that we were given, takes it for this node. Those in kubelet.conf may be
-# another cluster's.
+# refuse_foreign_identity: the certificate must be valid for the API server and CA in node.conf. Those in kubelet.conf may belong to another cluster.
 refuse_foreign_identity() {
   [ -e "$CLIENT_CERTIFICATE" ] || return 0
   who=$(as_node --server "$API_SERVER" --certificate-authority "$CA" auth whoami -o 'jsonpath={.status.userInfo.username}' 2>&1) || true
   [ "$who" = "system:node:$NODE_NAME" ] ||
     fail "$CLIENT_CERTIFICATE is not accepted as the certificate of $NODE_NAME by $API_SERVER, which answers: $who" \
-      "if the API server can be reached from this host, raise this worker's 'generation' to wipe its identity and join anew"
+      "make sure that this host reaches the API server; if it does, raise this worker's 'generation' to wipe its identity and join again"
 }
 
-# The program says whose machine this was when it was looked at. A node that has joined stays.
+# refuse_copy: the input names the worker that has this machine-id too, if there is one. A node that has joined already is not refused.
 refuse_copy() {
   [ ! -e "$CLIENT_CERTIFICATE" ] || return 0
   owner=$(sed -n "s/^# machine $(machine) is //p" "$bootstrap")
   [ -z "$owner" ] ||
     fail "$NODE_NAME has the same machine-id as $owner: one image, copied after its first boot; the kubelet was not started" \
-      "give it one of its own, then run the update again; on $NODE_NAME: rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot"
+      "give $NODE_NAME a machine-id of its own, then run 'pulumi up' again: rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot"
 }
 
-# may CLIENT SUBRESOURCE: what the API server's authorizer says to the creation of certificate requests, or of a subresource of theirs,
-# by which the approving controller decides. Prints its answer.
+# may CLIENT SUBRESOURCE: asks the API server whether CLIENT may create certificate requests, or a subresource of them. The approving controller asks
+# for the subresource too. Prints the answer.
 may() {
   printf '{"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectAccessReview","spec":{"resourceAttributes":{"group":"certificates.k8s.io","resource":"certificatesigningrequests","subresource":"%s","verb":"create"}}}' "$2" |
     "$1" create --raw /apis/authorization.k8s.io/v1/selfsubjectaccessreviews -f - 2>&1
@@ -67,16 +66,18 @@ may() {
 
 refused_token() { case "$1" in *Unauthorized* | *"must be logged in"*) return 0 ;; *) return 1 ;; esac; }
 
-# The two lines by which a refused token is reported.
-token_problem() { echo "the API server refuses bootstrap token $(token_id) (401): it has expired or was revoked, or the API server does not take bootstrap tokens (--enable-bootstrap-token-auth)"; }
-token_hint() { echo "mint a new one and go on with: $MINT_COMMAND"; }
+fail_for_token() {
+  fail "the API server refuses bootstrap token $(token_id) (401): it has expired or was revoked, or the API server does not take bootstrap tokens (--enable-bootstrap-token-auth)" \
+    "mint a new token and join with it: $MINT_COMMAND"
+}
 
-# missing_binding ANSWER: not when allowed, nor when there was no answer: only a plain no counts.
+# missing_binding ANSWER: the API server has said no. A failed request says nothing about bindings.
 missing_binding() { case "$1" in *'"allowed":true'*) return 1 ;; *'"allowed":false'*) return 0 ;; *) return 1 ;; esac; }
 
-# binding_problem WHAT CLUSTER-ROLE GROUP
-binding_problem() { echo "$1: no ClusterRoleBinding in force binds ClusterRole $2 to $3"; }
-BINDING_HINT="mend the bindings (kubectl get clusterrolebindings -o wide) and run the update again"
+fail_for_binding() { # WHAT CLUSTER-ROLE GROUP
+  fail "$1: no ClusterRoleBinding in force binds ClusterRole $2 to $3" \
+    "list the bindings (kubectl get clusterrolebindings -o wide), add the missing one, then run 'pulumi up' again"
+}
 TOKEN_GROUPS="a group of this token (auth-extra-groups of its Secret)"
 
 check_token() {
@@ -84,66 +85,76 @@ check_token() {
   until answer=$(may with_token ''); do
     case "$answer" in
       *x509* | *certificate*)
-        fail "the API server at $API_SERVER does not prove itself with the given CA; the token was not sent: $answer" "check cluster.ca" ;;
+        fail "the API server at $API_SERVER does not prove itself with the given CA; the token was not sent: $answer" "set cluster.ca to the CA that has signed the API server's certificate" ;;
     esac
-    ! refused_token "$answer" || fail "$(token_problem)" "$(token_hint)"
+    ! refused_token "$answer" || fail_for_token
     attempts=$((attempts + 1))
-    [ "$attempts" -lt 20 ] || fail "the API server at $API_SERVER cannot be reached from $NODE_NAME: $answer" "check the network between them"
+    [ "$attempts" -lt 20 ] ||
+      fail "the API server at $API_SERVER cannot be reached from $NODE_NAME: $answer" "check the network between them, then run 'pulumi up' again"
     sleep 2
   done
   ! missing_binding "$answer" ||
-    fail "$(binding_problem "bootstrap token $(token_id) may not ask for certificates" system:node-bootstrapper "$TOKEN_GROUPS")" "$BINDING_HINT"
+    fail_for_binding "bootstrap token $(token_id) may not request certificates" system:node-bootstrapper "$TOKEN_GROUPS"
 }
 
-# request_state: where the certificate request of this node stands, in the cluster's words.
+# request_state: what has become of this node's certificate request.
 request_state() {
   with_token get csr --sort-by=.metadata.creationTimestamp -o \
     'jsonpath={range .items[?(@.spec.username=="system:bootstrap:'"$(token_id)"'")]}{.metadata.name}{" "}{.status.conditions[*].type}{" "}{.status.certificate}{"\n"}{end}' 2>/dev/null |
     tail -n 1 | while read -r name state certificate; do
     case "$state" in
-      '') echo "request $name is pending: not approved. Is the approving ClusterRoleBinding there, and the controller manager running?" ;;
-      Approved) [ -n "$certificate" ] || echo "request $name is approved but not signed. Is the controller manager running with the signer's CA?" ;;
+      '') echo "request $name is pending: not approved" ;;
+      Approved) [ -n "$certificate" ] || echo "request $name is approved but not signed" ;;
       *) echo "request $name is $state" ;;
     esac
   done
 }
 
-# refusal: why the kubelet cannot even make its certificate request, in the API server's words; it tries every 32 s at the latest.
+# refusal: the API server's latest answer to a certificate request that it refused. The kubelet tries again at most every 32 s.
 refusal() {
   journalctl -u kubelet --no-pager -o cat --since "40 seconds ago" 2>/dev/null |
     sed -n 's/.*cannot create certificate signing request: \(.*\)" logger=.*/\1/p' | sed 's/\\"/"/g' | tail -n 1
 }
 
+request_hint() { # STATE
+  case "$1" in
+    '') echo "run 'journalctl -u kubelet' on this host to see the cause" ;;
+    *"not approved") echo "make sure that the controller manager runs, with its certificatesigningrequest-approving-controller, then run 'pulumi up' again" ;;
+    *"not signed") echo "give the controller manager the signer's CA (--cluster-signing-cert-file and --cluster-signing-key-file), then run 'pulumi up' again" ;;
+    *) echo "run 'kubectl describe csr' to see who has denied it" ;;
+  esac
+}
+
 wait_for_certificate() {
   deadline=$(($(date +%s) + CERTIFICATE_SECONDS))
-  look=0 # when the token is tried again
+  look=0 # when to try the token again
   until [ -s "$CLIENT_CERTIFICATE" ]; do
     if [ "$(date +%s)" -ge "$look" ]; then
       answer=$(may with_token nodeclient) || true
-      ! refused_token "$answer" || fail "$(token_problem)" "$(token_hint)"
+      ! refused_token "$answer" || fail_for_token
       ! missing_binding "$answer" ||
-        fail "$(binding_problem "requests by bootstrap token $(token_id) would not be approved" \
-          system:certificates.k8s.io:certificatesigningrequests:nodeclient "$TOKEN_GROUPS")" "$BINDING_HINT"
+        fail_for_binding "requests by bootstrap token $(token_id) would not be approved" \
+          system:certificates.k8s.io:certificatesigningrequests:nodeclient "$TOKEN_GROUPS"
       [ "$(date +%s)" -lt $((deadline - CERTIFICATE_SECONDS + REFUSED_SECONDS)) ] || [ -z "$(refusal)" ] ||
-        fail "the API server does not let $NODE_NAME ask for a certificate: $(refusal)" \
-          "if the name is right, wait until no node of that name is Ready, and run the update again"
+        fail "the API server does not let $NODE_NAME request a certificate: $(refusal)" \
+          "check the name; if it is right, wait until no node of that name is Ready, then run 'pulumi up' again"
       look=$(($(date +%s) + 5))
     fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
       unit_journal kubelet
       state=$(request_state)
-      fail "$NODE_NAME got no certificate within $CERTIFICATE_SECONDS s: ${state:-it made no certificate request. Is the node-bootstrapper ClusterRoleBinding there?}"
+      fail "$NODE_NAME got no certificate within $CERTIFICATE_SECONDS s: ${state:-the kubelet made no certificate request}" "$(request_hint "$state")"
     fi
     sleep 0.05
   done
 }
 
-# The kubelet has what it needs for today; without this one it drops out when its certificate ends.
+# check_renewal: without this binding the node works until its certificate expires.
 check_renewal() {
   answer=$(may as_node selfnodeclient) || true
   ! missing_binding "$answer" ||
-    fail "$(binding_problem "$NODE_NAME has joined, but its certificate would not be renewed" \
-      system:certificates.k8s.io:certificatesigningrequests:selfnodeclient "group system:nodes")" "$BINDING_HINT"
+    fail_for_binding "$NODE_NAME has joined, but its certificate would not be renewed" \
+      system:certificates.k8s.io:certificatesigningrequests:selfnodeclient "group system:nodes"
 }
 
 wait_for_ready() {
@@ -152,13 +163,14 @@ wait_for_ready() {
     if [ "$(date +%s)" -ge "$deadline" ]; then
       message=$(node_field '{.status.conditions[?(@.type=="Ready")].message}')
       unit_journal kubelet
-      fail "$NODE_NAME has its certificate but is not Ready after $READY_SECONDS s: ${message:-its Node cannot be read}" "mend the cause and run the update again"
+      fail "$NODE_NAME has its certificate but is not Ready after $READY_SECONDS s: ${message:-its Node cannot be read}" \
+        "correct what the message and the lines above name, then run 'pulumi up' again"
     fi
     sleep 0.1
   done
 }
 
-# A node that left and comes back takes pods again, unless an administrator had cordoned it.
+# uncordon: lifts the cordon of leave.sh. An administrator's cordon stays.
 uncordon() {
   [ -n "$(node_field "{.metadata.annotations.$DRAINED}")" ] || return 0
   as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' >/dev/null
@@ -167,15 +179,12 @@ uncordon() {
 wait_for_kube_proxy() {
   ! healthy kube-proxy || return 0
   [ "$KUBE_PROXY" != unit ] || unit_journal kube-proxy
-  fail "$NODE_NAME is Ready, but its kube-proxy ($KUBE_PROXY) has not written its rules: Services cannot be reached there" \
-    "$(kube_proxy_hint); then run the update again"
-}
-
-kube_proxy_hint() {
   case "$KUBE_PROXY" in
-    unit) echo "see 'journalctl -u kube-proxy' on this host" ;;
-    *) echo "see 'kubectl -n kube-system get pods -l app.kubernetes.io/name=kube-proxy -o wide': can this host pull the image?" ;;
+    unit) see="run 'journalctl -u kube-proxy' on this host" ;;
+    *) see="run 'kubectl -n kube-system get pods -l app.kubernetes.io/name=kube-proxy -o wide'; often the host cannot pull the image" ;;
   esac
+  fail "$NODE_NAME is Ready, but its kube-proxy ($KUBE_PROXY) has not written its rules: Services cannot be reached there" \
+    "$see; correct the cause, then run 'pulumi up' again"
 }
 
 receipt() {
@@ -197,11 +206,11 @@ if [ ! -e "$CLIENT_CERTIFICATE" ]; then
   systemctl restart kubelet
   wait_for_certificate
 else
-  since=0 # whenever it was: a kubelet that runs undisturbed reports rarely
+  since=0 # any heartbeat counts, because a kubelet that runs on reports rarely
   systemctl enable --quiet --now kubelet
 fi
 certified=$(now_ms)
-# Before the node is Ready: network plugins reach the API server by its Service.
+# Before the node is Ready, because a network plugin may reach the API server only through its Service.
 [ "$KUBE_PROXY" != unit ] || systemctl start kube-proxy
 check_renewal
 wait_for_ready "$since"

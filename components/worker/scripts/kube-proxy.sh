@@ -1,15 +1,15 @@
 #!/bin/sh
-# kube-proxy.sh apply < KUBECONFIG   installs kube-proxy's credential and runs its unit with it
-# kube-proxy.sh remove               stops kube-proxy, takes its rules out of the kernel and wipes its credential
+# kube-proxy.sh apply < KUBECONFIG   installs kube-proxy's credential and restarts its unit
+# kube-proxy.sh remove               stops kube-proxy, removes its rules from the kernel and deletes its credential
 #
-# Unit and config came with the kubelet's files (kubelet.sh). Without the credential the unit does not start.
+# kubelet.sh installs the unit and its config. Without the credential the unit does not start.
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
 # shellcheck source=/dev/null
 . "$CONF/host.conf"
 
-BINARY=$BIN_DIR/kube-proxy # host.sh keeps it pointing at the version in use
+BINARY=$BIN_DIR/kube-proxy # a link that host.sh points at the version in use
 
 apply() {
   started=$(now_ms)
@@ -20,12 +20,12 @@ apply() {
   if [ -e "$KUBE_PROXY_KUBECONFIG" ]; then cat "$KUBE_PROXY_KUBECONFIG" >"$previous"; fi
   install_file 0600 "$KUBE_PROXY_KUBECONFIG"
   systemctl enable --quiet kube-proxy
-  # Before the kubelet has registered the node it has no address for kube-proxy to find: the join starts it.
+  # kube-proxy needs an address of the node, which the kubelet registers. On a node that has yet to join, join.sh starts it.
   if [ -e "$CLIENT_CERTIFICATE" ]; then
     systemctl restart kube-proxy
     healthy kube-proxy || undo
   fi
-  printf '{"phase":"kube-proxy","ms":%d}\n' $(($(now_ms) - started))
+  printf '{"step":"kube-proxy","ms":%d}\n' $(($(now_ms) - started))
 }
 
 undo() {
@@ -33,11 +33,11 @@ undo() {
   if [ -s "$previous" ]; then
     install_file 0600 "$KUBE_PROXY_KUBECONFIG" <"$previous"
     systemctl restart kube-proxy
-    fail "with its new credential kube-proxy of $NODE_NAME writes no rules; the previous one was put back" "correct the cause and run the update again"
+    fail "with its new credential kube-proxy of $NODE_NAME writes no rules; the previous one was put back" "correct the cause in the lines above, then run 'pulumi up' again"
   fi
   stop_unit kube-proxy
   rm -f "$KUBE_PROXY_KUBECONFIG"
-  fail "kube-proxy of $NODE_NAME writes no rules; it was stopped again" "correct the cause and run the update again"
+  fail "kube-proxy of $NODE_NAME writes no rules, so it was stopped" "correct the cause in the lines above, then run 'pulumi up' again"
 }
 
 remove() {
@@ -46,9 +46,9 @@ remove() {
   KUBE_PROXY=off
   # shellcheck source=/dev/null
   [ ! -e "$CONF/node.conf" ] || . "$CONF/node.conf"
-  # Where pods take over, they take over the rules too.
+  # A kube-proxy that takes over as a pod needs the rules.
   if [ "$KUBE_PROXY" != daemonset ] && [ -x "$BINARY" ]; then
-    output=$("$BINARY" --cleanup 2>&1) || say "kube-proxy could not take all of its rules away; they end with the next reboot: $output"
+    output=$("$BINARY" --cleanup 2>&1) || say "kube-proxy could not remove all of its rules; a reboot removes them: $output"
   fi
   rm -f "$BINARY"
 }

@@ -1,16 +1,16 @@
 #!/bin/sh
-# kubelet.sh apply < BUNDLE   installs the files of the bundle and restarts the units whose files changed
-# kubelet.sh remove           stops the kubelet and removes the files that were installed
+# kubelet.sh apply < BUNDLE   installs the files of the bundle and restarts the units whose files have changed
+# kubelet.sh remove           stops the kubelet and removes the installed files
 #
-# A bundle is shell: one `file MODE PATH [UNIT] <<'END'` for each file, the last line `# end of bundle`. When a restarted kubelet
-# does not become healthy the previous files come back, so a bad setting costs a failed update and not a node.
+# A bundle is shell: `file MODE PATH [UNIT] <<'END'` for each file, and `# end of bundle` as the last line. When a restarted unit does not become
+# healthy, the previous files are put back. So a bad setting costs a failed update and not a node.
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
 
 STAGED=$STATE/staged     # the bundle's files, as a tree
-PREVIOUS=$STATE/previous # what they replaced
-CHANGING=$STATE/changing # PATH UNIT of each file that was replaced, for as long as its unit has not restarted with it
+PREVIOUS=$STATE/previous # the files that they replace, as a tree
+CHANGING=$STATE/changing # PATH UNIT of each replaced file, until its unit works with it
 MANIFEST=$STATE/manifest # MODE PATH UNIT of each installed file
 
 file() { # MODE PATH [UNIT] < CONTENT
@@ -22,60 +22,79 @@ stage() {
   bundle=$(mktemp "$RUN/bundle.XXXXXX")
   trap 'rm -rf "$bundle" "$STAGED" "$STAGED.manifest"' EXIT
   cat >"$bundle"
-  [ "$(tail -n 1 "$bundle")" = "# end of bundle" ] || fail "the files did not arrive whole" "run the update again"
+  [ "$(tail -n 1 "$bundle")" = "# end of bundle" ] || fail "some of the kubelet's files did not arrive; nothing was changed" "run 'pulumi up' again"
   rm -rf "$STAGED" "$STAGED.manifest"
   # shellcheck source=/dev/null
   . "$bundle"
 }
 
-# changed PATH MODE: the installed file is not what the bundle says.
-changed() { ! cmp -s "$STAGED$1" "$1" || [ "$(stat -c '0%a' "$1")" != "$2" ]; }
+# differs PATH MODE: the installed file is not the one in the bundle.
+differs() { ! cmp -s "$STAGED$1" "$1" || [ "$(stat -c '0%a' "$1")" != "$2" ]; }
 
 restart() { # UNIT...
   systemctl daemon-reload
   for unit in "$@"; do systemctl try-restart "$unit"; done
 }
 
-# list "A B ": "A","B"
-list() { printf '%s' "${1% }" | sed 's/[^ ][^ ]*/"&"/g; s/ /,/g'; }
+# json_list "A B ": "A","B"
+json_list() { printf '%s' "${1% }" | sed 's/[^ ][^ ]*/"&"/g; s/ /,/g'; }
 
-# keep PATH UNIT: what stands there is remembered before it is replaced, until the unit has restarted. A run that is killed in between
-# leaves that to the next one, which still has the files that the unit last worked with.
+# keep PATH UNIT: saves the file at PATH before it is replaced. An entry in CHANGING outlives a killed run, so that the next run restarts UNIT and
+# still has the file that UNIT last worked with.
 keep() {
   ! grep -qsF "$1 " "$CHANGING" || return 0
-  if [ -e "$1" ]; then
-    (umask 077 && mkdir -p "$PREVIOUS${1%/*}" && cp -p "$1" "$PREVIOUS$1")
-    sync "$PREVIOUS$1"
-  fi
+  save_previous "$1"
   printf '%s %s\n' "$1" "$2" >>"$CHANGING"
   sync "$CHANGING"
 }
 
-# put_back PATH...: what stood at these places before.
-put_back() {
-  for path in "$@"; do
-    if [ -e "$PREVIOUS$path" ]; then
-      mode=$(stat -c '0%a' "$PREVIOUS$path")
-      install_file "$mode" "$path" <"$PREVIOUS$path"
-    else
-      rm -f "$path"
-    fi
-  done
-}
-
-# leaves: this update makes the node leave and join anew, so that its present identity is no measure: it may be that of a cluster that is gone.
-leaves() {
+# rejoins: this update also raises the generation. Step join then wipes the identity, which may be that of a cluster that no longer exists, so the
+# kubelet's health with it says nothing.
+rejoins() {
   generation() { sed -n "s/^GENERATION=//p" "$1$CONF/node.conf" 2>/dev/null || true; }
   was=$(generation "$PREVIOUS")
   [ -n "$was" ] || was=$(generation '')
   [ -n "$was" ] && [ "$was" != "$(generation "$STAGED")" ]
 }
 
-# discard PATH: a file that is no longer wanted; a unit is stopped first.
+# discard PATH: deletes a file that is no longer needed, and its folder when that is empty. A unit is stopped first.
 discard() {
   case "$1" in /etc/systemd/system/*.service) stop_unit "${1##*/}" ;; esac
   rm -f "$1"
-  rmdir "${1%/*}" 2>/dev/null || true # the folder, when it is empty
+  rmdir "${1%/*}" 2>/dev/null || true
+}
+
+install_files() {
+  while read -r mode path unit; do
+    differs "$path" "$mode" || continue
+    keep "$path" "$unit"
+    install_file "$mode" "$path" <"$STAGED$path"
+  done <"$STAGED.manifest"
+}
+
+# restart_units UNIT...: only a unit that runs in a joined node can be judged.
+restart_units() {
+  since=$(now_rfc3339)
+  for unit in "$@"; do
+    if [ "$judge" = yes ] && [ -e "$CLIENT_CERTIFICATE" ] && [ "$(systemctl is-active "$unit")" = active ]; then restarted="$restarted$unit "; fi
+  done
+  restart "$@"
+  for unit in $restarted; do
+    healthy "$unit" "$since" || undo "$unit" "$@"
+  done
+}
+
+undo() { # UNHEALTHY-UNIT UNIT...
+  unhealthy=$1
+  shift
+  say "tls-bootstrap: with the new files $unhealthy of $NODE_NAME does not become healthy; the previous ones are put back"
+  say "  changed: $names"
+  unit_journal "$unhealthy"
+  # shellcheck disable=SC2086 # a list of paths without blanks
+  restore_previous $names
+  restart "$@"
+  rm -f "$CHANGING"
+  fail "the update of $NODE_NAME was undone" "correct the settings of $unhealthy, then run 'pulumi up' again"
 }
 
 apply() {
@@ -83,51 +102,27 @@ apply() {
   stage
   [ -e "$CHANGING" ] || rm -rf "$PREVIOUS"
   judge=yes
-  ! leaves || judge=no
-  while read -r mode path unit; do
-    changed "$path" "$mode" || continue
-    keep "$path" "$unit"
-    install_file "$mode" "$path" <"$STAGED$path"
-  done <"$STAGED.manifest"
-  names='' units=''
+  ! rejoins || judge=no
+  install_files
+  names='' units='' restarted=''
   if [ -e "$CHANGING" ]; then
     names=$(cut -d ' ' -f 1 "$CHANGING" | tr '\n' ' ')
     units=$(cut -d ' ' -f 2 "$CHANGING" | grep -vx -- - | sort -u | tr '\n' ' ')
   fi
   # shellcheck source=/dev/null
   . "$CONF/node.conf"
-  restarted='' # what runs in a joined node, and so can be judged
-  if [ -n "$units" ]; then
-    since=$(now_rfc3339)
-    for unit in $units; do
-      if [ "$judge" = yes ] && [ -e "$CLIENT_CERTIFICATE" ] && [ "$(systemctl is-active "$unit")" = active ]; then restarted="$restarted$unit "; fi
-    done
-    # shellcheck disable=SC2086 # a list of unit names
-    restart $units
-    for unit in $restarted; do
-      if ! healthy "$unit" "$since"; then
-        say "tls-bootstrap: with the new files $unit of $NODE_NAME does not become healthy; the previous ones are put back"
-        say "  changed: $names"
-        unit_journal "$unit"
-        # shellcheck disable=SC2086
-        put_back $names
-        # shellcheck disable=SC2086
-        restart $units
-        rm -f "$CHANGING"
-        fail "the update of $NODE_NAME was undone" "correct the settings of $unit and run the update again"
-      fi
-    done
-  fi
+  # shellcheck disable=SC2086 # a list of unit names
+  [ -z "$units" ] || restart_units $units
   rm -f "$CHANGING"
-  # Files of an earlier bundle that this one no longer has.
+  # Files of an earlier bundle.
   if [ -e "$MANIFEST" ]; then
     while read -r _ path _; do
       grep -qF " $path " "$STAGED.manifest" || discard "$path"
     done <"$MANIFEST"
   fi
   install_file 0600 "$MANIFEST" <"$STAGED.manifest"
-  printf '{"phase":"kubelet","changed":[%s],"restarted":[%s],"ms":%d}\n' \
-    "$(list "$names")" "$(list "$restarted")" $(($(now_ms) - started))
+  printf '{"step":"kubelet","changed":[%s],"restarted":[%s],"ms":%d}\n' \
+    "$(json_list "$names")" "$(json_list "$restarted")" $(($(now_ms) - started))
 }
 
 remove() {
@@ -135,10 +130,9 @@ remove() {
   if [ -e "$MANIFEST" ]; then
     while read -r _ path _; do discard "$path"; done <"$MANIFEST"
   fi
-  rm -rf "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG" "$KUBELET_DIR/pki"
-  empty_kubelet_dir ''
-  rmdir "$KUBELET_DIR" 2>/dev/null || true # a file system of its own stays
-  # The kubelet makes it for volume plugins that somebody may bring.
+  wipe_kubelet ''
+  rmdir "$KUBELET_DIR" 2>/dev/null || true # it may be a mount point
+  # The kubelet makes this folder for volume plugins.
   rmdir -p --ignore-fail-on-non-empty /usr/libexec/kubernetes/kubelet-plugins/volume/exec 2>/dev/null || true
   rm -rf "$MANIFEST" "$PREVIOUS" "$CHANGING"
   systemctl daemon-reload

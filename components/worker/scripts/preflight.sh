@@ -1,8 +1,8 @@
 #!/bin/sh
-# preflight.sh [HOST.CONF]   looks whether this host can become a worker; changes nothing
+# preflight.sh [HOST.CONF]   checks whether this host can become a worker; changes nothing
 #
-# One report with all problems, each with what to do about it. When there is none, a line of JSON: which machine this is, and notes about what is
-# no problem but worth knowing.
+# Prints all problems in one report, each with what to do. When there is none, it prints a line of JSON: a hash that identifies the machine, and
+# notes about what an administrator should know.
 set -eu
 # shellcheck source=common.sh
 . "${0%/*}/common.sh"
@@ -10,11 +10,11 @@ conf=${1:-$CONF/host.conf}
 # shellcheck source=/dev/null
 . "$conf"
 
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # not everybody's, and this may run for one who is not root
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # users other than root may not have these
 VERSIONS=/opt/kubernetes
 FREE_MIB=512
-# Certificates are dated back by 5 minutes (k8s.io/kubernetes pkg/controller/certificates/signer): to a clock that is further behind, its own is
-# not valid yet. This leaves room for more drift until somebody notices.
+# The signer dates certificates back by 5 minutes (k8s.io/kubernetes pkg/controller/certificates/signer). A clock further behind finds its own
+# certificate not valid yet. The rest is for drift until somebody notices.
 SKEW_SECONDS=120
 API_SECONDS=30
 
@@ -25,105 +25,104 @@ problem() { problems="$problems
 notes=
 note() { notes="$notes${notes:+,}$(json_string "$1")"; }
 
-user() {
+check_user() {
   [ "$(id -u)" != 0 ] || return 0
   answer=$(sudo -n /bin/sh -c : 2>&1) || true
-  problem "user $(id -un) is not root and may not run everything by 'sudo -n' ($(printf '%s' "$answer" | tail -n 1)): allow it without a password, or log in as root (ssh.user)"
+  problem "user $(id -un) is not root and cannot run commands with 'sudo -n' ($(printf '%s' "$answer" | tail -n 1)): allow it without a password, or log in as root (ssh.user)"
 }
 
-# ours: whether an earlier update made this host a worker; anything else that is here belongs to somebody else.
+# ours: an earlier update has made this host a worker. Without it, what is here belongs to another installation.
 ours() { [ -e "$CONF/node.conf" ]; }
 
-system() {
-  [ -d /run/systemd/system ] || problem "this host is not run by systemd, which starts the kubelet: use an image with systemd"
-  [ "$(architecture)" != unsupported ] || problem "architecture $(uname -m): only x86_64 and aarch64 are supported"
+check_system() {
+  [ -d /run/systemd/system ] || problem "this host does not run systemd, which starts the kubelet: use an image with systemd"
+  [ "$(architecture)" != unsupported ] || problem "architecture $(uname -m) is not supported: use a host with x86_64 or aarch64"
   for tool in awk cmp flock ip ss sha256sum sysctl mount findmnt $TOOLS; do
     command -v "$tool" >/dev/null || problem "'$tool' is missing: install it"
   done
-  command -v curl >/dev/null || command -v wget >/dev/null || problem "neither curl nor wget is installed: one is needed for downloads"
+  command -v curl >/dev/null || command -v wget >/dev/null || problem "neither curl nor wget is installed: install one of them"
   grep -qE '^[0-9a-f]{32}$' /etc/machine-id 2>/dev/null || problem "/etc/machine-id is not set: run systemd-machine-id-setup"
 }
 
-# kernel_has MODULE FILE [TEXT]: what the module is there for is there, or it can be loaded. In a container nothing can, but the machine may have done so.
-kernel_has() {
+# check_module MODULE FILE [TEXT]: MODULE is in effect, as FILE shows, or can be loaded. A container cannot load one, but its machine may have.
+check_module() {
   if [ -e "$2" ] && grep -q "${3:-}" "$2"; then return 0; fi
-  modprobe -nq "$1" 2>/dev/null || problem "the kernel has no $1: install the package with its modules (linux-modules-extra, kernel-modules)"
+  modprobe -nq "$1" 2>/dev/null || problem "the kernel has no module $1: install the package with more modules (linux-modules-extra, kernel-modules)"
 }
 
-kernel() {
-  kernel_has overlay /proc/filesystems overlay
-  kernel_has br_netfilter /proc/sys/net/bridge/bridge-nf-call-iptables
+check_kernel() {
+  check_module overlay /proc/filesystems overlay
+  check_module br_netfilter /proc/sys/net/bridge/bridge-nf-call-iptables
 }
 
-# What the kubelet refuses to start without (k8s.io/kubernetes pkg/kubelet/cm), and what limits pods.
-control_groups() {
+# The kubelet does not start without these cgroup controllers (k8s.io/kubernetes pkg/kubelet/cm), except for pids, which limits pods.
+check_cgroups() {
   if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
     for controller in cpu cpuset memory pids; do
       grep -qw "$controller" /sys/fs/cgroup/cgroup.controllers ||
-        problem "control group controller $controller is off: remove what turns it off from the kernel's command line"
+        problem "cgroup controller $controller is off: remove what turns it off from the kernel command line"
     done
     return 0
   fi
   [ "$CGROUP_V1" = allow ] ||
-    problem "this host has control groups v1, which this kubelet refuses: boot it with systemd.unified_cgroup_hierarchy=1, or set kubelet.failCgroupV1: false"
+    problem "this host has cgroup v1, which this kubelet refuses: boot it with systemd.unified_cgroup_hierarchy=1, or set kubelet.failCgroupV1: false"
   for controller in cpu cpuacct cpuset memory pids; do
     awk -v name="$controller" '$3 == "cgroup" && ("," $4 ",") ~ ("," name ",") { found = 1 } END { exit !found }' /proc/mounts ||
-      problem "control group controller $controller is not mounted: boot with systemd.unified_cgroup_hierarchy=1, or mount it"
+      problem "cgroup controller $controller is not mounted: boot with systemd.unified_cgroup_hierarchy=1, or mount it"
   done
 }
 
-# parent FOLDER: itself, or its nearest parent that exists.
+# parent FOLDER: FOLDER, or its nearest parent that exists.
 parent() {
   path=$1
   while [ ! -d "$path" ]; do path=$(dirname "$path"); done
   echo "$path"
 }
 
-disk() {
+check_disk() {
   for folder in "$VERSIONS" "$KUBELET_DIR" /var/lib/containerd; do
     free=$(df -Pm "$(parent "$folder")" | awk 'NR == 2 { print $4 }')
-    [ "$free" -ge "$FREE_MIB" ] || problem "only $free MiB are free for $folder: at least $FREE_MIB are needed"
+    [ "$free" -ge "$FREE_MIB" ] || problem "only $free MiB are free for $folder: make room for at least $FREE_MIB MiB"
   done
   for folder in "$VERSIONS" "$LIB"; do
-    case ",$(findmnt -nT "$(parent "$folder")" -o OPTIONS)," in *,noexec,*) problem "$folder would be on a file system without programs (noexec): mount it without that" ;; esac
+    case ",$(findmnt -nT "$(parent "$folder")" -o OPTIONS)," in *,noexec,*) problem "$folder would be on a file system that is mounted noexec: remount it with exec" ;; esac
   done
-  [ "$(id -u)" = 0 ] || return 0 # nobody else may write there in any case
+  [ "$(id -u)" = 0 ] || return 0 # only root may write there
   for folder in "$VERSIONS" "$LIB" "$CONF" "$STATE" "$KUBELET_DIR" /etc/kubernetes /etc/systemd/system /etc/sysctl.d /etc/modules-load.d; do
-    [ -w "$(parent "$folder")" ] || problem "$folder cannot be written: its file system is read-only"
+    [ -w "$(parent "$folder")" ] || problem "$folder cannot be written: make its file system writable"
   done
   [ -w "$(parent "$BIN_DIR")" ] || problem "$BIN_DIR cannot be written: set binDir to a folder that can, such as /opt/bin"
 }
 
-# holder PORT: the process that listens on it; nothing when none does.
-holder() { ss -Hltnp "sport = :$1" | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1 (process \2)/p; t; s/.*/a process/p' | head -n 1; }
+# listener PORT: the process that listens on PORT; nothing when there is none.
+listener() { ss -Hltnp "sport = :$1" | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1 (process \2)/p; t; s/.*/a process/p' | head -n 1; }
 
-ports() {
+check_ports() {
   for port in $PORTS; do
-    who=$(holder "$port")
-    case "$who" in
+    process=$(listener "$port")
+    case "$process" in
       '') ;;
-      'kubelet '* | 'kube-proxy '*) ours || problem "port $port is in use by $who of another installation: take that node out first (kubeadm reset)" ;;
-      *) problem "port $port, which the node needs, is in use by $who: stop that, or let it listen elsewhere" ;;
+      'kubelet '* | 'kube-proxy '*) ours || problem "port $port is in use by $process of another installation: remove that node first (kubeadm reset)" ;;
+      *) problem "port $port, which the node needs, is in use by $process: stop it, or let it listen on another port" ;;
     esac
   done
 }
 
-other_installations() {
+check_other_installations() {
   # shellcheck source=/dev/null
   if ours && [ -e "$CLIENT_CERTIFICATE" ] && was=$(. "$CONF/node.conf" && echo "$NODE_NAME") && [ "$was" != "$NODE_NAME" ]; then
-    problem "this host is node $was, and a node cannot be renamed to $NODE_NAME: first take $was out by an update without either, then add $NODE_NAME"
+    problem "this host is node $was, and a node cannot be renamed to $NODE_NAME: first run 'pulumi up' with neither name in the config, then add $NODE_NAME"
   fi
   ours || for theirs in "$KUBELET_KUBECONFIG" "$CLIENT_CERTIFICATE" /etc/systemd/system/kubelet.service; do
-    [ ! -e "$theirs" ] || problem "$theirs exists: this host is, or was, a node of another installation; clean it first (kubeadm reset)"
+    [ ! -e "$theirs" ] || problem "$theirs exists: this host is, or was, a node of another installation; remove that node first (kubeadm reset)"
   done
-  # A Docker engine stays as it is. What it does to forwarded packets is for the network plugin to allow, and mostly it does.
   if pgrep -x dockerd >/dev/null 2>&1; then
-    note "a Docker engine (dockerd) runs beside the kubelet. It is left alone; where pods cannot reach those of other nodes, see its rules: iptables -S FORWARD"
+    note "a Docker engine (dockerd) runs beside the kubelet and was not changed. If pods cannot reach pods of other nodes, look at its rules: iptables -S FORWARD"
   fi
 }
 
-# api_date: the Date of the API server's answer, whatever that is; or what is wrong. Nothing secret is sent, so the server need not prove itself
-# here; `join` wants that before it sends the token.
+# api_date: the Date header of the API server's answer, or the error. The server need not prove itself here, because nothing secret is sent. Step
+# join verifies the server before it sends the token.
 api_date() {
   if command -v curl >/dev/null; then
     curl --insecure --silent --show-error --noproxy '*' --max-time 10 --output /dev/null --dump-header - "$API_SERVER/livez" 2>&1
@@ -132,7 +131,7 @@ api_date() {
   fi | tr -d '\r' | sed -n 's/^ *[Dd]ate: //p; /[Ff]ailed\|[Cc]ould not\|unable\|timed out/p' | head -n 1
 }
 
-api_server() {
+check_api_server() {
   command -v curl >/dev/null || command -v wget >/dev/null || return 0
   deadline=$(($(date +%s) + API_SECONDS))
   while :; do
@@ -146,15 +145,14 @@ api_server() {
   done
   skew=$(($(date +%s) - there))
   [ "${skew#-}" -le "$SKEW_SECONDS" ] ||
-    problem "this host's clock is $skew s off the API server's, more than $SKEW_SECONDS: certificates would not be valid yet, or no longer; synchronise it (timedatectl set-ntp true)"
+    problem "this host's clock is $skew s off the API server's, more than $SKEW_SECONDS s: synchronize it (timedatectl set-ntp true); certificates would not be valid yet, or no longer"
 }
 
-address() {
+check_address() {
   ip -o address show | grep -qF " $NODE_ADDRESS/" || problem "address $NODE_ADDRESS is on no interface of this host: set the worker's nodeAddress"
 }
 
-# Of the container runtime, and of what is to be installed of it.
-runtime() {
+check_runtime() {
   [ "$(id -u)" = 0 ] || return 0 # containerd answers root only
   while read -r found; do
     [ -z "$found" ] || problem "$found"
@@ -163,15 +161,15 @@ $(HOST_CONF=$conf sh "${0%/*}/runtime.sh" check)
 END
 }
 
-user
-system
-kernel
-control_groups
-disk
-ports
-other_installations
-address
-runtime
-api_server
-[ -z "$problems" ] || fail "this host cannot become a worker yet:$problems" "mend these and run the update again; nothing was changed on the host"
-printf '{"phase":"preflight","machine":"%s","notes":[%s]}\n' "$(machine)" "$notes"
+check_user
+check_system
+check_kernel
+check_cgroups
+check_disk
+check_ports
+check_other_installations
+check_address
+check_runtime
+check_api_server
+[ -z "$problems" ] || fail "this host cannot become a worker yet:$problems" "fix every item in the list, then run 'pulumi up' again; nothing was changed on the host"
+printf '{"step":"preflight","machine":"%s","notes":[%s]}\n' "$(machine)" "$notes"

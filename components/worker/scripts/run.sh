@@ -1,40 +1,45 @@
 #!/bin/sh
-# Runs one phase on this host:  run.sh PHASE [ACTION]  (host|serving|kubelet|kube-proxy apply|remove, join, leave), its input on stdin.
+# run.sh STEP [ACTION] < INPUT   runs one step on this host: host|serving|kubelet|kube-proxy apply|remove, join, leave
 #
-# The phase runs in a transient systemd unit, under a lock and a deadline: a dropped connection neither stops it half way
-# nor lets a second run start beside it.
+# The step runs in a transient systemd unit, under a lock and a deadline. A dropped connection does not stop it, and a second run waits for it.
+# The step's receipt (stdout) goes to the caller. What else it prints (stderr) goes to the caller and to the journal: journalctl -u 'tls-bootstrap-*'
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
 
-# What a killed run left behind; whoever holds the lock is the only one.
+# sweep: deletes what a killed run has left behind. Only for the holder of the lock.
 sweep() { rm -f "$RUN"/bootstrap.* "$RUN"/bundle.* "$RUN"/certificate.* "$RUN"/credential.*; }
 
+# systemd runs this in the unit, where stderr is the journal.
 if [ "$1" = --inside ]; then
-  # Within the unit.
-  input=$2 deadline=$3
+  work=$2 deadline=$3
   shift 3
-  trap 'say "tls-bootstrap: \"$*\" did not finish within ${deadline} s and was stopped"; exit 124' TERM
+  step=$*
+  # systemd sends TERM to all processes of the unit. tee outlives it and ends after the last line of the others.
+  (trap '' TERM && exec tee "$work/err" <"$work/pipe" >&2) &
+  log=$!
+  exec 2>"$work/pipe"
+  trap 'trap "" TERM; exec 2>&-; wait "$log"' EXIT
+  trap 'fail "step \"$step\" did not end within $deadline s and was stopped" "see its last lines above for the cause, then run \"pulumi up\" again"' TERM
   exec 9>"$RUN/lock"
   flock -n 9 || {
     say "another run of tls-bootstrap is busy on this host; waiting for it"
-    flock -w "$deadline" 9 || fail "another run still holds $RUN/lock" "see 'systemctl list-units \"tls-bootstrap-*\"' on this host"
+    flock -w "$deadline" 9 || fail "another run still holds $RUN/lock" "find it on this host: systemctl list-units 'tls-bootstrap-*'"
   }
   sweep
-  phase=$1
+  script=$1
   shift
-  # In the background with wait, so that the TERM trap above runs at once.
-  "$LIB/$phase.sh" "$@" <"$input" 9>&- &
-  child=$!
-  wait "$child"
+  # A shell handles a signal during wait, but not while a child runs in the foreground.
+  "$LIB/$script.sh" "$@" <"$work/input" 9>&- &
+  wait "$!"
   exit
 fi
 
+# systemd runs this after the unit has ended, also when it was killed.
 if [ "$1" = --ended ]; then
-  # systemd runs this whichever way the unit has ended, killed too.
-  rm -f "$2"
+  rm -f "$2/input"
   exec 9>"$RUN/lock"
-  flock -n 9 || exit 0 # somebody else has taken over, and does the rest
+  flock -n 9 || exit 0 # the run that holds it now sweeps
   sweep
   [ "$3" != join ] || "$LIB/join.sh" clean-up 9>&-
   exit
@@ -49,16 +54,18 @@ esac
 umask 077
 mkdir -p "$RUN"
 work=$(mktemp -d "$RUN/$1.XXXXXX")
-trap 'rm -rf "$work"; exit 129' HUP INT TERM
+trap 'rm -rf "$work"' EXIT
+trap 'exit 129' HUP INT TERM
+mkfifo "$work/pipe"
+touch "$work/out" "$work/err"
 cat >"$work/input"
-trap - HUP INT TERM # from here on the input belongs to the unit
+trap - HUP INT TERM # from here on the unit needs the folder
 status=0
-systemd-run --quiet --collect --wait --unit "tls-bootstrap-${work##*/}" \
+systemd-run --quiet --collect --wait --unit "tls-bootstrap-${work##*/}" --description "tls-bootstrap step: $*" \
   --property "RuntimeMaxSec=$deadline" --property TimeoutStopSec=5 \
-  --property "StandardOutput=file:$work/out" --property "StandardError=file:$work/err" \
-  --property "ExecStopPost=-$LIB/run.sh --ended $work/input $1" \
-  "$LIB/run.sh" --inside "$work/input" "$deadline" "$@" || status=$?
+  --property "StandardOutput=file:$work/out" --property StandardError=journal \
+  --property "ExecStopPost=-$LIB/run.sh --ended $work $1" \
+  "$LIB/run.sh" --inside "$work" "$deadline" "$@" || status=$?
 cat "$work/err" >&2
 cat "$work/out"
-rm -rf "$work"
 exit "$status"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# serving.sh request              prints a request for the kubelet's serving certificate; its key is made when there is none
-# serving.sh apply < CERTIFICATE  installs the signed certificate, if it fits the key
-# serving.sh remove               removes both
+# serving.sh request               prints a request for the kubelet's serving certificate; makes the key when there is none
+# serving.sh apply < CERTIFICATE   installs the signed certificate, if it fits the key
+# serving.sh remove                removes both
 #
 # The key never leaves this host.
 set -eu
@@ -12,8 +12,8 @@ set -eu
 
 KEY=/etc/kubernetes/pki/kubelet-serving.key
 CERTIFICATE=/etc/kubernetes/pki/kubelet-serving.crt
-# What to do when the two do not belong together any more: another certificate takes another request, which 'host' makes.
-HINT="make both anew, by taking this node out and joining it again: $REPLACE_COMMAND"
+# For a key and a certificate that do not fit. Only step host makes a new request.
+HINT="get a new key and certificate; this removes the node and joins it again: $REPLACE_COMMAND"
 
 # fits CERTIFICATE: it is for the key of this host.
 fits() {
@@ -27,7 +27,7 @@ request() {
     key=$(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256)
     printf '%s\n' "$key" | install_file 0600 "$KEY"
   fi
-  # A configuration of its own: what the host's openssl.cnf adds to requests is not asked for.
+  # With a configuration of its own, because the host's openssl.cnf may add extensions.
   openssl req -new -sha256 -key "$KEY" -config /dev/stdin <<END
 [req]
 prompt = no
@@ -41,8 +41,8 @@ subjectAltName = $SERVING_NAMES
 END
 }
 
-# outdated: the kubelet runs with an earlier certificate. It reads the file when it starts, and whatever its feature gate promises, clients that call it
-# by its address get that one until it restarts (kubernetes/kubernetes#133001, all versions up to 1.35).
+# outdated: the kubelet runs with an earlier certificate. Kubelets up to 1.35 go on with the certificate that they started with for clients that
+# call them by address (kubernetes/kubernetes#133001).
 outdated() {
   [ "$(systemctl is-active kubelet)" = active ] && grep -qsF "$CERTIFICATE" "$KUBELET_DIR/config.yaml" &&
     [ "$(stat -c %Y "$CERTIFICATE")" -ge "$(date -d "$(systemctl show -P ActiveEnterTimestamp kubelet)" +%s)" ]
@@ -55,7 +55,8 @@ restart_kubelet() {
   . "$CONF/node.conf"
   healthy kubelet "$since" && return 0
   unit_journal kubelet
-  fail "after it was restarted for its new serving certificate, the kubelet of $NODE_NAME does not become healthy" "see 'journalctl -u kubelet' on this host"
+  fail "the kubelet of $NODE_NAME does not become healthy after the restart for its new serving certificate" \
+    "run 'journalctl -u kubelet' on this host to see the cause"
 }
 
 apply() {
@@ -66,11 +67,11 @@ apply() {
   fits "$new" || fail "the serving certificate that was signed for $NODE_NAME is not for the key in $KEY" "$HINT"
   cmp -s "$new" "$CERTIFICATE" || install_file 0644 "$CERTIFICATE" <"$new"
   ! outdated || restart_kubelet
-  printf '{"phase":"serving","ms":%d}\n' $(($(now_ms) - started))
+  printf '{"step":"serving","ms":%d}\n' $(($(now_ms) - started))
 }
 
 remove() {
-  # Its config is gone when the node goes, and names other files when certificates come another way: what it still names is in use.
+  # A kubelet whose config names the files still uses them. When the node goes, its config is gone by now.
   if ! grep -qsF "$KEY" "$KUBELET_DIR/config.yaml"; then rm -f "$KEY" "$CERTIFICATE"; fi
 }
 

@@ -194,6 +194,8 @@ describe("renderHostScript", () => {
       "preflight",
       "host",
       "runtime",
+      "runtime-packages",
+      "runtime-tarball",
       "serving",
       "kubelet",
       "join",

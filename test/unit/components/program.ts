@@ -51,7 +51,7 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Outputs | Promise<O
 };
 
 const STDOUT: Record<string, string> = {
-  kubelet: JSON.stringify({ phase: "kubelet", changed: [], restarted: [], ms: 1 }),
+  kubelet: JSON.stringify({ step: "kubelet", changed: [], restarted: [], ms: 1 }),
   join: JSON.stringify({
     node: "worker-1",
     certificate: NODE_CERTIFICATE,
@@ -65,8 +65,8 @@ async function hostOutput(script: string): Promise<string> {
   const [node, address] = [variable("NODE_NAME"), variable("NODE_ADDRESS")];
   const subject: JsonName = [{ O: ["system:nodes"] }, { CN: [`system:node:${node}`] }];
   const servingRequest = await makeRequest({ subject, names: [dns(node), ip(address)] });
-  const checked = { phase: "preflight", machine: "0a", notes: ["a note"] };
-  return `${JSON.stringify(checked)}\n${JSON.stringify({ phase: "host", servingRequest })}\n`;
+  const checked = { step: "preflight", machine: "0a", notes: ["a note"] };
+  return `${JSON.stringify(checked)}\n${JSON.stringify({ step: "host", servingRequest })}\n`;
 }
 
 /** Runs a piece of a program with mocked providers. What it declares is to be looked at after `done`. */

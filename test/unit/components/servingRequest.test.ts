@@ -99,6 +99,6 @@ describe("is refused, with the reason:", () => {
 });
 
 it("is what the host step prints", () => {
-  expect(servingRequestOf('{"phase":"preflight"}\n{"phase":"host","servingRequest":"PEM"}\n')).toBe("PEM");
-  expect(servingRequestOf('{"phase":"host"}')).toBe("");
+  expect(servingRequestOf('{"step":"preflight"}\n{"step":"host","servingRequest":"PEM"}\n')).toBe("PEM");
+  expect(servingRequestOf('{"step":"host"}')).toBe("");
 });

@@ -91,7 +91,7 @@ it("installs the certificate that was signed for its key", () => {
   const certificate = sign(request());
   expect(serving("apply", certificate)).toMatchObject({
     status: 0,
-    stdout: expect.stringMatching(/^{"phase":"serving","ms":\d+}\n$/),
+    stdout: expect.stringMatching(/^{"step":"serving","ms":\d+}\n$/),
   });
   expect(readFileSync(at(`${PKI}/kubelet-serving.crt`), "utf8")).toBe(certificate);
   expect(mode("kubelet-serving.crt")).toBe("644");

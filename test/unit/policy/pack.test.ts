@@ -117,8 +117,8 @@ describe("what the components declare", () => {
         policy: "bootstrap-token-ttl",
         mandatory: true,
         message: [
-          "A bootstrap token expires, and soon.",
-          "subject.commonName: is the clock of a token that lives for 30d, and at most 72h are allowed; lower its tokenTtl",
+          "A bootstrap token expires soon.",
+          "subject.commonName: belongs to a bootstrap token with a ttl of 30d, and at most 72h is allowed; lower tokenTtl",
         ].join("\n"),
       },
       expect.objectContaining({ policy: "bootstrap-token-ttl", mandatory: false }),
@@ -156,7 +156,7 @@ it("says which resource of the stack it means", async () => {
       policy: "anonymous-access",
       mandatory: true,
       resource: "open",
-      message: expect.stringContaining("subjects[0]: lets in User system:anonymous in every namespace"),
+      message: expect.stringContaining("subjects[0]: gives User system:anonymous access in every namespace"),
     },
     expect.objectContaining({ policy: "anonymous-access", mandatory: false }),
   ]);

@@ -142,8 +142,8 @@ export interface RuntimeContainerd {
   /** With `package`: version as the distribution writes it. Default: the distribution's newest; a later update never upgrades it. */
   readonly version?: string;
   /**
-   * SHA-256 of the file, by architecture. Default: for the default version, as the project published it. For another version the host
-   * reads the checksum file beside the download, which comes from the same server.
+   * SHA-256 of the file, by architecture. Default: for the default version, its published checksum; for another one, the checksum file
+   * beside the download.
    */
   readonly sha256?: { [architecture: string]: string };
 }
@@ -156,8 +156,8 @@ export interface RuntimeRunc {
    */
   readonly version?: string;
   /**
-   * SHA-256 of the file, by architecture. Default: for the default version, as the project published it. For another version the host
-   * reads the checksum file beside the download, which comes from the same server.
+   * SHA-256 of the file, by architecture. Default: for the default version, its published checksum; for another one, the checksum file
+   * beside the download.
    */
   readonly sha256?: { [architecture: string]: string };
 }
@@ -170,8 +170,8 @@ export interface RuntimeCniPlugins {
    */
   readonly version?: string;
   /**
-   * SHA-256 of the file, by architecture. Default: for the default version, as the project published it. For another version the host
-   * reads the checksum file beside the download, which comes from the same server.
+   * SHA-256 of the file, by architecture. Default: for the default version, its published checksum; for another one, the checksum file
+   * beside the download.
    */
   readonly sha256?: { [architecture: string]: string };
 }
@@ -235,15 +235,15 @@ export interface KubeProxyConntrackSettings {
   readonly maxPerCore?: number;
   /** Smallest limit of tracked connections, whatever the number of processors. */
   readonly min?: number;
-  /** How long an idle TCP connection is tracked. A Go duration, such as `24h0m0s`. */
+  /** How long an idle TCP connection is tracked, such as `24h0m0s`. */
   readonly tcpEstablishedTimeout?: string;
-  /** How long a TCP connection in CLOSE_WAIT is tracked. A Go duration, such as `24h0m0s`. */
+  /** How long a TCP connection in CLOSE_WAIT is tracked, such as `24h0m0s`. */
   readonly tcpCloseWaitTimeout?: string;
   /** Accept TCP packets outside the window. */
   readonly tcpBeLiberal?: boolean;
-  /** How long a UDP flow without an answer is tracked. A Go duration, such as `24h0m0s`. */
+  /** How long a UDP flow without an answer is tracked, such as `24h0m0s`. */
   readonly udpTimeout?: string;
-  /** How long an answered UDP flow is tracked. A Go duration, such as `24h0m0s`. */
+  /** How long an answered UDP flow is tracked, such as `24h0m0s`. */
   readonly udpStreamTimeout?: string;
 }
 
@@ -254,9 +254,9 @@ export interface KubeProxyIptablesSettings {
   readonly masqueradeAll?: boolean;
   /** Accept connections to NodePorts on 127.0.0.1. */
   readonly localhostNodePorts?: boolean;
-  /** Longest time between two writes of the rules. A Go duration, such as `24h0m0s`. */
+  /** Longest time between two writes of the rules, such as `24h0m0s`. */
   readonly syncPeriod?: string;
-  /** Shortest time between two writes of the rules. A Go duration, such as `24h0m0s`. */
+  /** Shortest time between two writes of the rules, such as `24h0m0s`. */
   readonly minSyncPeriod?: string;
 }
 

@@ -80,7 +80,7 @@ describe("bad settings", () => {
     expect(errors).toMatch(/tls-bootstrap:pools: the stack's config takes 12\d{4} bytes/);
     expect(errors).toContain("Move workers into a file: pools[].workersFile");
     noStackTrace(errors);
-    // docs/operations.md explains this one.
+    // docs/troubleshooting.md explains this one.
     expect(await lab.fails("preview", ...at(await large(131_072)))).toContain("argument list too long");
   });
 

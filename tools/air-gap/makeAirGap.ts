@@ -6,7 +6,7 @@ import { type Architecture, ARCHITECTURES } from "../../components/runtime/relea
 import { makeArchive, wantedBy } from "./archive";
 
 const program = new Command("npm run air-gap --")
-  .description("Makes the archive for workers that download nothing; see docs/settings.md, air gap.")
+  .description("Makes the archive for workers that download nothing; see docs/air-gap.md.")
   .argument("<stack-file>", "the settings of the stack: stacks/Pulumi.<stack>.yaml")
   .addOption(
     new Option("--architecture <architecture>", "of the workers").choices(ARCHITECTURES).default("amd64" as const),

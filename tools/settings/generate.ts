@@ -7,12 +7,14 @@ import { z } from "zod";
 import { bootstrapSchema, clusterSchema, environmentSchema } from "../../components/spec/bootstrapSchema";
 import { settingsSchema } from "../../settings/settingsSchema";
 import { type JsonSchema, renderInterfaces } from "./interfaces";
+import { renderKubeletDefaults } from "./kubeletDefaults";
 import { kubeletDefinitions } from "./kubeletDefinitions";
 import { projectConfig, renderReference } from "./reference";
 import { stackSchema, workersFileSchema } from "./stackSchema";
 
 const REPOSITORY = resolve(__dirname, "../..");
 const PROJECT = "tls-bootstrap";
+const KUBELET_TYPES = "components/kubelet/KubeletConfiguration.ts";
 
 /** For TypeScript and the docs. */
 const schemaOf = (schema: z.ZodType): JsonSchema =>
@@ -68,22 +70,26 @@ async function writeProject(): Promise<void> {
   await write("Pulumi.yaml", `${project.slice(0, project.search(/^config:/m))}${config}`);
 }
 
+/** Settings of a map that has a table of its own. */
+const APART = ["runtime", "kubeProxy", "workers"];
+
 async function writeReference(): Promise<void> {
   const { $defs: definitions = {}, ...settings } = schemaOf(settingsSchema);
-  // Workers have a table of their own, and the settings of a runtime stand in the first one.
-  const { workers: _workers, runtime, ...rest } = definitions.Pool.properties!;
-  const poolProperties = { ...rest, runtime: { ...runtime, $ref: undefined } };
-  const tables: Record<string, JsonSchema> = {
-    settings,
-    pool: { ...definitions.Pool, properties: poolProperties },
-    worker: definitions.WorkerSpec,
-    "scale group": definitions.ScaleGroupSpec,
+  const reference = (schema: JsonSchema) => renderReference(schema, definitions, APART);
+  const sections: Record<string, string> = {
+    settings: reference(settings),
+    pool: reference(definitions.Pool),
+    worker: reference(definitions.WorkerSpec),
+    "scale group": reference(definitions.ScaleGroupSpec),
+    runtime: reference(definitions.RuntimeSpec),
+    "kube-proxy": reference(definitions.KubeProxySpec),
+    kubelet: renderKubeletDefaults(readFileSync(join(REPOSITORY, KUBELET_TYPES), "utf8")),
   };
-  const page = Object.entries(tables).reduce(
-    (text, [name, schema]) => between(name, text, renderReference(schema, definitions)),
-    readFileSync(join(REPOSITORY, "docs/settings.md"), "utf8"),
+  const page = readFileSync(join(REPOSITORY, "docs/settings.md"), "utf8");
+  await write(
+    "docs/settings.md",
+    Object.entries(sections).reduce((text, [name, section]) => between(name, text, section), page),
   );
-  await write("docs/settings.md", page);
 }
 
 async function main(): Promise<void> {

@@ -12,9 +12,10 @@ interface Row {
 /**
  * The settings of one level and of the maps in it: a table with the first sentence of each, and below it the rest of what there is to say. Lists of maps have tables
  * of their own.
+ * @param apart settings of this level that have a table of their own
  */
-export function renderReference(schema: JsonSchema, definitions: Definitions): string {
-  const rows = rowsOf("", schema, definitions);
+export function renderReference(schema: JsonSchema, definitions: Definitions, apart: readonly string[]): string {
+  const rows = rowsOf("", schema, definitions, apart);
   const cell = (text: string) => text.replaceAll("|", "\\|");
   const [table, notes] = [rows.map(renderRow), rows.flatMap(renderNote)];
   function renderRow({ key, fallback, description }: Row): string {
@@ -34,7 +35,7 @@ export function sentences(description: string): [string, string] {
   return end < 0 ? [description, ""] : [description.slice(0, end), description.slice(end + 2)];
 }
 
-function rowsOf(prefix: string, schema: JsonSchema, definitions: Definitions): Row[] {
+function rowsOf(prefix: string, schema: JsonSchema, definitions: Definitions, apart: readonly string[] = []): Row[] {
   const { properties, required } = shapeOf(schema);
   return Object.entries(properties).flatMap(([name, property]): Row[] => {
     const key = `${prefix}${name}`;
@@ -44,9 +45,9 @@ function rowsOf(prefix: string, schema: JsonSchema, definitions: Definitions): R
     const row = {
       key,
       fallback: fallbackOf(property, required.has(name)),
-      description: property.secret ? `Secret. ${description}`.replace("Secret. ", "Secret: ") : description,
+      description: property.secret ? `Secret: ${description}` : description,
     };
-    return [row, ...(isMap ? rowsOf(`${key}.`, target, definitions) : [])];
+    return [row, ...(isMap && !apart.includes(key) ? rowsOf(`${key}.`, target, definitions) : [])];
   });
 }
 

@@ -8,9 +8,9 @@ import type { Lab } from "./labState";
 import { mirrorUrl } from "./mirror/mirror";
 import { REPOSITORY } from "./labPaths";
 import { LAB_STACK, Workspace } from "./pulumi/workspace";
-import { PRIVATE, writeFileAtomic } from "./host/files";
+import { OWNER_ONLY, writeFileAtomic } from "./host/files";
 import { isRecord } from "./host/isRecord";
-import { publicKey } from "./host/ssh";
+import { publicKey } from "./host/sshKeys";
 import { ADMIN } from "./workers/workerFiles";
 
 /** The lab's part of the stack's settings that is in the repository. */
@@ -36,7 +36,7 @@ export async function writeLabConfig(lab: Lab): Promise<void> {
     podNetwork: lab.network.podNetwork,
     workers: await Promise.all(workers),
   });
-  await writeFileAtomic(lab.paths.configFile, stringify({ encryptionsalt, config }, { lineWidth: 0 }), PRIVATE);
+  await writeFileAtomic(lab.paths.configFile, stringify({ encryptionsalt, config }, { lineWidth: 0 }), OWNER_ONLY);
 }
 
 /** What only a running lab knows. */
@@ -65,7 +65,7 @@ export function mergeConfig(base: Config, { podNetwork, workers, ...facts }: Lab
 /** The secrets of the lab's settings. The CLI encrypts them once; they are kept for as long as they are the same. */
 async function encryptedSecrets(lab: Lab): Promise<{ encryptionsalt: string; config: Config }> {
   if (!existsSync(lab.paths.passphrase)) {
-    await writeFileAtomic(lab.paths.passphrase, `${randomBytes(24).toString("base64url")}\n`, PRIVATE);
+    await writeFileAtomic(lab.paths.passphrase, `${randomBytes(24).toString("base64url")}\n`, OWNER_ONLY);
   }
   const files = { kubeconfig: lab.paths.kubeconfig, privateKey: lab.paths.sshKey };
   const texts = [lab.paths.passphrase, ...Object.values(files)].map((file) => readFile(file, "utf8"));

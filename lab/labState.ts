@@ -16,7 +16,7 @@ import {
 import { labPaths, labsFolder, type LabPaths, workerPaths, type WorkerPaths } from "./labPaths";
 import type { PluginKind } from "./pulumi/plugins";
 import { LabError } from "./host/labError";
-import { namesIn, PUBLIC, writeFileAtomic } from "./host/files";
+import { namesIn, WORLD_READABLE, writeFileAtomic } from "./host/files";
 import { withLock } from "./host/lock";
 
 export const DEFAULT_LAB = "default";
@@ -119,14 +119,14 @@ export async function findLab(name: string): Promise<Lab | undefined> {
   try {
     return labOf(settingsSchema.parse(JSON.parse(await readFile(file, "utf8"))), folder);
   } catch {
-    throw new LabError(`${file} is not a lab's settings file`, `Remove the lab with: ${command(name, "down")}`);
+    throw new LabError(`${file} is not a lab's settings file`, `Remove the lab with: ${labCommand(name, "down")}`);
   }
 }
 
 export async function requireLab(name: string): Promise<Lab> {
   const lab = await findLab(name);
   if (!lab) {
-    throw new LabError(`there is no lab "${name}"`, `Start it with: ${command(name, "up")}`);
+    throw new LabError(`there is no lab "${name}"`, `Start it with: ${labCommand(name, "up")}`);
   }
   return lab;
 }
@@ -140,7 +140,7 @@ export function requirePart(lab: Lab, name: string): void {
 }
 
 export async function saveLab(lab: Lab): Promise<void> {
-  await writeFileAtomic(lab.paths.settings, `${JSON.stringify(lab.settings, null, 2)}\n`, PUBLIC);
+  await writeFileAtomic(lab.paths.settings, `${JSON.stringify(lab.settings, null, 2)}\n`, WORLD_READABLE);
 }
 
 export function requireWorker(lab: Lab, name: string): LabWorker {
@@ -155,12 +155,12 @@ export function requireWorker(lab: Lab, name: string): LabWorker {
 }
 
 /** The numbers of this clone's labs. */
-export async function numbersInUse(): Promise<number[]> {
+export async function labNumbersInUse(): Promise<number[]> {
   const names = (await namesIn(labsFolder())).filter((name) => NAME.test(name));
   const labs = await Promise.all(names.map((name) => findLab(name).catch(() => undefined)));
   return labs.flatMap((lab) => (lab ? [lab.settings.number] : []));
 }
 
 /** A command line of this tool, for hints. */
-export const command = (name: string, rest: string): string =>
+export const labCommand = (name: string, rest: string): string =>
   `npm run lab -- ${name === DEFAULT_LAB ? "" : `--name ${name} `}${rest}`;

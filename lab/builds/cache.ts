@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { withLock } from "../host/lock";
 import { removeTree } from "../host/mounts";
 import { type Say, withHeartbeat } from "../cli/progress";
-import { contained, run, type RunOptions } from "../host/run";
+import { containedCommand, run, type RunOptions } from "../host/run";
 
 /**
  * A file or folder that takes long to make: whole if it is there at all. When it is missing, `make` makes it at the path that it is given. Of
@@ -29,7 +29,7 @@ export async function ensureCached(path: string, say: Say, make: (staging: strin
 }
 
 /** Runs a command that takes minutes. It dies with this process, and its output stays in `<to>.log` when it fails. */
-export async function runLong(
+export async function runLongCommand(
   say: Say,
   doing: string,
   to: string,
@@ -39,11 +39,11 @@ export async function runLong(
 ): Promise<void> {
   const logFile = `${to}.log`;
   await rm(logFile, { force: true });
-  await withHeartbeat(say, doing, () => run(...contained(command, args), { cwd: "/", ...options, logFile }));
+  await withHeartbeat(say, doing, () => run(...containedCommand(command, args), { cwd: "/", ...options, logFile }));
   await rm(logFile);
 }
 
-export interface GoBuild {
+export interface GoProgram {
   /** Folder of the Go module that names the program: go.mod and go.sum. */
   readonly module: string;
   /** Import path of the program. */
@@ -54,7 +54,11 @@ export interface GoBuild {
 }
 
 /** Builds a program from a Go module. */
-export async function goBuild({ module, program, linkerFlags, refused }: GoBuild, to: string, say: Say): Promise<void> {
+export async function buildGoProgram(
+  { module, program, linkerFlags, refused }: GoProgram,
+  to: string,
+  say: Say,
+): Promise<void> {
   // A build that is killed leaves its scratch files. The next build finds them here and removes them.
   const scratch = `${to}.build`;
   await rm(scratch, { recursive: true, force: true });
@@ -62,6 +66,6 @@ export async function goBuild({ module, program, linkerFlags, refused }: GoBuild
   const env = { CGO_ENABLED: "0", GOFLAGS: "", GOTOOLCHAIN: "local", GOTMPDIR: scratch };
   const args = ["build", "-trimpath", "-ldflags", linkerFlags, "-o", to, program];
   const doing = `building from source (no official download: ${refused})`;
-  await runLong(say, doing, to, "go", args, { cwd: module, env });
+  await runLongCommand(say, doing, to, "go", args, { cwd: module, env });
   await rm(scratch, { recursive: true });
 }

@@ -1,4 +1,4 @@
-import { ensureBinary, labVersion, rewriteModule } from "../builds/kubernetes/binaries";
+import { ensureBinary, labKubernetesVersion, rewriteGoModule } from "../builds/kubernetes/binaries";
 import type { Binary } from "../builds/kubernetes/module";
 import { findLab, type LabOptions } from "../labState";
 import { fillMirror } from "../mirror/mirror";
@@ -9,8 +9,8 @@ export interface BinariesOptions extends LabOptions {
 }
 
 /** Makes binaries that no lab needs by itself, and serves them when a worker may ask for them. */
-export async function binaries(names: readonly Binary[], options: BinariesOptions): Promise<void> {
-  const version = options.kubernetesVersion ?? (await labVersion());
+export async function makeBinaries(names: readonly Binary[], options: BinariesOptions): Promise<void> {
+  const version = options.kubernetesVersion ?? (await labKubernetesVersion());
   const lab = await findLab(options.name);
   const steps = names.map((binary): Step => ({
     title: `${binary} ${version}`,
@@ -25,5 +25,5 @@ export async function binaries(names: readonly Binary[], options: BinariesOption
 }
 
 /** For upgrades of the lab itself. */
-export const kubernetesModule = (version: string, options: LabOptions): Promise<void> =>
-  runSteps([{ title: `Go module of Kubernetes ${version}`, run: (say) => rewriteModule(version, say) }], options);
+export const moveToKubernetesVersion = (version: string, options: LabOptions): Promise<void> =>
+  runSteps([{ title: `Go module of Kubernetes ${version}`, run: (say) => rewriteGoModule(version, say) }], options);

@@ -1,7 +1,7 @@
 import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { findLab, type Lab, labFolder, labOf, type LabOptions, withLabLock } from "../labState";
-import { bridges, ownerOf, ownsNetwork, removeNetwork } from "../network/network";
+import { labBridges, ownerMark, networkOwnership, removeNetwork } from "../network/network";
 import { labPaths, labsFolder } from "../labPaths";
 import { stopDaemon } from "../host/daemon";
 import { namesIn } from "../host/files";
@@ -38,7 +38,7 @@ async function identify(name: string, folder: string): Promise<Lab | undefined> 
   if (lab) {
     return lab;
   }
-  const bridge = (await bridges()).find(({ owner }) => owner === ownerOf(folder));
+  const bridge = (await labBridges()).find(({ owner }) => owner === ownerMark(folder));
   const nothing = { name, kubernetesVersion: "", workers: 0, bare: 0, flags: {} };
   return bridge && labOf({ ...nothing, number: bridge.number }, folder);
 }
@@ -52,7 +52,7 @@ async function stopAll(folder: string): Promise<void> {
 }
 
 async function removeMachines(lab: Lab): Promise<void> {
-  if ((await ownsNetwork(lab)) === "foreign") {
+  if ((await networkOwnership(lab)) === "foreign") {
     return; // Its names are another lab's by now.
   }
   await Promise.all((await groupsStartingWith(`${lab.network.bridge}-`)).map(destroyGroups));
@@ -62,7 +62,7 @@ async function removeMachines(lab: Lab): Promise<void> {
 /** The last lab of the machine puts the kernel's settings back. */
 async function leave(): Promise<void> {
   await withMachineLock(async () => {
-    if ((await bridges()).length === 0) {
+    if ((await labBridges()).length === 0) {
       await restoreKernel();
     }
   });

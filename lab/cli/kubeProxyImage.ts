@@ -7,10 +7,10 @@ import { runSteps, type Say } from "./progress";
 import { run } from "../host/run";
 import { packImage } from "../workers/images";
 import { ensureBaseRootfs } from "../workers/rootfs";
-import { inWorker } from "../workers/labWorker";
+import { runInWorker } from "../workers/labWorker";
 
 /** Makes kube-proxy's image and gives it to each worker of a lab that is up. */
-export async function kubeProxyImage(options: LabOptions): Promise<void> {
+export async function makeKubeProxyImage(options: LabOptions): Promise<void> {
   const lab = await requireLab(options.name);
   const version = lab.settings.kubernetesVersion;
   const archive = join(lab.paths.folder, "kube-proxy-image.tar");
@@ -70,7 +70,7 @@ async function importImage(worker: LabWorker, archive: string): Promise<void> {
   const inside = "/var/tmp/image.tar";
   const file = join(worker.paths.rootfs, inside);
   await cp(archive, file);
-  const { exitCode, stderr } = await inWorker(worker, ["ctr", "--namespace", "k8s.io", "images", "import", inside]);
+  const { exitCode, stderr } = await runInWorker(worker, ["ctr", "--namespace", "k8s.io", "images", "import", inside]);
   await rm(file);
   if (exitCode !== 0) {
     throw new LabError(`${worker.name} can't import the image: ${stderr.trim()}`);

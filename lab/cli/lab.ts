@@ -1,16 +1,16 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import * as access from "./access";
-import { binaries, type BinariesOptions, kubernetesModule } from "./binariesCommand";
+import { makeBinaries, type BinariesOptions, moveToKubernetesVersion } from "./binariesCommand";
 import { down } from "./down";
-import { kubeProxyImage } from "./kubeProxyImage";
-import { power, type PowerOptions } from "./power";
-import { type OutputOptions, outputsOf, pulumi, stackOperation, type StackOptions } from "./stack";
+import { makeKubeProxyImage } from "./kubeProxyImage";
+import { changePower, type PowerOptions } from "./power";
+import { type OutputOptions, stackOutputs, runPulumi, runStackOperation, type StackOptions } from "./stack";
 import { renderOutputs, renderReceipts, renderStatus } from "./render";
 import { statusOf } from "./status";
 import { DEFAULT_WORKERS, up, type UpOptions } from "./up";
 import { type Override, parseOverride } from "../control-plane/componentFlags";
 import { BINARIES, type Binary, isKubernetesVersion } from "../builds/kubernetes/module";
-import { checkLabName, command, DEFAULT_LAB, type LabOptions, requireLab } from "../labState";
+import { checkLabName, labCommand, DEFAULT_LAB, type LabOptions, requireLab } from "../labState";
 import { PLUGIN_KINDS } from "../pulumi/plugins";
 import { LabError } from "../host/labError";
 
@@ -53,20 +53,20 @@ async function demonstrate({ name, plugins }: LabOptions): Promise<number> {
   const options = { name, plugins };
   await up(options);
   for (const [title, operation] of [["preview", "preview"] as const, ["deploy", "up"] as const]) {
-    console.log(`\n${command(name, title)}\n`);
-    const status = await stackOperation(operation, options);
+    console.log(`\n${labCommand(name, title)}\n`);
+    const status = await runStackOperation(operation, options);
     if (status !== 0) {
       return status;
     }
   }
-  console.log(`\n${command(name, "status")}\n`);
+  console.log(`\n${labCommand(name, "status")}\n`);
   await printStatus(options);
-  const { receipts } = await outputsOf(options);
+  const { receipts } = await stackOutputs(options);
   console.log(`\nJoin receipts (times in ms):\n\n${renderReceipts(receipts)}`);
   const seconds = Math.round((Date.now() - begin) / 1000);
   console.log(`\nAll of that took ${seconds} s. Look around:`);
   for (const next of ["kubectl get nodes -o wide", "ssh worker-1", "preview", "down"]) {
-    console.log(`  ${command(name, next)}`);
+    console.log(`  ${labCommand(name, next)}`);
   }
   return 0;
 }
@@ -126,7 +126,7 @@ function program(): Command {
     ["refresh", "refresh", "take what is really there into the state"],
     ["destroy", "destroy", "remove everything the program made; the lab stays"],
   ] as const) {
-    stackOptions(add(name, description, (options: StackOptions) => stackOperation(operation, options)))
+    stackOptions(add(name, description, (options: StackOptions) => runStackOperation(operation, options)))
       .option("--diff", "show every property that changes")
       .option("--refresh", "look at what is really there first")
       .option("--expect-no-changes", "fail when there is something to change")
@@ -139,7 +139,7 @@ function program(): Command {
 
   stackOptions(
     add("output", "print the program's outputs", async (options: OutputOptions) =>
-      print(options, await outputsOf(options), renderOutputs),
+      print(options, await stackOutputs(options), renderOutputs),
     ),
   ).option("--show-secrets", "print secret outputs too");
 
@@ -152,31 +152,31 @@ function program(): Command {
     ["restart", "stop and start again (a worker: reboot)"],
   ] as const) {
     add(`${action} <part>`, `${description} ${targets}`, (options: PowerOptions, part: string) =>
-      power(action, part, options),
+      changePower(action, part, options),
     ).option("--kill", "cut a worker's power instead of shutting it down");
   }
 
   /** Arguments behind the command's own are another program's. */
   const passThrough = (target: Command): Command => target.passThroughOptions().allowUnknownOption();
-  passThrough(add("ssh <worker> [command...]", "log in to a worker, or run a command there", access.ssh));
-  passThrough(add("exec <worker> [command...]", "run a command as root inside a worker, without SSH", access.exec));
-  passThrough(add("kubectl [arguments...]", "kubectl as the cluster's administrator", access.kubectl)).helpOption(
+  passThrough(add("ssh <worker> [command...]", "log in to a worker, or run a command there", access.runSsh));
+  passThrough(add("exec <worker> [command...]", "run a command as root inside a worker, without SSH", access.runExec));
+  passThrough(add("kubectl [arguments...]", "kubectl as the cluster's administrator", access.runKubectl)).helpOption(
     false,
   );
   stackOptions(
     passThrough(
-      add("pulumi [arguments...]", "any command of the Pulumi CLI, with the lab's backend and settings", pulumi),
+      add("pulumi [arguments...]", "any command of the Pulumi CLI, with the lab's backend and settings", runPulumi),
     ),
   ).helpOption(false);
 
-  add("logs <part>", `show the log of ${targets} (its console)`, access.logs)
+  add("logs <part>", `show the log of ${targets} (its console)`, access.showLogs)
     .option("-n, --lines <n>", "how many lines", "100")
     .option("-f, --follow", "go on as lines are added");
 
   add(
     "binaries",
     "make further Kubernetes binaries, such as kube-proxy or kubeadm, and serve the workers' ones",
-    (options: BinariesOptions, names: Binary[]) => binaries(names, options),
+    (options: BinariesOptions, names: Binary[]) => makeBinaries(names, options),
   )
     .addArgument(new Argument("<name...>").choices(BINARIES))
     .option("--kubernetes-version <version>", "another version than the newest supported one", kubernetesVersion);
@@ -184,13 +184,13 @@ function program(): Command {
   add(
     "kube-proxy-image",
     "make the image of kube-proxy for its DaemonSet, which no registry brings here, and give it to the workers",
-    kubeProxyImage,
+    makeKubeProxyImage,
   );
 
   add(
     "kubernetes-module",
     "rewrite lab/builds/kubernetes/go.mod for another Kubernetes version",
-    (options: LabOptions, version: string) => kubernetesModule(version, options),
+    (options: LabOptions, version: string) => moveToKubernetesVersion(version, options),
   ).addArgument(new Argument("<version>").argParser(kubernetesVersion));
 
   add("down", "remove the lab with everything it made; the cache of built things stays", down);

@@ -14,7 +14,7 @@ export interface PowerOptions extends LabOptions {
 }
 
 /** Starts, stops or restarts one part of a lab: what happens to machines and control planes, for tests of faults. */
-export async function power(action: PowerAction, name: string, options: PowerOptions): Promise<void> {
+export async function changePower(action: PowerAction, name: string, options: PowerOptions): Promise<void> {
   await withLabLock(options.name, async () => {
     const { start, stop, reboot } = partOf(await requireLab(options.name), name, options);
     if (action === "restart" && reboot) {

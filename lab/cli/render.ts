@@ -15,12 +15,19 @@ export function renderStatus(status: Status): string {
       running ? "running" : "stopped",
       nodeState(status, node),
       node?.kubeletVersion || "-",
-      about(node),
+      rolesAndTaints(node),
     ];
   });
   const orphans = (status.nodes ?? [])
     .filter((node) => !status.workers.some(({ name }) => name === node.name))
-    .map((node) => [node.name, "-", "no machine", nodeState(status, node), node.kubeletVersion || "-", about(node)]);
+    .map((node) => [
+      node.name,
+      "-",
+      "no machine",
+      nodeState(status, node),
+      node.kubeletVersion || "-",
+      rolesAndTaints(node),
+    ]);
   return [
     `Lab "${status.name}": Kubernetes ${status.kubernetesVersion} at ${status.apiServer}`,
     `${status.cli}; ${status.plugins}`,
@@ -40,7 +47,7 @@ function nodeState(status: Status, node: NodeStatus | undefined): string {
 
 const ROLE = "node-role.kubernetes.io/";
 
-function about(node: NodeStatus | undefined): string {
+function rolesAndTaints(node: NodeStatus | undefined): string {
   const roles = Object.keys(node?.labels ?? {}).filter((label) => label.startsWith(ROLE));
   const taints = (node?.taints ?? []).map(({ key, value, effect }) => `${key}${value ? `=${value}` : ""}:${effect}`);
   return [...roles.map((label) => label.slice(ROLE.length)), ...taints].join(", ") || "-";
@@ -72,12 +79,12 @@ const RECEIPT_COLUMNS: Readonly<Record<string, string>> = {
 export function renderReceipts(receipts: unknown): string {
   const rows = Object.entries(isRecord(receipts) ? receipts : {}).map(([node, receipt]) => [
     node,
-    ...Object.values(RECEIPT_COLUMNS).map((path) => textAt(receipt, path)),
+    ...Object.values(RECEIPT_COLUMNS).map((path) => cellAt(receipt, path)),
   ]);
   return renderTable(["NODE", ...Object.keys(RECEIPT_COLUMNS)], rows);
 }
 
-function textAt(value: unknown, path: string): string {
+function cellAt(value: unknown, path: string): string {
   const found = path.split(".").reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), value);
   return typeof found === "string" || typeof found === "number" ? String(found) : "-";
 }

@@ -3,10 +3,10 @@ import { join, resolve } from "node:path";
 import { type LabOptions, requireLab } from "../labState";
 import { REPOSITORY } from "../labPaths";
 import type { Operation } from "../pulumi/events";
-import { operate, type OperationOptions } from "../pulumi/operation";
+import { runOperation, type OperationOptions } from "../pulumi/operation";
 import { LAB_STACK, Workspace } from "../pulumi/workspace";
 import { LabError } from "../host/labError";
-import { interactive } from "../host/run";
+import { runInTerminal } from "../host/run";
 
 export interface StackOptions extends LabOptions, OperationOptions {
   readonly program?: string;
@@ -31,8 +31,8 @@ async function openStack(options: StackOptions): Promise<Workspace> {
 }
 
 /** Runs one operation of the stack. Returns the exit status; what it did has been printed. */
-export async function stackOperation(operation: Operation, options: StackOptions): Promise<number> {
-  const result = await operate(await openStack(options), operation, options);
+export async function runStackOperation(operation: Operation, options: StackOptions): Promise<number> {
+  const result = await runOperation(await openStack(options), operation, options);
   if (options.json) {
     console.log(JSON.stringify(result, null, 2));
   }
@@ -43,7 +43,7 @@ export interface OutputOptions extends StackOptions {
   readonly showSecrets?: boolean;
 }
 
-export async function outputsOf(options: OutputOptions): Promise<Record<string, unknown>> {
+export async function stackOutputs(options: OutputOptions): Promise<Record<string, unknown>> {
   return (await openStack(options)).outputs(options.showSecrets);
 }
 
@@ -51,9 +51,9 @@ export async function outputsOf(options: OutputOptions): Promise<Record<string, 
 const READ_SETTINGS = ["config", "destroy", "import", "logs", "preview", "refresh", "up", "update", "watch"];
 
 /** Runs any command of the CLI with the lab's home, backend and passphrase, in the program's folder. Returns its exit status. */
-export async function pulumi(options: StackOptions, args: readonly string[]): Promise<number> {
+export async function runPulumi(options: StackOptions, args: readonly string[]): Promise<number> {
   const { executable, environment: env, stack } = await openStack(options);
   const settings = READ_SETTINGS.includes(args[0]) && !args.some((arg) => arg.startsWith("--config-file"));
   const argv = [...args, ...(settings ? ["--config-file", stack.configFile] : [])];
-  return interactive(executable, argv, { cwd: stack.program, env });
+  return runInTerminal(executable, argv, { cwd: stack.program, env });
 }

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { apiServerUrl, COMPONENTS } from "../control-plane/componentFlags";
-import { isReady } from "../control-plane/controlPlane";
+import { isComponentReady } from "../control-plane/controlPlane";
 import { findBinary } from "../builds/kubernetes/binaries";
 import type { Lab } from "../labState";
 import { MIRROR, mirrorUrl } from "../mirror/mirror";
-import { describeCli, findCli } from "../pulumi/cli";
+import { describeCli, findCli } from "../pulumi/pulumiCli";
 import { choosePlugins, describePlugins, type PluginKind } from "../pulumi/plugins";
 import { runningPid } from "../host/pidFile";
 import { attempt } from "../host/run";
@@ -50,7 +50,7 @@ export async function statusOf(lab: Lab, plugins?: PluginKind) {
 }
 
 async function nodesOf(lab: Lab, kubectl: string): Promise<NodeStatus[] | null> {
-  if (!existsSync(lab.paths.kubeconfig) || !(await isReady(lab, "kube-apiserver").catch(() => false))) {
+  if (!existsSync(lab.paths.kubeconfig) || !(await isComponentReady(lab, "kube-apiserver").catch(() => false))) {
     return null;
   }
   const get = ["--kubeconfig", lab.paths.kubeconfig, "--request-timeout=5s", "get", "nodes", "-o", "json"];

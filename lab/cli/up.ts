@@ -1,10 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { ensureComponent } from "../control-plane/controlPlane";
 import { COMPONENTS, mergeOverrides, type Override } from "../control-plane/componentFlags";
-import { ensureBinary, labVersion } from "../builds/kubernetes/binaries";
+import { ensureBinary, labKubernetesVersion } from "../builds/kubernetes/binaries";
 import { NEEDED_BINARIES } from "../builds/kubernetes/module";
 import {
-  command,
+  labCommand,
   DEFAULT_LAB,
   findLab,
   type Lab,
@@ -12,27 +12,27 @@ import {
   labOf,
   type LabOptions,
   type LabSettings,
-  numbersInUse,
+  labNumbersInUse,
   saveLab,
   superfluousWorkers,
   withLabLock,
 } from "../labState";
-import { ensureMirror, fillMirror, fillMirrorForBare } from "../mirror/mirror";
+import { ensureMirror, fillMirror, addBareWorkerFiles } from "../mirror/mirror";
 import { MAX_LABS, MAX_WORKERS } from "../network/addresses";
-import { bridges, ensureBridge, ensurePodRoutes } from "../network/network";
+import { labBridges, ensureBridge, ensurePodRoutes } from "../network/network";
 import { cacheFolder } from "../labPaths";
-import { cliVersion, ensureCli } from "../pulumi/cli";
+import { cliVersion, ensureCli } from "../pulumi/pulumiCli";
 import { ensurePublishedPlugins } from "../pulumi/plugins";
 import { writeLabConfig } from "../labConfig";
 import { LabError } from "../host/labError";
-import { PUBLIC, writeFileAtomic } from "../host/files";
+import { WORLD_READABLE, writeFileAtomic } from "../host/files";
 import { prepareKernel } from "../host/kernel";
 import { withMachineLock } from "../host/lock";
 import { ensureEtcd, ensureHostPackages } from "../mirror/debianPackages";
 import { runSteps, type Step } from "./progress";
-import { ensureKeyPair, publicKey } from "../host/ssh";
+import { ensureKeyPair, publicKey } from "../host/sshKeys";
 import { requireHierarchies } from "../workers/cgroups";
-import { type BareRootfs, ensureBareRootfs, ensureReleases } from "../workers/bare";
+import { type BareRootfs, ensureBareRootfs, ensureRuntimeReleases } from "../workers/bareRootfs";
 import { type BaseRootfs, ensureBaseRootfs } from "../workers/rootfs";
 import { ensureWorker, removeWorker } from "../workers/labWorker";
 
@@ -74,7 +74,7 @@ function checkPaths(name: string): void {
 }
 
 async function stepsOf(options: UpOptions): Promise<Step[]> {
-  const version = options.kubernetesVersion ?? (await labVersion());
+  const version = options.kubernetesVersion ?? (await labKubernetesVersion());
   // What the steps hand on to each other.
   let lab: Lab;
   let base: BaseRootfs;
@@ -117,7 +117,7 @@ async function stepsOf(options: UpOptions): Promise<Step[]> {
       skip: () => (lab.settings.bare ? false : "there are none"),
       run: async (say) => {
         bare = await ensureBareRootfs(base, say);
-        releases = await ensureReleases(base, say);
+        releases = await ensureRuntimeReleases(base, say);
       },
     },
     { title: "Keys and certificates", run: () => ensureKeys(lab) },
@@ -134,7 +134,7 @@ async function stepsOf(options: UpOptions): Promise<Step[]> {
           run: async () => {
             await fillMirror(lab, version);
             if (bare) {
-              await fillMirrorForBare(lab, bare.packages, releases);
+              await addBareWorkerFiles(lab, bare.packages, releases);
             }
             await ensureMirror(lab, base);
           },
@@ -191,10 +191,10 @@ async function freeNumber(name: string): Promise<number> {
   if (name === DEFAULT_LAB) {
     return 0;
   }
-  const taken = new Set([0, ...(await numbersInUse()), ...(await bridges()).map(({ number }) => number)]);
+  const taken = new Set([0, ...(await labNumbersInUse()), ...(await labBridges()).map(({ number }) => number)]);
   const free = Array.from({ length: MAX_LABS }, (_, number) => number).find((number) => !taken.has(number));
   if (free === undefined) {
-    throw new LabError(`there are ${MAX_LABS} labs already`, `Remove one: ${command("<lab>", "down")}`);
+    throw new LabError(`there are ${MAX_LABS} labs already`, `Remove one: ${labCommand("<lab>", "down")}`);
   }
   return free;
 }
@@ -210,5 +210,5 @@ async function writeKnownHosts(lab: Lab): Promise<void> {
   const lines = lab.workers.map(
     async ({ name, network, paths }) => `${name},${network.address} ${await publicKey(paths.hostKey)}\n`,
   );
-  await writeFileAtomic(lab.paths.knownHosts, (await Promise.all(lines)).join(""), PUBLIC);
+  await writeFileAtomic(lab.paths.knownHosts, (await Promise.all(lines)).join(""), WORLD_READABLE);
 }

@@ -13,10 +13,10 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import * as x509 from "@peculiar/x509";
-import { PRIVATE, PUBLIC, writeFileAtomic } from "../host/files";
+import { OWNER_ONLY, WORLD_READABLE, writeFileAtomic } from "../host/files";
 
 /** Certificates and their keys, as PEM texts. */
-export interface Pair {
+export interface CertificatePair {
   readonly certificate: string;
   readonly key: string;
 }
@@ -76,13 +76,13 @@ function algorithmOf({ kty, crv = "" }: JsonWebKey): { name: string; hash?: stri
   return { name: "ECDSA", namedCurve: crv, hash: { "P-384": "SHA-384", "P-521": "SHA-512" }[crv] ?? "SHA-256" };
 }
 
-const pairOf = (certificate: x509.X509Certificate, key: KeyObject): Pair => ({
+const pairOf = (certificate: x509.X509Certificate, key: KeyObject): CertificatePair => ({
   certificate: `${certificate.toString("pem")}\n`,
   key: String(key.export({ format: "pem", type: "pkcs8" })),
 });
 
 /** A new certificate authority. */
-export async function createAuthority(commonName: string, now: Date): Promise<Pair> {
+export async function createAuthority(commonName: string, now: Date): Promise<CertificatePair> {
   const key = newKey();
   const publicKey = publicKeyOf(key);
   const name = new x509.Name([{ CN: [commonName] }]);
@@ -103,7 +103,11 @@ export async function createAuthority(commonName: string, now: Date): Promise<Pa
 }
 
 /** A new key with a certificate for it, signed by the authority. */
-export async function issueCertificate(authority: Pair, request: CertificateRequest, now: Date): Promise<Pair> {
+export async function issueCertificate(
+  authority: CertificatePair,
+  request: CertificateRequest,
+  now: Date,
+): Promise<CertificatePair> {
   const key = newKey();
   const issuer = new x509.X509Certificate(authority.certificate);
   const { commonName, organization, hosts = [] } = request;
@@ -136,22 +140,27 @@ export function createSigningKey(): { readonly privateKey: string; readonly publ
 }
 
 /** The pair kept as `<path>.crt` and `<path>.key`; made when it is missing, incomplete, of another issuer or about to expire. */
-export async function ensurePair(path: string, now: Date, create: () => Promise<Pair>, issuer?: Pair): Promise<Pair> {
+export async function ensureCertificatePair(
+  path: string,
+  now: Date,
+  create: () => Promise<CertificatePair>,
+  issuer?: CertificatePair,
+): Promise<CertificatePair> {
   const files = { certificate: `${path}.crt`, key: `${path}.key` };
   if (existsSync(files.certificate) && existsSync(files.key)) {
     const kept = { certificate: await readFile(files.certificate, "utf8"), key: await readFile(files.key, "utf8") };
-    if (isGood(kept.certificate, now, issuer)) {
+    if (isUsable(kept.certificate, now, issuer)) {
       return kept;
     }
   }
   const pair = await create();
   // The certificate last: its presence says that its key is there too.
-  await writeFileAtomic(files.key, pair.key, PRIVATE);
-  await writeFileAtomic(files.certificate, pair.certificate, PUBLIC);
+  await writeFileAtomic(files.key, pair.key, OWNER_ONLY);
+  await writeFileAtomic(files.certificate, pair.certificate, WORLD_READABLE);
   return pair;
 }
 
-function isGood(pem: string, now: Date, issuer?: Pair): boolean {
+function isUsable(pem: string, now: Date, issuer?: CertificatePair): boolean {
   try {
     const certificate = new X509Certificate(pem);
     const remaining = Date.parse(certificate.validTo) - now.getTime();

@@ -27,7 +27,7 @@ export async function ensureComponent(lab: Lab, component: ControlPlaneComponent
   if (component === "etcd") {
     await mkdir(lab.paths.etcd, { recursive: true, mode: 0o700 });
   }
-  await ensureDaemon(daemon, () => isReady(lab, component), READY_MS, STOP_MS);
+  await ensureDaemon(daemon, () => isComponentReady(lab, component), READY_MS, STOP_MS);
 }
 
 export async function stopComponent(lab: Lab, component: ControlPlaneComponent): Promise<void> {
@@ -35,7 +35,7 @@ export async function stopComponent(lab: Lab, component: ControlPlaneComponent):
 }
 
 /** Asks the component itself, with a client certificate that it trusts. */
-export async function isReady(lab: Lab, component: ControlPlaneComponent): Promise<boolean> {
+export async function isComponentReady(lab: Lab, component: ControlPlaneComponent): Promise<boolean> {
   const pki = (file: string): Promise<string> => readFile(join(lab.paths.pki, file), "utf8");
   const [authority, client] = component === "etcd" ? ["etcd-ca", "apiserver-etcd-client"] : ["ca", "admin"];
   const options = {

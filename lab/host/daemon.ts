@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { LabError } from "./labError";
 import { readText, runningPid, sendSignal } from "./pidFile";
-import { until } from "./until";
+import { waitUntil } from "./waitUntil";
 
 export interface Daemon {
   readonly name: string;
@@ -49,7 +49,7 @@ async function startDaemon(daemon: Daemon): Promise<void> {
   } finally {
     closeSync(log);
   }
-  if (!(await until(() => runningPid(daemon.pidFile) !== undefined, 3000))) {
+  if (!(await waitUntil(() => runningPid(daemon.pidFile) !== undefined, 3000))) {
     throw daemonError(daemon, "did not start");
   }
 }
@@ -60,7 +60,7 @@ export async function stopDaemon(pidFile: string, graceMs = 5000): Promise<void>
     const pid = runningPid(pidFile);
     if (pid !== undefined) {
       sendSignal(pid, signal);
-      await until(() => runningPid(pidFile) === undefined, patience);
+      await waitUntil(() => runningPid(pidFile) === undefined, patience);
     }
   }
   const pid = runningPid(pidFile);
@@ -73,7 +73,7 @@ export async function stopDaemon(pidFile: string, graceMs = 5000): Promise<void>
 /** Waits until the probe succeeds; says what the daemon's log says when it does not, or when the daemon has died. */
 export async function waitReady(daemon: Started, probe: () => Promise<boolean>, timeoutMs: number): Promise<void> {
   const hasEnded = (): boolean => runningPid(daemon.pidFile) === undefined;
-  const inTime = await until(async () => (await probe()) || hasEnded(), timeoutMs);
+  const inTime = await waitUntil(async () => (await probe()) || hasEnded(), timeoutMs);
   if (hasEnded()) {
     throw daemonError(daemon, "ended while it was starting");
   }

@@ -4,8 +4,8 @@ import { mkdir, open, readdir, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Who may read a file: everybody, or its owner alone. */
-export const PUBLIC = 0o644;
-export const PRIVATE = 0o600;
+export const WORLD_READABLE = 0o644;
+export const OWNER_ONLY = 0o600;
 
 /** Writes a file so that a reader, and a crash, see either the old text or the whole new one. */
 export async function writeFileAtomic(file: string, content: string | Uint8Array, mode: number): Promise<void> {

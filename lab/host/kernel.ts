@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { PUBLIC, writeFileAtomic } from "./files";
+import { WORLD_READABLE, writeFileAtomic } from "./files";
 import { attempt, run } from "./run";
 
 const INOTIFY = "fs.inotify.max_user_instances";
@@ -27,7 +27,7 @@ const KEPT = "/run/tls-bootstrap-lab-kernel.conf";
 export async function prepareKernel(): Promise<void> {
   if (!existsSync(KEPT)) {
     // Some kernels lack some of them.
-    await writeFileAtomic(KEPT, `${(await attempt("sysctl", ["--ignore", ...SETTINGS])).stdout}\n`, PUBLIC);
+    await writeFileAtomic(KEPT, `${(await attempt("sysctl", ["--ignore", ...SETTINGS])).stdout}\n`, WORLD_READABLE);
   }
   if (Number(await run("sysctl", ["--values", INOTIFY])) < INOTIFY_INSTANCES) {
     await run("sysctl", ["--write", `${INOTIFY}=${INOTIFY_INSTANCES}`]);

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { run } from "./run";
 
 /** /proc/self/mountinfo writes blanks, tabs, newlines and backslashes as octal numbers. */
-const unescape = (path: string): string =>
+const decodePath = (path: string): string =>
   path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 
 export interface Mount {
@@ -20,19 +20,19 @@ export function parseMounts(mountinfo: string): Mount[] {
     .map((line) => {
       const [left, right] = line.split(" - ");
       const [type, , options] = right.split(" ");
-      return { path: unescape(left.split(" ")[4]), type, options: unescape(options ?? "") };
+      return { path: decodePath(left.split(" ")[4]), type, options: decodePath(options ?? "") };
     });
 }
 
-export const mounts = (): Mount[] => parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
+export const currentMounts = (): Mount[] => parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
 
 export const isMounted = (path: string): boolean =>
-  existsSync(path) && mounts().some((mount) => mount.path === realpathSync(path));
+  existsSync(path) && currentMounts().some((mount) => mount.path === realpathSync(path));
 
 /** Unmounts a folder and all that is mounted below it. */
 export async function unmountAll(folder: string): Promise<void> {
   const top = realpathSync(folder);
-  const below = mounts().filter(({ path }) => path === top || path.startsWith(`${top}/`));
+  const below = currentMounts().filter(({ path }) => path === top || path.startsWith(`${top}/`));
   for (const { path } of below.reverse()) {
     // Lazily: whoever still holds a file there must not keep the mount in everybody's way.
     await run("umount", ["--lazy", path]);

@@ -47,13 +47,13 @@ export async function run(command: string, args: readonly string[], options: Run
  * The command line that makes a command and all that it starts die with this process, even when this process is killed:
  * a process namespace whose first process gets a signal when its parent goes. Its mounts vanish with it too.
  */
-export function contained(command: string, args: readonly string[]): [string, string[]] {
+export function containedCommand(command: string, args: readonly string[]): [string, string[]] {
   const namespace = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
   return ["setpriv", ["--pdeathsig", "KILL", "--", ...namespace, "--", command, ...args]];
 }
 
 /** Runs a command with the terminal handed over to it, and returns its exit status. */
-export async function interactive(
+export async function runInTerminal(
   command: string,
   args: readonly string[],
   options: Pick<Options, "cwd" | "env" | "stdio"> = {},

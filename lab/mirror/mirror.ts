@@ -8,7 +8,7 @@ import type { Lab } from "../labState";
 import { MIRROR_PORT } from "../network/addresses";
 import { ensureDaemon } from "../host/daemon";
 import { architecture } from "../host/platform";
-import { accepts } from "../host/ports";
+import { acceptsConnections } from "../host/ports";
 import type { BaseRootfs } from "../workers/rootfs";
 
 /** The name under which its log and its process are known. */
@@ -37,7 +37,7 @@ export async function fillMirror(lab: Lab, version: string): Promise<void> {
 }
 
 /** Adds what bare workers can install: packages for apt, and releases laid out like GitHub. */
-export async function fillMirrorForBare(lab: Lab, packages: string, releases: string): Promise<void> {
+export async function addBareWorkerFiles(lab: Lab, packages: string, releases: string): Promise<void> {
   await cp(packages, join(lab.paths.mirror, "debian"), { recursive: true });
   await cp(releases, join(lab.paths.mirror, "github"), { recursive: true });
 }
@@ -51,5 +51,5 @@ export async function ensureMirror(lab: Lab, base: BaseRootfs): Promise<void> {
     logFile: lab.paths.logFile(MIRROR),
     command: [`${base.debian}/bin/busybox`, "httpd", "-f", "-p", `${host}:${MIRROR_PORT}`, "-h", lab.paths.mirror],
   };
-  await ensureDaemon(daemon, () => accepts(host, MIRROR_PORT), 5000);
+  await ensureDaemon(daemon, () => acceptsConnections(host, MIRROR_PORT), 5000);
 }

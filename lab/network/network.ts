@@ -18,10 +18,10 @@ const batch = (lines: readonly string[], namespace?: string): Promise<string> =>
   run("ip", [...(namespace ? ["-n", namespace] : []), "-batch", "-"], { input: `${lines.join("\n")}\n` });
 
 /** A bridge's alias says whose it is: labs of other clones use the same names. */
-export const ownerOf = (folder: string): string => `tls-bootstrap lab in ${folder}`.slice(0, 255);
+export const ownerMark = (folder: string): string => `tls-bootstrap lab in ${folder}`.slice(0, 255);
 
 /** The numbers of the labs that have a bridge on this machine, with the folder's mark. */
-export async function bridges(): Promise<{ number: number; owner: string }[]> {
+export async function labBridges(): Promise<{ number: number; owner: string }[]> {
   return (await links()).flatMap(({ ifname, ifalias }) => {
     const number = /^tlsb(\d+)$/.exec(ifname)?.[1];
     return number === undefined ? [] : [{ number: Number(number), owner: ifalias ?? "" }];
@@ -29,18 +29,18 @@ export async function bridges(): Promise<{ number: number; owner: string }[]> {
 }
 
 /** Whether the lab's names in the kernel are free, or its own already. */
-export async function ownsNetwork(lab: Lab): Promise<"ours" | "free" | "foreign"> {
-  const bridge = (await bridges()).find(({ number }) => number === lab.settings.number);
+export async function networkOwnership(lab: Lab): Promise<"ours" | "free" | "foreign"> {
+  const bridge = (await labBridges()).find(({ number }) => number === lab.settings.number);
   if (!bridge) {
     return "free";
   }
-  return bridge.owner === ownerOf(lab.paths.folder) ? "ours" : "foreign";
+  return bridge.owner === ownerMark(lab.paths.folder) ? "ours" : "foreign";
 }
 
 /** The lab's bridge: its workers' switch, and the host's way to them. */
 export async function ensureBridge(lab: Lab): Promise<void> {
   const { bridge, host } = lab.network;
-  const owner = await ownsNetwork(lab);
+  const owner = await networkOwnership(lab);
   if (owner === "foreign") {
     throw new LabError(
       `${bridge} belongs to a lab of another folder (see: ip -d link show ${bridge})`,
@@ -49,7 +49,7 @@ export async function ensureBridge(lab: Lab): Promise<void> {
   }
   if (owner === "free") {
     // In one step, so that there is never a bridge without an owner.
-    await batch([`link add ${bridge} type bridge`, `link set dev ${bridge} alias "${ownerOf(lab.paths.folder)}"`]);
+    await batch([`link add ${bridge} type bridge`, `link set dev ${bridge} alias "${ownerMark(lab.paths.folder)}"`]);
   }
   await batch([`address replace ${host}/24 dev ${bridge}`, `link set ${bridge} up`]);
   await openFirewall(bridge);

@@ -1,5 +1,5 @@
 import { range, toPath, union } from "lodash";
-import { isAsset, isObject, isSecret, reveal, unknown, type Value } from "./propertyValues";
+import { isAsset, isObject, isSecret, unwrapSecret, UNKNOWN, type Value } from "./propertyValues";
 
 /** Numbers are positions in lists. */
 export type Path = (string | number)[];
@@ -21,8 +21,8 @@ export function differences(before: Value = null, after: Value = null, path: Pat
   if (before === null) return [{ path, kind: "add" }];
   if (after === null) return [{ path, kind: "delete" }];
   const update: Change[] = [{ path, kind: "update" }];
-  if (before === unknown || after === unknown) return update;
-  if (isSecret(before) || isSecret(after)) return isSame(reveal(before), reveal(after)) ? [] : update;
+  if (before === UNKNOWN || after === UNKNOWN) return update;
+  if (isSecret(before) || isSecret(after)) return isSame(unwrapSecret(before), unwrapSecret(after)) ? [] : update;
   if (isAsset(before) && isAsset(after)) return before.hash === after.hash ? [] : update;
   if (Array.isArray(before) && Array.isArray(after)) {
     return range(Math.max(before.length, after.length)).flatMap((i) => differences(before[i], after[i], [...path, i]));
@@ -51,7 +51,7 @@ export function formatPath(path: Path): string {
 }
 
 /** Whether a pattern, such as one of `ignoreChanges`, names a path or something that holds it. */
-export function contains(pattern: string, path: Path): boolean {
+export function patternCovers(pattern: string, path: Path): boolean {
   const parts = toPath(pattern);
   return parts.length <= path.length && parts.every((part, i) => part === "*" || part === String(path[i]));
 }

@@ -1,4 +1,4 @@
-import type { Package } from "./provider";
+import type { ProviderPlugin } from "./provider";
 
 /**
  * The entry of every stand-in plugin. The CLI starts an executable that runs one of
@@ -8,11 +8,11 @@ import type { Package } from "./provider";
  *
  * Each plugin loads what it needs itself.
  */
-const packages: Readonly<Record<string, () => Promise<Package>>> = {
-  command: async () => (await import("./command/index.js")).command,
-  kubernetes: async () => (await import("./kubernetes/index.js")).kubernetes,
-  random: async () => (await import("./random.js")).random,
-  tls: async () => (await import("./tls/index.js")).tls,
+const packages: Readonly<Record<string, () => Promise<ProviderPlugin>>> = {
+  command: async () => (await import("./command/commandPlugin.js")).commandPlugin,
+  kubernetes: async () => (await import("./kubernetes/kubernetesPlugin.js")).kubernetesPlugin,
+  random: async () => (await import("./randomPlugin.js")).randomPlugin,
+  tls: async () => (await import("./tls/tlsPlugin.js")).tlsPlugin,
 };
 
 const parentLookMs = 1000;
@@ -28,7 +28,7 @@ function endWithParent(): void {
 }
 
 async function serve(kind: string, name: string, engineAddress: string): Promise<{ port: number }> {
-  if (kind === "language") return (await import("./language/host.js")).serveLanguage(engineAddress);
+  if (kind === "language") return (await import("./language/languageHost.js")).serveLanguage(engineAddress);
   if (!Object.hasOwn(packages, name)) throw new Error(`no stand-in for ${kind} ${name}`);
   const { serveResources } = await import("./server.js");
   return serveResources(await packages[name](), engineAddress);

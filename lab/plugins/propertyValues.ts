@@ -12,7 +12,7 @@ export interface Props {
 const signatureKey = "4dabf18193072939515e22adb298388d";
 const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 const assetSignature = "c44067f5952c0a294b673a41bacd8c17";
-export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 export function isObject(value: Value | undefined): value is Props {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -33,12 +33,12 @@ export function asSecret(value: Value): Value {
 }
 
 /** Takes the outermost secret wrapper off. */
-export function reveal(value: Value | undefined): Value {
+export function unwrapSecret(value: Value | undefined): Value {
   return isSecret(value) ? value.value : (value ?? null);
 }
 
 /** Takes every secret wrapper off, at any depth. */
-export function plain<T extends Value>(value: T): T {
+export function unwrapAllSecrets<T extends Value>(value: T): T {
   const strip = (item: Value): Value => {
     if (isSecret(item)) return strip(item.value);
     if (Array.isArray(item)) return item.map(strip);
@@ -48,5 +48,5 @@ export function plain<T extends Value>(value: T): T {
 }
 
 export function hasUnknowns(value: Value): boolean {
-  return JSON.stringify(value).includes(unknown);
+  return JSON.stringify(value).includes(UNKNOWN);
 }

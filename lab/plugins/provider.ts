@@ -45,7 +45,7 @@ export interface Provider {
 }
 
 /** A plugin such as `random`. */
-export interface Package {
+export interface ProviderPlugin {
   name: string;
   /** Its resource types, for the error about any other. */
   types: string[];

@@ -16,7 +16,7 @@ type Method = (request: never, call: never) => unknown;
 export type Methods = Record<string, Method>;
 
 /** Serves methods on a free port of loopback. gRPC refuses every method of the service that is not among them, by its name. */
-export async function serve(service: object, methods: Methods): Promise<{ server: Server; port: number }> {
+export async function serveGrpc(service: object, methods: Methods): Promise<{ server: Server; port: number }> {
   const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
   server.addService(service as ServiceDefinition, mapValues(methods, handlerOf) as UntypedServiceImplementation);
   const bind = promisify(server.bindAsync.bind(server));

@@ -9,8 +9,8 @@ import * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import { differences } from "./diff";
 import { PluginError } from "./pluginError";
 import { checkResponse, diffResponse, fieldsOf, initializationDetails } from "./messages";
-import { InitializationError, type Package, type Provider } from "./provider";
-import { serve, type Methods } from "./rpc";
+import { InitializationError, type ProviderPlugin, type Provider } from "./provider";
+import { serveGrpc, type Methods } from "./rpc";
 import { StatusLines } from "./statusLines";
 
 /** The CLI warns unless a plugin has the version that the SDK package asks for. */
@@ -23,11 +23,11 @@ function sdkVersion(name: string): string {
  * Serves a resource plugin: Pulumi's ResourceProvider service in front of one provider. The engine starts one process for each
  * provider instance and configures it once, so a server holds at most one configured provider.
  */
-export function serveResources(pkg: Package, engineAddress: string): Promise<{ server: Server; port: number }> {
+export function serveResources(pkg: ProviderPlugin, engineAddress: string): Promise<{ server: Server; port: number }> {
   const version = sdkVersion(pkg.name);
   const lines = new StatusLines(engineAddress);
   const cancelled = new AbortController();
-  let configured: ReturnType<Package["configure"]> | undefined;
+  let configured: ReturnType<ProviderPlugin["configure"]> | undefined;
 
   const refuse = (what: string, token: string): never => {
     throw new PluginError(
@@ -108,5 +108,5 @@ export function serveResources(pkg: Package, engineAddress: string): Promise<{ s
       await lines.flush();
     }
   });
-  return serve(ResourceProviderService, guarded);
+  return serveGrpc(ResourceProviderService, guarded);
 }

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { differences, formatPath, type Change, type Path } from "./diff";
 import { PluginError } from "./pluginError";
 import type * as api from "./provider";
-import { asSecret, hasUnknowns, plain, unknown, type Props } from "./propertyValues";
+import { asSecret, hasUnknowns, unwrapAllSecrets, UNKNOWN, type Props } from "./propertyValues";
 
 /** A resource that only the state knows: it is made from its inputs, and nothing can be read back. */
 export interface StateResource<Inputs extends z.ZodObject> {
@@ -36,7 +36,7 @@ export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
     const { inputs: schema, secrets = [] } = this.resource;
     // An unknown input is checked when it is known.
     const later = mapValues(pickBy(news, hasUnknowns), () => true) as object;
-    const { data, error } = schema.omit(later).safeParse(plain(omitBy(news, hasUnknowns)));
+    const { data, error } = schema.omit(later).safeParse(unwrapAllSecrets(omitBy(news, hasUnknowns)));
     const failures = error?.issues.map(({ path, message }) => ({
       property: formatPath(path as Path),
       reason: message,
@@ -55,7 +55,7 @@ export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
       if (!first) return [];
       return [{ path: [key], kind: first.path.length > 0 ? "update" : first.kind, replace: replaces(key) }];
     });
-    if (due?.isDue(this.complete(news), plain(olds))) {
+    if (due?.isDue(this.complete(news), unwrapAllSecrets(olds))) {
       changes.push({ path: [due.output], kind: "update", replace: true });
     }
     return Promise.resolve({ changes });
@@ -78,7 +78,7 @@ export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
   read({ id, inputs, properties, type }: api.ReadRequest) {
     if (isEmpty(properties)) throw new PluginError(`the stand-in plugin cannot import a ${type}`);
     const { due } = this.resource;
-    const now = due && { [due.output]: due.isDue(this.complete(inputs), plain(properties)) };
+    const now = due && { [due.output]: due.isDue(this.complete(inputs), unwrapAllSecrets(properties)) };
     return Promise.resolve({ id, inputs, properties: { ...properties, ...now } });
   }
 
@@ -87,20 +87,20 @@ export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
   }
 
   private complete(inputs: Props): z.output<Inputs> {
-    return { ...this.defaults, ...plain(inputs) } as z.output<Inputs>;
+    return { ...this.defaults, ...unwrapAllSecrets(inputs) } as z.output<Inputs>;
   }
 
   private later(): Props {
-    return Object.fromEntries(this.resource.computed.map((output) => [output, unknown]));
+    return Object.fromEntries(this.resource.computed.map((output) => [output, UNKNOWN]));
   }
 }
 
 /** A plugin of such resources, by their types. */
-export function statePackage(
+export function statePlugin(
   name: string,
   resources: Record<string, (host: api.ProviderHost) => api.Provider>,
-): api.Package {
-  const configure: api.Package["configure"] = (_config, host) => {
+): api.ProviderPlugin {
+  const configure: api.ProviderPlugin["configure"] = (_config, host) => {
     const providers = mapValues(resources, (make) => make(host));
     return (type) => providers[type];
   };

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import { nameOf, typeOf } from "../plugins/urn";
+import { nameOfUrn, typeOfUrn } from "../plugins/urn";
 
 export type Operation = "preview" | "up" | "refresh" | "destroy";
 
@@ -97,7 +97,7 @@ export function readEvents(log: string): Pick<OperationResult, "changes" | "step
 /** A step of the result; none for the engine's own steps. */
 function stepOf({ op, urn, diffs, detailedDiff, keys }: StepMetadata): StepResult[] {
   const found = OPS.find((name) => name === op);
-  const [type, name] = [typeOf(urn), nameOf(urn)];
+  const [type, name] = [typeOfUrn(urn), nameOfUrn(urn)];
   if (!found || (type.startsWith("pulumi:providers:") && /^default(_|$)/.test(name))) return [];
   const changed = [...(detailedDiff ? Object.keys(detailedDiff) : (diffs ?? [])), ...(keys ?? [])];
   return [{ op: found, urn, type, name, ...(changed.length > 0 ? { diff: [...new Set(changed)] } : {}) }];

@@ -1,7 +1,7 @@
 import { readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { namesIn } from "../host/files";
-import { until } from "../host/until";
+import { waitUntil } from "../host/waitUntil";
 import type { Workspace } from "./workspace";
 
 /**
@@ -14,7 +14,7 @@ export async function awaitLocks(workspace: Workspace): Promise<void> {
   let holders = await lockHolders(workspace.locksFolder);
   if (holders.some(isCli)) {
     console.error(`Another command is at work on the stack "${workspace.stack.name}"; waiting for it.`);
-    await until(async () => !(holders = await lockHolders(workspace.locksFolder)).some(isCli), Infinity);
+    await waitUntil(async () => !(holders = await lockHolders(workspace.locksFolder)).some(isCli), Infinity);
   }
   if (holders.length > 0) {
     await workspace.capture(["cancel", "--yes"]);

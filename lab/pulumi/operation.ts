@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { interactive } from "../host/run";
+import { runInTerminal } from "../host/run";
 import { type Operation, type OperationResult, readEvents } from "./events";
 import { awaitLocks, clearPendingCreates, hasPendingCreates } from "./interruption";
-import { TAKE_OVER } from "./plugins";
+import { TAKE_OVER_VARIABLE } from "./plugins";
 import type { Workspace } from "./workspace";
 
 export interface OperationOptions {
@@ -35,7 +35,7 @@ function flagsOf(operation: Operation, configFile: string, options: OperationOpt
 }
 
 /** Runs one operation of a stack. An operation that fails gives a result with `ok: false`; the CLI has said why. */
-export async function operate(
+export async function runOperation(
   workspace: Workspace,
   operation: Operation,
   options: OperationOptions,
@@ -49,9 +49,9 @@ export async function operate(
     // Some events carry secrets in clear, so the file is root's alone, and gone right after.
     await writeFile(log, "", { mode: 0o600 });
     const args = [...flagsOf(operation, workspace.stack.configFile, options), "--event-log", log];
-    const code = await interactive(workspace.executable, args, {
+    const code = await runInTerminal(workspace.executable, args, {
       cwd: workspace.stack.program,
-      env: { ...workspace.environment, ...(isInterrupted && { [TAKE_OVER]: "true" }) },
+      env: { ...workspace.environment, ...(isInterrupted && { [TAKE_OVER_VARIABLE]: "true" }) },
       stdio: ["ignore", options.json ? "ignore" : "inherit", "inherit"],
     });
     if (isInterrupted && code === 0) {

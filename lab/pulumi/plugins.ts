@@ -9,8 +9,8 @@ import { writeFileAtomic } from "../host/files";
 import { architecture, which } from "../host/platform";
 import type { Say } from "../cli/progress";
 import { attempt } from "../host/run";
-import { bundlePlugins } from "./bundle";
-import type { Cli } from "./cli";
+import { bundlePlugins } from "./pluginBundle";
+import type { PulumiCli } from "./pulumiCli";
 
 /** Where plugins come from: published by Pulumi, or the lab's own stand-ins for them (lab/plugins). */
 export const PLUGIN_KINDS = ["published", "stand-in"] as const;
@@ -44,7 +44,7 @@ const fileName = (name: ResourcePlugin): string => `pulumi-resource-${name}`;
  * The variable that lets the Kubernetes plugin take over objects that exist, for the command after an interrupted one. An object that
  * another tool manages stays its own: the API server answers with a conflict.
  */
-export const TAKE_OVER = "TLS_BOOTSTRAP_LAB_TAKE_OVER";
+export const TAKE_OVER_VARIABLE = "TLS_BOOTSTRAP_LAB_TAKE_OVER";
 
 /** The home of the CLI for plugins that the lab downloads. */
 const downloadHome = (): string => join(cacheFolder(), "pulumi", "home");
@@ -68,7 +68,7 @@ async function missingPlugins(): Promise<ResourcePlugin[]> {
  * Published plugins win where all of them are on this machine.
  * @param asked forces one kind; published plugins that are missing are then an error.
  */
-export async function choosePlugins(cli: Cli, asked?: PluginKind): Promise<Plugins> {
+export async function choosePlugins(cli: PulumiCli, asked?: PluginKind): Promise<Plugins> {
   if (asked === "stand-in") {
     return { languageHost: asked, resources: asked };
   }
@@ -96,7 +96,7 @@ const PLUGIN_DOWNLOADS = "https://get.pulumi.com/releases/plugins";
 const CONNECT_MS = 4000;
 
 /** Downloads the published resource plugins that are missing, where Pulumi's site can be reached. */
-export async function ensurePublishedPlugins(cli: Cli, asked: PluginKind | undefined, say: Say): Promise<void> {
+export async function ensurePublishedPlugins(cli: PulumiCli, asked: PluginKind | undefined, say: Say): Promise<void> {
   for (const name of asked === "stand-in" ? [] : await missingPlugins()) {
     const version = versionOf(name);
     const url = `${PLUGIN_DOWNLOADS}/pulumi-resource-${name}-v${version}-linux-${architecture()}.tar.gz`;
@@ -115,12 +115,12 @@ export async function ensurePublishedPlugins(cli: Cli, asked: PluginKind | undef
  * Puts the plugins where the CLI finds them without a warning: resource plugins in its home, a language host beside its
  * executable. Returns the executable to run.
  */
-export async function installPlugins(cli: Cli, plugins: Plugins, home: string): Promise<string> {
+export async function installPlugins(cli: PulumiCli, plugins: Plugins, home: string): Promise<string> {
   for (const name of RESOURCE_PLUGINS) {
     const published = plugins.resources === "published" && (await findPublished(name));
     const command = published ? [join(published, fileName(name))] : await standInCommand("resource", name);
     // The variable must not reach the program, whose SDK would write it into the stack's state.
-    const takeOver = `[ -z "$${TAKE_OVER}" ] || export PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true`;
+    const takeOver = `[ -z "$${TAKE_OVER_VARIABLE}" ] || export PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true`;
     await writeExecutable(join(home, "plugins", folderName(name), fileName(name)), command, [takeOver]);
   }
   if (plugins.languageHost === "published") {

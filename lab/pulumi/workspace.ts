@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import type { Lab } from "../labState";
 import { LabError } from "../host/labError";
 import { attempt } from "../host/run";
-import { requireCli } from "./cli";
+import { requireCli } from "./pulumiCli";
 import { choosePlugins, installPlugins, type PluginKind } from "./plugins";
 
 /** The stack that a lab's commands work on unless told otherwise. */

@@ -2,10 +2,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LabError } from "../host/labError";
-import { type Mount, mounts } from "../host/mounts";
+import { type Mount, currentMounts } from "../host/mounts";
 import { readText, sendSignal } from "../host/pidFile";
 import { attempt } from "../host/run";
-import { until } from "../host/until";
+import { waitUntil } from "../host/waitUntil";
 
 /**
  * Each worker lives in a control group of its own, which tells its processes from all others whatever they do: in every
@@ -32,7 +32,7 @@ export function hierarchiesOf(all: readonly Mount[]): Hierarchies | undefined {
 }
 
 export function requireHierarchies(): Hierarchies {
-  const found = hierarchiesOf(mounts());
+  const found = hierarchiesOf(currentMounts());
   if (!found) {
     throw new LabError(
       `there are no usable control groups below ${ROOT}`,
@@ -100,7 +100,7 @@ export async function destroyGroups(name: string): Promise<void> {
     pids.forEach((pid) => sendSignal(pid, "SIGKILL"));
     return pids.length === 0;
   };
-  if (!(await until(areKilled, 5000))) {
+  if (!(await waitUntil(areKilled, 5000))) {
     throw new LabError(`processes of ${name} do not end: ${processesOf(name).join(", ")}`);
   }
   const groups = requireHierarchies().roots.map((root) => join(root, name));
@@ -109,7 +109,7 @@ export async function destroyGroups(name: string): Promise<void> {
     return !groups.some((group) => existsSync(group));
   };
   // The kernel may still be busy with the last process of a group.
-  if (!(await until(areGone, 2000))) {
+  if (!(await waitUntil(areGone, 2000))) {
     throw new LabError(
       `can't remove the control groups of ${name}: ${groups.filter((group) => existsSync(group)).join(", ")}`,
     );

@@ -7,16 +7,16 @@ import { mirrorUrl } from "../mirror/mirror";
 import { ensureWorkerNetwork, removeWorkerNetwork } from "../network/network";
 import { type Daemon, ensureDaemon, stopDaemon, waitReady } from "../host/daemon";
 import { LabError } from "../host/labError";
-import { PRIVATE, PUBLIC, writeFileAtomic } from "../host/files";
+import { OWNER_ONLY, WORLD_READABLE, writeFileAtomic } from "../host/files";
 import { isMounted, removeTree, unmountAll } from "../host/mounts";
 import { readText, runningPid } from "../host/pidFile";
 import { attempt, run, type RunResult } from "../host/run";
-import { ensureKeyPair } from "../host/ssh";
-import { until } from "../host/until";
+import { ensureKeyPair } from "../host/sshKeys";
+import { waitUntil } from "../host/waitUntil";
 import { createGroups, destroyGroups, processesOf } from "./cgroups";
 import { ADMIN, renderAptSources, renderCniConfig, renderHosts, renderPodsService } from "./workerFiles";
-import { enterCommand, isInit } from "./inside";
-import { type BaseRootfs, lowerDir } from "./rootfs";
+import { enterCommand, isWorkerInit } from "./workerNamespaces";
+import { type BaseRootfs, lowerDirOption } from "./rootfs";
 
 const READY_MS = 60_000;
 const SHUTDOWN_MS = 30_000;
@@ -33,7 +33,7 @@ export const isWorkerRunning = (lab: Lab, worker: LabWorker): boolean =>
 
 /** The worker's init, as a process of this machine. */
 export const leaderPid = (worker: LabWorker): number | undefined =>
-  processesOf(worker.network.namespace).find((pid) => isInit(readText(`/proc/${pid}/status`) ?? ""));
+  processesOf(worker.network.namespace).find((pid) => isWorkerInit(readText(`/proc/${pid}/status`) ?? ""));
 
 /** Makes what is the worker's alone, mounts its root file system and boots it. Nothing is done twice. */
 export async function ensureWorker(lab: Lab, worker: LabWorker, base: BaseRootfs): Promise<void> {
@@ -44,7 +44,7 @@ export async function ensureWorker(lab: Lab, worker: LabWorker, base: BaseRootfs
   await forgetOtherBase(lab, worker, base);
   await ensureWorkerNetwork(lab, worker);
   await mountRootfs(worker, base);
-  await personalise(lab, worker);
+  await writeIdentity(lab, worker);
   await bootWorker(lab, worker);
 }
 
@@ -70,14 +70,14 @@ async function isReady(worker: LabWorker): Promise<boolean> {
 export const waitWorkerReady = (lab: Lab, worker: LabWorker): Promise<void> =>
   waitReady(supervisor(lab, worker), () => isReady(worker), READY_MS);
 
-const isOver = ({ paths }: LabWorker, base: BaseRootfs): boolean => readText(paths.lowerDir) === lowerDir(base);
+const isOver = ({ paths }: LabWorker, base: BaseRootfs): boolean => readText(paths.lowerDir) === lowerDirOption(base);
 
 /** An overlay's upper layer fits the lower one over which it was written; over another one it is a broken machine. */
 async function forgetOtherBase(lab: Lab, worker: LabWorker, base: BaseRootfs): Promise<void> {
   if (existsSync(worker.paths.upper) && !isOver(worker, base)) {
     await removeWorker(lab, worker);
   }
-  await writeFileAtomic(worker.paths.lowerDir, lowerDir(base), PUBLIC);
+  await writeFileAtomic(worker.paths.lowerDir, lowerDirOption(base), WORLD_READABLE);
 }
 
 /**
@@ -101,20 +101,20 @@ async function mountRootfs(worker: LabWorker, base: BaseRootfs): Promise<void> {
     await run("cp", ["-a", base.var, staging]);
     await rename(staging, variable);
   }
-  const layers = `lowerdir=${lowerDir(base)},upperdir=${upper},workdir=${work}`;
+  const layers = `lowerdir=${lowerDirOption(base)},upperdir=${upper},workdir=${work}`;
   await run("mount", ["-t", "overlay", "-o", layers, "overlay", rootfs]);
   await run("mount", ["--bind", variable, join(rootfs, "var")]);
 }
 
 /** Gives a worker its identity: name, address, machine-id, host key, and who may log in. */
-async function personalise(lab: Lab, worker: LabWorker): Promise<void> {
+async function writeIdentity(lab: Lab, worker: LabWorker): Promise<void> {
   const { name, network } = worker;
   const { rootfs, hostKey } = worker.paths;
-  const put = (path: string, text: string, mode = PUBLIC): Promise<void> =>
+  const put = (path: string, text: string, mode = WORLD_READABLE): Promise<void> =>
     writeFileAtomic(join(rootfs, path), text, mode);
 
   await ensureKeyPair(hostKey, `root@${name}`);
-  await put("etc/ssh/ssh_host_ed25519_key", await readFile(hostKey, "utf8"), PRIVATE);
+  await put("etc/ssh/ssh_host_ed25519_key", await readFile(hostKey, "utf8"), OWNER_ONLY);
   await put("etc/ssh/ssh_host_ed25519_key.pub", await readFile(`${hostKey}.pub`, "utf8"));
   await put("etc/hostname", `${name}\n`);
   await put("etc/hosts", renderHosts({ name, address: network.address, apiServer: lab.network.host }));
@@ -133,7 +133,7 @@ async function personalise(lab: Lab, worker: LabWorker): Promise<void> {
   }
 
   const authorized = `home/${ADMIN}/.ssh/authorized_keys`;
-  await put(authorized, await readFile(`${lab.paths.sshKey}.pub`, "utf8"), PRIVATE);
+  await put(authorized, await readFile(`${lab.paths.sshKey}.pub`, "utf8"), OWNER_ONLY);
   await run("chroot", [rootfs, "chown", `${ADMIN}:${ADMIN}`, `/${authorized}`]);
 }
 
@@ -148,7 +148,7 @@ function requireLeader(worker: LabWorker): number {
 const insideOf = (leader: number, argv: readonly string[]): Promise<RunResult> =>
   attempt(...enterCommand(leader, argv), { timeout: 30_000 });
 
-export const inWorker = async (worker: LabWorker, argv: readonly string[]): Promise<RunResult> =>
+export const runInWorker = async (worker: LabWorker, argv: readonly string[]): Promise<RunResult> =>
   insideOf(requireLeader(worker), argv);
 
 /** The command line that runs a command inside a worker, on the terminal of this process. */
@@ -160,8 +160,8 @@ export function commandInWorker(worker: LabWorker, argv: readonly string[]): [st
 /** Shuts a worker down in good order. */
 export async function shutDown(lab: Lab, worker: LabWorker): Promise<void> {
   if (isWorkerRunning(lab, worker)) {
-    await inWorker(worker, ["systemctl", "--no-block", "poweroff"]);
-    await until(() => runningPid(lab.paths.pidFile(worker.name)) === undefined, SHUTDOWN_MS);
+    await runInWorker(worker, ["systemctl", "--no-block", "poweroff"]);
+    await waitUntil(() => runningPid(lab.paths.pidFile(worker.name)) === undefined, SHUTDOWN_MS);
   }
   await powerOff(lab, worker);
 }
@@ -175,8 +175,8 @@ export async function powerOff(lab: Lab, worker: LabWorker): Promise<void> {
 /** Reboots a worker as its administrator would, and waits until it is back. */
 export async function reboot(lab: Lab, worker: LabWorker): Promise<void> {
   const before = requireLeader(worker);
-  await inWorker(worker, ["systemctl", "--no-block", "reboot"]);
-  if (!(await until(() => leaderPid(worker) !== before, SHUTDOWN_MS))) {
+  await runInWorker(worker, ["systemctl", "--no-block", "reboot"]);
+  if (!(await waitUntil(() => leaderPid(worker) !== before, SHUTDOWN_MS))) {
     throw new LabError(`${worker.name} did not shut down within ${SHUTDOWN_MS / 1000} s`);
   }
   await waitWorkerReady(lab, worker);

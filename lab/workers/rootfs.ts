@@ -2,9 +2,9 @@ import { hash } from "node:crypto";
 import { cp, mkdir, readdir, readFile, stat, utimes } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { cacheFolder } from "../labPaths";
-import { ensureCached, runLong } from "../builds/cache";
+import { ensureCached, runLongCommand } from "../builds/cache";
 import { architecture } from "../host/platform";
-import { mounts, removeTree } from "../host/mounts";
+import { currentMounts, removeTree } from "../host/mounts";
 import type { Say } from "../cli/progress";
 import { buildImages } from "./images";
 
@@ -53,13 +53,13 @@ export interface BaseRootfs {
 }
 
 /** As the mount option `lowerdir` wants it. */
-export const lowerDir = ({ layers }: BaseRootfs): string => layers.join(":");
+export const lowerDirOption = ({ layers }: BaseRootfs): string => layers.join(":");
 
 /** Finds the shared layers in the cache, or makes them. */
 export async function ensureBaseRootfs(say: Say): Promise<BaseRootfs> {
   const debianHash = await recipeHash([SUITE, architecture(), PACKAGES.join()], [SCRIPT]);
   const debian = await ensureLayer(`debian-${debianHash}`, say, (staging) =>
-    runLong(say, `debootstrap ${SUITE}`, staging, SCRIPT, [staging, SUITE, PACKAGES.join()]),
+    runLongCommand(say, `debootstrap ${SUITE}`, staging, SCRIPT, [staging, SUITE, PACKAGES.join()]),
   );
   const entries = await readdir(MACHINE, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
@@ -91,7 +91,7 @@ const UNUSED_DAYS = 7;
 
 /** Removes what nobody has used for some time: layers of earlier recipes, and what interrupted commands have left. */
 async function removeUnused(): Promise<void> {
-  const mounted = mounts()
+  const mounted = currentMounts()
     .flatMap(({ options }) => /lowerdir=([^,]*)/.exec(options)?.[1].split(":") ?? [])
     .map((layer) => layer.replace(/\/root$/, "")); // of a bare worker
   const oldest = Date.now() - UNUSED_DAYS * 24 * 3600 * 1000;

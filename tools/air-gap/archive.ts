@@ -14,18 +14,18 @@ import type { Architecture } from "../../components/runtime/runtimeSpec";
 import { parseDownloadSettings } from "../../settings/settings";
 
 /** A download, and where it is. */
-export interface Wanted extends Download {
+export interface LocatedDownload extends Download {
   readonly base: string;
 }
 
 /** Everything that any pool of a stack needs, which stands in the stack's file. */
-export async function wantedBy(stackFile: string, architecture: Architecture): Promise<Wanted[]> {
+export async function downloadsForStack(stackFile: string, architecture: Architecture): Promise<LocatedDownload[]> {
   const { config } = parse(await readFile(stackFile, "utf8")) as { config?: Record<string, unknown> };
   const { downloadUrl, runtime, pools, ...settings } = parseDownloadSettings(config ?? {});
   const wanted = pools.flatMap((pool) => {
     const own = { downloadUrl, runtime: pool.runtime ?? runtime };
     const urls = siteUrls(own);
-    return downloadsOf({ ...settings, ...own }, architecture).map((download): Wanted => ({
+    return downloadsOf({ ...settings, ...own }, architecture).map((download): LocatedDownload => ({
       ...download,
       base: urls[download.site],
     }));
@@ -56,7 +56,7 @@ function publishedSum(text: string, file: string): string | undefined {
 }
 
 /** Downloads into `folder` and verifies; the paths of what is there now. */
-async function fetchVerified(wanted: Wanted, folder: string): Promise<string[]> {
+async function fetchVerified(wanted: LocatedDownload, folder: string): Promise<string[]> {
   const { base, path, verifiedBy, site } = wanted;
   const at = (of: string) => join(folder, airGapPath({ site }, of));
   await download(`${base}/${path}`, at(path));
@@ -77,7 +77,7 @@ async function fetchVerified(wanted: Wanted, folder: string): Promise<string[]> 
  * @throws Error that names the file that could not be had; then there is no archive.
  */
 export async function makeArchive(
-  wanted: readonly Wanted[],
+  wanted: readonly LocatedDownload[],
   output: string,
   say: (line: string) => void,
 ): Promise<void> {

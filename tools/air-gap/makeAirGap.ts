@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { type Architecture, ARCHITECTURES } from "../../components/runtime/runtimeSpec";
-import { makeArchive, wantedBy } from "./archive";
+import { makeArchive, downloadsForStack } from "./archive";
 
 const program = new Command("npm run air-gap --")
   .description("Makes the archive for workers that download nothing; see docs/settings.md, air gap.")
@@ -13,7 +13,7 @@ const program = new Command("npm run air-gap --")
   )
   .option("--output <file>", "default: air-gap-<version>-<architecture>.tar")
   .action(async (stackFile: string, options: { architecture: Architecture; output?: string }) => {
-    const wanted = await wantedBy(stackFile, options.architecture);
+    const wanted = await downloadsForStack(stackFile, options.architecture);
     const version = /^v([^/]+)/.exec(wanted[0].path)![1];
     const output = options.output ?? `air-gap-${version}-${options.architecture}.tar`;
     console.error(`Downloading ${wanted.length} files`);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { chmod, copyFile, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheFolder } from "../../labPaths";
-import { ensureCached, goBuild } from "../cache";
+import { ensureCached, buildGoProgram } from "../cache";
 import { download } from "../download";
 import { LabError } from "../../host/labError";
 import { architecture, which } from "../../host/platform";
@@ -13,7 +13,7 @@ import { type Binary, linkerFlags, printedVersion, renderGoMod, versionArguments
 const MODULE = __dirname;
 
 /** The Kubernetes version of the lab: the one that its Go module asks for. */
-export async function labVersion(): Promise<string> {
+export async function labKubernetesVersion(): Promise<string> {
   const version = versionOf(await readFile(join(MODULE, "go.mod"), "utf8"));
   if (version === undefined) {
     throw new LabError(`${join(MODULE, "go.mod")} names no version of k8s.io/kubernetes`);
@@ -54,7 +54,7 @@ export async function ensureBinary(binary: Binary, version: string, say: Say): P
     if (refused !== undefined) {
       const program = `k8s.io/kubernetes/cmd/${binary}`;
       const module = await moduleFor(version, say);
-      await goBuild({ module, program, linkerFlags: linkerFlags(version), refused }, staging, say);
+      await buildGoProgram({ module, program, linkerFlags: linkerFlags(version), refused }, staging, say);
     }
     await chmod(staging, 0o755);
   };
@@ -62,7 +62,7 @@ export async function ensureBinary(binary: Binary, version: string, say: Say): P
 }
 
 /** Moves the lab to another Kubernetes version. */
-export async function rewriteModule(version: string, say: Say): Promise<void> {
+export async function rewriteGoModule(version: string, say: Say): Promise<void> {
   const module = await moduleFor(version, say);
   if (module !== MODULE) {
     await cp(module, MODULE, { recursive: true });
@@ -71,7 +71,7 @@ export async function rewriteModule(version: string, say: Say): Promise<void> {
 
 /** The Go module for a version: the committed one, or one made for the occasion. */
 async function moduleFor(version: string, say: Say): Promise<string> {
-  if (version === (await labVersion())) {
+  if (version === (await labKubernetesVersion())) {
     return MODULE;
   }
   return ensureCached(join(cacheFolder(), "kubernetes", `v${version}`, "module"), say, async (staging) => {

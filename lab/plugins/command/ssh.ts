@@ -7,7 +7,7 @@ import { mapValues } from "lodash";
 import { Client, utils, type ClientChannel, type ConnectConfig, type ParsedKey, type SFTPWrapper } from "ssh2";
 import { messageOf, PluginError } from "../pluginError";
 import type { ProviderHost } from "../provider";
-import type { Connection } from ".";
+import type { Connection } from "./commandPlugin";
 
 /**
  * A peer that has fallen silent is given up after 150 s, as by the published plugin, whose sockets have the defaults of Go's net.Dialer:
@@ -24,7 +24,7 @@ interface Request {
 }
 
 /** Gives a connection to its user, and closes it. A cancelled operation ends the dialing and what runs over the connection. */
-export async function connected<T>(
+export async function withConnection<T>(
   connection: Connection,
   { signal, status }: ProviderHost,
   { urn, timeout }: Request,
@@ -135,7 +135,7 @@ async function connect(config: ConnectConfig, signal: AbortSignal): Promise<Clie
 }
 
 /** Runs one command in a session of its own. Gives its output without the last newline. */
-export async function run(client: Client, command: string, stdin = "", onLine?: (line: string) => void) {
+export async function runCommand(client: Client, command: string, stdin = "", onLine?: (line: string) => void) {
   const channel = await answer<ClientChannel>((done) => client.exec(command, done));
   const output = { stdout: "", stderr: "" };
   let merged = "";
@@ -164,7 +164,7 @@ function describeExit(status: number | null | undefined, killedBy: string | unde
 }
 
 /** Copies a file by SFTP, over what is there. */
-export async function copy(client: Client, from: string, to: string): Promise<void> {
+export async function copyFile(client: Client, from: string, to: string): Promise<void> {
   const sftp = await answer<SFTPWrapper>((done) => client.sftp(done));
   await answer<void>((done) => sftp.fastPut(from, to, (error) => done(error ?? undefined))).catch((error: unknown) => {
     throw new PluginError(`failed to copy file ${from} to remote path ${to}: ${messageOf(error)}`);

@@ -1,8 +1,8 @@
 import { cloneDeep, get, has, merge, partition, set, toPath, unset } from "lodash";
-import type { KubeObject, ManagedField } from "./object";
+import type { KubeObject, ManagedField } from "./kubeObject";
 
 /** An object is created by POST under this name, and only its updates are applied by the server. */
-export const creator = "pulumi-kubernetes";
+export const CREATE_FIELD_MANAGER = "pulumi-kubernetes";
 
 /**
  * Whose fields an update takes over first, by the beginning of the name. That is what the published plugin does, surprises included: what
@@ -12,7 +12,7 @@ const takenOver: [manager: string, operation: ManagedField["operation"]][] = [
   ["kubectl", "Apply"],
   ["kubectl", "Update"],
   ["before-first-apply", "Update"],
-  [creator, "Update"],
+  [CREATE_FIELD_MANAGER, "Update"],
   ["pulumi-resource-kubernetes", "Update"],
 ];
 
@@ -20,7 +20,7 @@ const takenOver: [manager: string, operation: ManagedField["operation"]][] = [
  * The JSON patch that hands to `manager` the fields which this plugin set when it created the object, so that a first apply meets no
  * conflict with itself. Undefined: nothing to hand over.
  */
-export function handOver(live: KubeObject, manager: string): object[] | undefined {
+export function fieldHandoverPatch(live: KubeObject, manager: string): object[] | undefined {
   const { managedFields, resourceVersion } = live.metadata ?? {};
   const [ours, others] = partition(
     managedFields,
@@ -45,7 +45,7 @@ export function handOver(live: KubeObject, manager: string): object[] | undefine
  * What `manager` applies where a field is in `ignoreChanges`: nothing where the field is somebody else's, and what is there where it is its
  * own, since a field that an apply leaves out is taken away.
  */
-export function withIgnored(
+export function applyIgnoreChanges(
   object: KubeObject,
   live: KubeObject,
   manager: string,
@@ -63,7 +63,7 @@ export function withIgnored(
 
 /** Whether this plugin's own marks are on an object as an ordinary writer's: from a create, not yet handed over. */
 export function isOwnCreation(live: KubeObject): boolean {
-  const names = [creator, "pulumi-kubernetes.exe", "pulumi-resource-kubernetes"];
+  const names = [CREATE_FIELD_MANAGER, "pulumi-kubernetes.exe", "pulumi-resource-kubernetes"];
   return (live.metadata?.managedFields ?? []).some(
     ({ manager, operation }) => operation === "Update" && names.includes(manager),
   );

@@ -1,32 +1,32 @@
 import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { omit, pick } from "lodash";
-import { contains, differences } from "../diff";
+import { patternCovers, differences } from "../diff";
 import { messageOf, PluginError } from "../pluginError";
 import { InitializationError } from "../provider";
 import type * as api from "../provider";
-import { hasUnknowns, isObject, reveal, type Props, type Value } from "../propertyValues";
-import { ApiError, KubeClient, NoMatchError, UnreachableError, type Query } from "./client";
-import { creator, handOver, isOwnCreation, withIgnored } from "./fieldManagers";
-import { deletesFirst, isForcedNew } from "./forceNew";
+import { hasUnknowns, isObject, unwrapSecret, type Props, type Value } from "../propertyValues";
+import { ApiError, KubeClient, NoMatchError, UnreachableError, type Query } from "./kubeClient";
+import { CREATE_FIELD_MANAGER, fieldHandoverPatch, isOwnCreation, applyIgnoreChanges } from "./fieldManagers";
+import { deletesBeforeReplacement, requiresReplacement } from "./replacement";
 import {
   annotateSecrets,
   annotation,
   annotations,
   checkpoint,
-  identify,
+  groupVersionKindOf,
   idOf,
   importedInputs,
   isPatch,
-  metadataFrom,
+  metadataOfId,
   normalize,
   parseCheckpoint,
   prune,
   toObject,
   toProps,
   type KubeObject,
-} from "./object";
-import { notReady, waitSeconds } from "./ready";
+} from "./kubeObject";
+import { notReadyReason, waitLimitSeconds } from "./ready";
 
 /** Settings come as booleans or as their text. */
 const isTrue = (value: unknown): boolean => value === true || value === "true";
@@ -78,14 +78,14 @@ export class ObjectProvider implements api.Provider {
     // An apply ignores the version of the object; a leftover in the state must not count.
     delete before.metadata?.resourceVersion;
     const changes = differences(toProps(before), toProps(after))
-      .filter(({ path }) => !ignorechangesList.some((pattern) => contains(pattern, path)))
+      .filter(({ path }) => !ignorechangesList.some((pattern) => patternCovers(pattern, path)))
       .map((change) => ({
         ...change,
-        replace: isForcedNew(after, change.path, this.mutableConfigMaps, isPatch(type)),
+        replace: requiresReplacement(after, change.path, this.mutableConfigMaps, isPatch(type)),
         inputDiff: change.kind === "delete",
       }));
     const replaces = changes.some(({ replace }) => replace);
-    return Promise.resolve({ changes, deleteBeforeReplace: replaces && deletesFirst(after, live) });
+    return Promise.resolve({ changes, deleteBeforeReplace: replaces && deletesBeforeReplacement(after, live) });
   }
 
   async create({ urn, type, properties: inputs, preview, timeout }: api.CreateRequest): Promise<api.Created> {
@@ -101,7 +101,7 @@ export class ObjectProvider implements api.Provider {
       live = await this.retrying(urn, preview, () =>
         patch || this.upserts
           ? this.apply(object, fieldManager, preview || isForced(object), dryRun)
-          : this.client.create(object, { fieldManager: creator, ...dryRun }),
+          : this.client.create(object, { fieldManager: CREATE_FIELD_MANAGER, ...dryRun }),
       );
     } catch (error) {
       if (preview && canWait(error)) return asGiven;
@@ -121,10 +121,10 @@ export class ObjectProvider implements api.Provider {
     const { live: before, fieldManager = newFieldManager() } = parseCheckpoint(olds);
     try {
       let live = await this.client.get(before);
-      const handing = preview || isPatch(type) ? undefined : handOver(live, fieldManager);
+      const handing = preview || isPatch(type) ? undefined : fieldHandoverPatch(live, fieldManager);
       if (handing) live = await this.client.patch(live, handing);
       const force = isForced(object) || (preview && isOwnCreation(live)) || !live.metadata?.managedFields?.length;
-      const wanted = withIgnored(object, live, fieldManager, ignorechangesList);
+      const wanted = applyIgnoreChanges(object, live, fieldManager, ignorechangesList);
       const applied = await this.apply(wanted, fieldManager, force, preview ? { dryRun: "All" } : {});
       if (preview) return checkpoint(inputs, applied, fieldManager);
       return (await this.whenReady(applied, { urn, inputs, fieldManager }, timeout)).properties;
@@ -141,13 +141,13 @@ export class ObjectProvider implements api.Provider {
     const known = toObject(inputs);
     const isImport = (known.kind ?? before.kind) === undefined;
     const named = known.kind === undefined ? before : known;
-    const target = { ...identify(type), ...pick(named, "apiVersion", "kind"), metadata: metadataFrom(id) };
+    const target = { ...groupVersionKindOf(type), ...pick(named, "apiVersion", "kind"), metadata: metadataOfId(id) };
     try {
       const live = await this.client.get(target);
       const pruned = isImport ? importedInputs(live) : prune(toProps(normalize(live)), toProps(normalize(known)));
       const liveInputs = annotateSecrets(pruned as Props, inputs);
       const existing = { id, inputs: liveInputs, properties: checkpoint(liveInputs, live, fieldManager) };
-      const reason = isImport ? undefined : notReady(live);
+      const reason = isImport ? undefined : notReadyReason(live);
       if (reason === undefined) return existing;
       throw new InitializationError(`${idOf(live)} is not ready: ${reason}`, existing);
     } catch (error) {
@@ -159,13 +159,13 @@ export class ObjectProvider implements api.Provider {
 
   async delete({ id, type, properties, timeout }: api.DeleteRequest): Promise<void> {
     const { live, inputs, fieldManager = "" } = parseCheckpoint(properties);
-    const target = { ...pick(live, "apiVersion", "kind"), metadata: metadataFrom(id) };
+    const target = { ...pick(live, "apiVersion", "kind"), metadata: metadataOfId(id) };
     try {
       // Applying nothing but the identity gives up every field.
       if (isPatch(type)) await this.apply(target, fieldManager, false, {});
       else {
         await this.client.delete(target);
-        await this.untilGone(target, live.metadata?.uid, waitSeconds(toObject(inputs), timeout));
+        await this.untilGone(target, live.metadata?.uid, waitLimitSeconds(toObject(inputs), timeout));
       }
     } catch (error) {
       if (isGone(error)) return;
@@ -207,8 +207,8 @@ export class ObjectProvider implements api.Provider {
   ): Promise<api.Created> {
     let live = object;
     const result = () => ({ id: idOf(live), properties: checkpoint(inputs, live, fieldManager) });
-    const deadline = Date.now() + waitSeconds(toObject(inputs), timeout) * 1000;
-    for (let reason = notReady(live); reason !== undefined; reason = notReady(live)) {
+    const deadline = Date.now() + waitLimitSeconds(toObject(inputs), timeout) * 1000;
+    for (let reason = notReadyReason(live); reason !== undefined; reason = notReadyReason(live)) {
       const fail = (why: string): never => {
         const message = `resource ${JSON.stringify(urn)} was successfully created, but ${why}: ${reason}`;
         throw new InitializationError(message, result());
@@ -282,7 +282,7 @@ const clusterScoped = [
 ];
 
 function objectIn(value: Value | undefined): Props {
-  const revealed = reveal(value);
+  const revealed = unwrapSecret(value);
   return isObject(revealed) ? revealed : {};
 }
 
@@ -297,7 +297,7 @@ function suffixFrom(seed: string | Uint8Array): string {
 }
 
 function newFieldManager(): string {
-  return `${creator}-${randomBytes(4).toString("hex")}`;
+  return `${CREATE_FIELD_MANAGER}-${randomBytes(4).toString("hex")}`;
 }
 
 function isForced(object: KubeObject): boolean {

@@ -1,11 +1,11 @@
 import { isEmpty } from "lodash";
-import { annotation, annotations, type KubeObject } from "./object";
+import { annotation, annotations, type KubeObject } from "./kubeObject";
 
 /**
  * What a workload is still missing of what its spec asks for; undefined: nothing. Kinds that are what they are as soon as they exist
  * have nothing to wait for.
  */
-export function notReady(object: KubeObject): string | undefined {
+export function notReadyReason(object: KubeObject): string | undefined {
   if (annotation(object, annotations.skipAwait) === "true") return undefined;
   const status = (object.status ?? {}) as Record<string, number | undefined>;
   const { replicas = 1 } = (object.spec ?? {}) as { replicas?: number };
@@ -33,6 +33,6 @@ export function notReady(object: KubeObject): string | undefined {
 const defaultSeconds = 600;
 
 /** @param timeout from `customTimeouts`, in seconds; 0: none. */
-export function waitSeconds(object: KubeObject, timeout: number): number {
+export function waitLimitSeconds(object: KubeObject, timeout: number): number {
   return timeout || Number(annotation(object, annotations.timeoutSeconds)) || defaultSeconds;
 }

@@ -41,7 +41,7 @@ function stop(child: ChildProcess): void {
   setTimeout(() => child.kill("SIGKILL"), GRACE_MS).unref();
 }
 
-export const stopAll = (): void => running.forEach(stop);
+export const stopAllProcesses = (): void => running.forEach(stop);
 
 /** Runs a Pulumi program by the SDK's own runner. */
 export function programProcess(request: RunRequest, engine: string): NodeProcess {

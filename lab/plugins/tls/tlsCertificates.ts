@@ -3,7 +3,7 @@ import * as x509 from "@peculiar/x509";
 import { publicKeyOf, signCertificate } from "../../control-plane/certificates";
 import { messageOf, PluginError } from "../pluginError";
 import type { Created } from "../provider";
-import type { CertificateInputs, LocallySignedInputs, SelfSignedInputs, Use } from "./index";
+import type { CertificateInputs, LocallySignedInputs, SelfSignedInputs, Use } from "./tlsPlugin";
 import { algorithmOf, parsePrivateKey } from "./keys";
 
 const uses: Record<Use, x509.KeyUsageFlags | x509.ExtendedKeyUsage> = {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { airGapChecks, airGapProblem, readAirGap } from "../../../components/downloads/airGap";
 import { TlsBootstrap } from "../../../components";
-import { makeArchive, wantedBy } from "../../../tools/air-gap/archive";
+import { makeArchive, downloadsForStack } from "../../../tools/air-gap/archive";
 import { CA, ED25519, ED25519_OTHER } from "../fixtures";
 import { Program } from "./program";
 
@@ -74,7 +74,7 @@ describe("an archive for workers that download nothing", () => {
       ...settings,
     };
     await writeFile(stack, stringify({ config }));
-    await makeArchive(await wantedBy(stack, "amd64"), output, () => {});
+    await makeArchive(await downloadsForStack(stack, "amd64"), output, () => {});
     return output;
   }
 

@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { times } from "lodash";
 import { z } from "zod";
 import { PluginError } from "./pluginError";
-import { StateProvider, statePackage } from "./stateProvider";
+import { StateProvider, statePlugin } from "./stateProvider";
 import { asSecret } from "./propertyValues";
 
 const isOn = z.boolean().default(true);
@@ -40,7 +40,7 @@ function randomString({ length, ...on }: z.output<typeof inputs>): string {
 
 const common = { inputs, computed: ["result"], replaces: () => true };
 
-export const random = statePackage("random", {
+export const randomPlugin = statePlugin("random", {
   "random:index/randomString:RandomString": () =>
     new StateProvider({
       ...common,

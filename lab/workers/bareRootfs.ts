@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import { RELEASES } from "../../components/runtime/runtimeSpec";
 import { cacheFolder } from "../labPaths";
-import { ensureCached, runLong } from "../builds/cache";
+import { ensureCached, runLongCommand } from "../builds/cache";
 import { architecture } from "../host/platform";
 import type { Say } from "../cli/progress";
-import { type BaseRootfs, ensureLayer, lowerDir, recipeHash } from "./rootfs";
+import { type BaseRootfs, ensureLayer, lowerDirOption, recipeHash } from "./rootfs";
 
 /** What a bare worker lacks: all that a container runtime brings. Its apt finds these packages in the lab's mirror. */
 const PACKAGES = ["containerd", "runc", "containernetworking-plugins", "iptables", "conntrack", "ethtool", "socat"];
 /** What makes a host whose package manager is dnf out of one, for tests; in the mirror too. */
 const DNF = ["dnf", "rpm", "createrepo-c"];
-const SCRIPT = join(__dirname, "bare.sh");
+const SCRIPT = join(__dirname, "bareRootfs.sh");
 
 export interface BareRootfs extends BaseRootfs {
   /** The packages that bare workers lack, as a repository for apt. */
@@ -19,10 +19,10 @@ export interface BareRootfs extends BaseRootfs {
 
 /** Finds the layers of bare workers in the cache, or makes them. */
 export async function ensureBareRootfs(base: BaseRootfs, say: Say): Promise<BareRootfs> {
-  const hash = await recipeHash([lowerDir(base), PACKAGES.join(), DNF.join()], [SCRIPT]);
+  const hash = await recipeHash([lowerDirOption(base), PACKAGES.join(), DNF.join()], [SCRIPT]);
   const layer = await ensureLayer(`bare-${hash}`, say, (staging) => {
-    const args = [lowerDir(base), staging, PACKAGES.join(" "), DNF.join(" ")];
-    return runLong(say, "taking packages away", staging, SCRIPT, args);
+    const args = [lowerDirOption(base), staging, PACKAGES.join(" "), DNF.join(" ")];
+    return runLongCommand(say, "taking packages away", staging, SCRIPT, args);
   });
   return {
     ...base,
@@ -37,10 +37,10 @@ export const RUNC_VERSION = "1.1.5";
 const RELEASES_SCRIPT = join(__dirname, "releases.sh");
 
 /** Finds the releases of a container runtime in the cache, or makes them: their folder is laid out like GitHub. */
-export async function ensureReleases({ debian }: BaseRootfs, say: Say): Promise<string> {
+export async function ensureRuntimeReleases({ debian }: BaseRootfs, say: Say): Promise<string> {
   const versions = [RELEASES.containerd.version, RUNC_VERSION, RELEASES.cniPlugins.version];
   const hash = await recipeHash([architecture(), ...versions], [RELEASES_SCRIPT]);
   return ensureCached(join(cacheFolder(), "releases", hash), say, (staging) =>
-    runLong(say, "building containerd and plugins", staging, RELEASES_SCRIPT, [debian, staging, ...versions]),
+    runLongCommand(say, "building containerd and plugins", staging, RELEASES_SCRIPT, [debian, staging, ...versions]),
   );
 }

@@ -1,5 +1,5 @@
 import { mapValues, omit, pick, pickBy } from "lodash";
-import { asSecret, isObject, isSecret, plain, unknown, type Props, type Value } from "../propertyValues";
+import { asSecret, isObject, isSecret, unwrapAllSecrets, UNKNOWN, type Props, type Value } from "../propertyValues";
 
 /** A Kubernetes object as JSON. */
 export interface KubeObject {
@@ -36,7 +36,7 @@ export const annotations = {
 } as const;
 
 export function toObject(props: Props): KubeObject {
-  return plain(props);
+  return unwrapAllSecrets(props);
 }
 
 export function toProps(object: KubeObject): Props {
@@ -54,7 +54,7 @@ export function idOf(object: KubeObject): string {
 }
 
 /** Namespace and name of the object with an id. */
-export function metadataFrom(id: string): Metadata {
+export function metadataOfId(id: string): Metadata {
   const [name, namespace] = id.split("/").reverse();
   return { namespace, name };
 }
@@ -65,7 +65,7 @@ export function isPatch(type: string): boolean {
 }
 
 /** `kubernetes:rbac.authorization.k8s.io/v1:Role`: `rbac.authorization.k8s.io/v1`, `Role`. */
-export function identify(type: string): { apiVersion: string; kind: string } {
+export function groupVersionKindOf(type: string): { apiVersion: string; kind: string } {
   const [, groupVersion, kind] = type.split(":");
   return { apiVersion: groupVersion.replace(/^core\//, ""), kind: kind.replace(/Patch$/, "") };
 }
@@ -107,7 +107,7 @@ export function normalize(object: KubeObject): KubeObject {
   const { stringData, ...rest } = toProps(object);
   if (rest.kind !== "Secret" || rest.apiVersion !== "v1" || !isObject(stringData)) return object;
   const encoded = mapValues(stringData, (value) =>
-    typeof value === "string" && value !== unknown ? Buffer.from(value).toString("base64") : value,
+    typeof value === "string" && value !== UNKNOWN ? Buffer.from(value).toString("base64") : value,
   );
   return { ...rest, data: { ...(rest.data as Props | undefined), ...encoded } };
 }

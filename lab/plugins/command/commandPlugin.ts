@@ -3,7 +3,7 @@ import { get, pick } from "lodash";
 import { z } from "zod";
 import { isSame } from "../diff";
 import type { ProviderHost } from "../provider";
-import { StateProvider, statePackage } from "../stateProvider";
+import { StateProvider, statePlugin } from "../stateProvider";
 import { isAsset, type Value } from "../propertyValues";
 
 /** Loaded at the first connection, since a preview needs none. */
@@ -50,9 +50,9 @@ function remoteCommand(host: ProviderHost) {
     const { [which]: command, stdin, logging } = inputs;
     if (typeof command !== "string") return undefined;
     const onLine = (line: string): void => host.status(request.urn, line);
-    const { connected, run } = await ssh();
-    return connected(inputs.connection, host, request, (client) =>
-      run(client, command, stdin, logging === "none" ? undefined : onLine),
+    const { withConnection, runCommand } = await ssh();
+    return withConnection(inputs.connection, host, request, (client) =>
+      runCommand(client, command, stdin, logging === "none" ? undefined : onLine),
     );
   };
   return new StateProvider({
@@ -86,8 +86,8 @@ function copyToRemote(host: ProviderHost) {
     { connection, source, remotePath }: z.output<typeof copyInputs>,
     request: { urn: string; timeout: number },
   ) => {
-    const { connected, copy: send } = await ssh();
-    return connected(connection, host, request, (client) => send(client, source.path, remotePath));
+    const { withConnection, copyFile } = await ssh();
+    return withConnection(connection, host, request, (client) => copyFile(client, source.path, remotePath));
   };
   return new StateProvider({
     ...common,
@@ -106,7 +106,7 @@ function copyToRemote(host: ProviderHost) {
 }
 
 /** remote.Command and remote.CopyToRemote, over ssh2. */
-export const command = statePackage("command", {
+export const commandPlugin = statePlugin("command", {
   "command:remote:Command": remoteCommand,
   "command:remote:CopyToRemote": copyToRemote,
 });

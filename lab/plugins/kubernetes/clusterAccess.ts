@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { PluginError } from "../pluginError";
 
 /** Where an API server is, and how a request to it proves who asks. */
-export interface Cluster {
+export interface ClusterAccess {
   server: string;
   /** Namespace of objects that name none. */
   namespace: string;
@@ -36,7 +36,7 @@ const unsupported = [
  * What the current context of a kubeconfig selects.
  * @param kubeconfig its path or its text.
  */
-export function readKubeconfig(kubeconfig: string): Cluster {
+export function readKubeconfig(kubeconfig: string): ClusterAccess {
   const config = parse(existsSync(kubeconfig) ? readFileSync(kubeconfig, "utf8") : kubeconfig);
   const context = config.contexts?.find(({ name }) => name === config["current-context"])?.context;
   const cluster = config.clusters?.find(({ name }) => name === context?.cluster)?.cluster;

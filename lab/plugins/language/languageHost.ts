@@ -5,8 +5,8 @@ import { LanguageRuntimeService } from "@pulumi/pulumi/proto/language_grpc_pb";
 import * as rpc from "@pulumi/pulumi/proto/language_pb";
 import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
-import { serve } from "../rpc";
-import { pluginProcess, programProcess, startNode, stopAll } from "./processes";
+import { serveGrpc } from "../rpc";
+import { pluginProcess, programProcess, startNode, stopAllProcesses } from "./processes";
 
 type Call = ServerWritableStream<unknown, rpc.RunPluginResponse>;
 type Exit = [code: number | null, signal: NodeJS.Signals | null];
@@ -21,7 +21,7 @@ const ALREADY_REPORTED = 32;
  */
 export function serveLanguage(engine: string): Promise<{ port: number }> {
   const { version } = createRequire(__filename)("@pulumi/pulumi/package.json") as { version: string };
-  return serve(LanguageRuntimeService, {
+  return serveGrpc(LanguageRuntimeService, {
     handshake: () => new rpc.LanguageHandshakeResponse(),
     // The CLI warns when this is not the version of the program's SDK.
     getPluginInfo: () => new PluginInfo().setVersion(version),
@@ -46,7 +46,7 @@ export function serveLanguage(engine: string): Promise<{ port: number }> {
       call.write(new rpc.RunPluginResponse().setExitcode(code ?? -1));
     },
     cancel: () => {
-      stopAll();
+      stopAllProcesses();
       return new Empty();
     },
   });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { StateProvider, statePackage } from "../stateProvider";
+import { StateProvider, statePlugin } from "../stateProvider";
 import { createKey, keyInputs } from "./keys";
 import type { Props } from "../propertyValues";
 
@@ -53,7 +53,7 @@ const certificate = {
   },
 };
 
-export const tls = statePackage("tls", {
+export const tlsPlugin = statePlugin("tls", {
   "tls:index/privateKey:PrivateKey": () =>
     new StateProvider({
       inputs: keyInputs,

@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
 import type { Dispatcher } from "undici";
 import { messageOf, PluginError } from "../pluginError";
-import { readKubeconfig, type Cluster } from "./clusterClient";
-import type { KubeObject } from "./object";
+import { readKubeconfig, type ClusterAccess } from "./clusterAccess";
+import type { KubeObject } from "./kubeObject";
 
 /** Loaded at the first request, since it takes 0.1 s. */
 const undici = () => createRequire(__filename)("undici") as typeof import("undici");
@@ -37,13 +37,13 @@ const limitMs = 30_000;
 
 /** A plain REST client: the plugin needs objects exactly as the server gives them. */
 export class KubeClient {
-  private selected: Cluster | undefined;
+  private selected: ClusterAccess | undefined;
   private dispatcher: Dispatcher | undefined;
   private readonly discovered = new Map<string, Promise<ApiResource[]>>();
 
   constructor(private readonly kubeconfig: string | undefined) {}
 
-  get cluster(): Cluster {
+  get cluster(): ClusterAccess {
     try {
       if (this.kubeconfig === undefined) throw new PluginError("the provider has none, and the stand-in needs one");
       return (this.selected ??= readKubeconfig(this.kubeconfig));

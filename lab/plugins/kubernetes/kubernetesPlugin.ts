@@ -1,7 +1,7 @@
 import { differences } from "../diff";
-import type { CheckFailure, Diff, Package } from "../provider";
-import { plain, unknown, type Props } from "../propertyValues";
-import { readKubeconfig } from "./clusterClient";
+import type { CheckFailure, Diff, ProviderPlugin } from "../provider";
+import { unwrapAllSecrets, UNKNOWN, type Props } from "../propertyValues";
+import { readKubeconfig } from "./clusterAccess";
 import { ObjectProvider } from "./objectProvider";
 
 /** A kind of an API group. Helm, YAML and Kustomize are programs of their own in the published plugin. */
@@ -20,11 +20,11 @@ const settings = [
   "version",
 ];
 
-export const kubernetes: Package = {
+export const kubernetesPlugin: ProviderPlugin = {
   name: "kubernetes",
   types: ["kubernetes:<group>/<version>:<Kind>"],
   configure: (config, host) => {
-    const objects = new ObjectProvider(plain(config), host);
+    const objects = new ObjectProvider(unwrapAllSecrets(config), host);
     return (type) => (isKind(type) ? objects : undefined);
   },
   checkConfig,
@@ -38,11 +38,11 @@ function checkConfig(config: Props): CheckFailure[] {
 
 /** Another cluster replaces the provider. `clusterIdentifier` alone decides where both configurations have it. */
 function diffConfig(oldInputs: Props, newInputs: Props): Diff {
-  const [before, after] = [plain(oldInputs), plain(newInputs)];
+  const [before, after] = [unwrapAllSecrets(oldInputs), unwrapAllSecrets(newInputs)];
   const isIdentified = before.clusterIdentifier && after.clusterIdentifier;
   const decisive = isIdentified ? "clusterIdentifier" : "kubeconfig";
   const [from, to] = [serverOf(before), serverOf(after)];
-  const moved = isIdentified || after.kubeconfig === unknown || (from && to && from !== to);
+  const moved = isIdentified || after.kubeconfig === UNKNOWN || (from && to && from !== to);
   const changes = differences(oldInputs, newInputs);
   return { changes: changes.map((change) => ({ ...change, replace: Boolean(moved) && change.path[0] === decisive })) };
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: bare.sh LOWERDIR FOLDER PACKAGES MORE-PACKAGES
+# Usage: bareRootfs.sh LOWERDIR FOLDER PACKAGES MORE-PACKAGES
 # Makes a machine without PACKAGES out of a worker's root file system. In FOLDER: `root`, the layer that goes over the others; `var`, its
 # whole /var; `packages`, what was taken away and MORE-PACKAGES, with what these need, as a repository for apt. Both are lists in one word.
 set -eu

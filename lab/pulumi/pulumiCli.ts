@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheFolder } from "../labPaths";
-import { ensureCached, goBuild } from "../builds/cache";
+import { ensureCached, buildGoProgram } from "../builds/cache";
 import { type Download, download } from "../builds/download";
 import { LabError } from "../host/labError";
 import { architecture, which } from "../host/platform";
@@ -10,14 +10,14 @@ import type { Say } from "../cli/progress";
 import { attempt, run } from "../host/run";
 
 /** A `pulumi` executable. */
-export interface Cli {
+export interface PulumiCli {
   readonly file: string;
   /** Such as 3.248.0. */
   readonly version: string;
   readonly origin: "from PATH" | "downloaded" | "built from source";
 }
 
-export const describeCli = ({ version, origin }: Cli): string => `pulumi v${version} ${origin}`;
+export const describeCli = ({ version, origin }: PulumiCli): string => `pulumi v${version} ${origin}`;
 
 const MODULE = __dirname;
 const PROGRAM = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
@@ -36,16 +36,16 @@ export async function cliVersion(): Promise<string> {
 }
 
 /** Whether a CLI of version `found` runs programs of an SDK of version `wanted`: the same major version, and not older. */
-export function runsSdk(found: string, wanted: string): boolean {
+export function isCompatibleWithSdk(found: string, wanted: string): boolean {
   const [have, want] = [found, wanted].map((version) => version.split(".").map(Number));
   return have[0] === want[0] && (have[1] > want[1] || (have[1] === want[1] && have[2] >= want[2]));
 }
 
 const folderOf = (version: string): string => join(cacheFolder(), "pulumi", `v${version}`, `linux-${architecture()}`);
 
-function cached(version: string): Cli | undefined {
+function cached(version: string): PulumiCli | undefined {
   const folder = folderOf(version);
-  const candidates: Cli[] = [
+  const candidates: PulumiCli[] = [
     { file: join(folder, "downloaded", "pulumi"), version, origin: "downloaded" },
     { file: join(folder, "built", "pulumi"), version, origin: "built from source" },
   ];
@@ -53,20 +53,20 @@ function cached(version: string): Cli | undefined {
 }
 
 /** The CLI that is on this machine already: on PATH, or in the cache. */
-export async function findCli(): Promise<Cli | undefined> {
+export async function findCli(): Promise<PulumiCli | undefined> {
   const wanted = await cliVersion();
   const onPath = await which("pulumi");
   if (onPath !== undefined) {
     const { stdout } = await attempt(onPath, ["version"], { timeout: 10_000 });
     const version = /^v(\d+\.\d+\.\d+)/.exec(stdout.trim())?.[1];
-    if (version !== undefined && runsSdk(version, wanted)) {
+    if (version !== undefined && isCompatibleWithSdk(version, wanted)) {
       return { file: onPath, version, origin: "from PATH" };
     }
   }
   return cached(wanted);
 }
 
-export async function requireCli(): Promise<Cli> {
+export async function requireCli(): Promise<PulumiCli> {
   const cli = await findCli();
   if (!cli) {
     throw new LabError("there is no Pulumi CLI on this machine yet", "Make it with: npm run lab -- up");
@@ -75,7 +75,7 @@ export async function requireCli(): Promise<Cli> {
 }
 
 /** Finds, downloads or builds the CLI. */
-export async function ensureCli(say: Say): Promise<Cli> {
+export async function ensureCli(say: Say): Promise<PulumiCli> {
   const found = await findCli();
   if (found) {
     return found;
@@ -92,7 +92,7 @@ export async function ensureCli(say: Say): Promise<Cli> {
       await rm(archive);
     } else {
       const build = { module: MODULE, program: PROGRAM, linkerFlags: linkerFlags(version), refused };
-      await goBuild(build, join(folder, "pulumi"), say);
+      await buildGoProgram(build, join(folder, "pulumi"), say);
     }
   });
   return requireCli();

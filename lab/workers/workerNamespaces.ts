@@ -1,5 +1,5 @@
 /** Whether /proc/<pid>/status is that of the first process of a container of this machine, not of one inside it. */
-export function isInit(status: string): boolean {
+export function isWorkerInit(status: string): boolean {
   const [, inside, ...deeper] = /^NSpid:\s*(.*)$/m.exec(status)?.[1].split(/\s+/) ?? [];
   return inside === "1" && deeper.length === 0;
 }

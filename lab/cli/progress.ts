@@ -1,8 +1,6 @@
 import { Listr, ListrLogger, type ListrTask, PRESET_TIMER, ProcessOutput } from "listr2";
 import { messageOf } from "../host/labError";
-
-/** A step may say what it is doing right now. */
-export type Say = (text: string) => void;
+import type { Say } from "../host/say";
 
 export interface Step {
   readonly title: string;
@@ -85,19 +83,5 @@ class Runner {
       await Promise.allSettled(this.#atWork);
     }
     return this.#failure ?? otherwise;
-  }
-}
-
-const HEARTBEAT_MS = 30_000;
-
-/** Says how long an action has been at work: each second where that line is redrawn, rarely where it is printed anew. */
-export async function withHeartbeat<T>(say: Say, text: string, action: () => Promise<T>): Promise<T> {
-  const begin = Date.now();
-  const elapsed = (): string => `${text}, ${Math.round((Date.now() - begin) / 1000)} s`;
-  const timer = setInterval(() => say(elapsed()), process.stdout.isTTY ? 1000 : HEARTBEAT_MS);
-  try {
-    return await action();
-  } finally {
-    clearInterval(timer);
   }
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { requireBinary } from "../builds/kubernetes/binaries";
 import type { Lab } from "../labState";
 import { ensureDaemon, stopDaemon } from "../host/daemon";
-import { ensureEtcd } from "../mirror/debianPackages";
+import { ensureEtcd } from "../builds/etcd";
 import { commandLine, type ControlPlaneComponent, defaultFlags, readinessUrl } from "./componentFlags";
 
 const READY_MS = 60_000;

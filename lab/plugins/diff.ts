@@ -1,5 +1,6 @@
 import { range, toPath, union } from "lodash";
-import { isAsset, isObject, isSecret, unwrapSecret, UNKNOWN, type Value } from "./propertyValues";
+import { isRecord } from "../host/isRecord";
+import { isAsset, isSecret, unwrapSecret, UNKNOWN, type Value } from "./propertyValues";
 
 /** Numbers are positions in lists. */
 export type Path = (string | number)[];
@@ -27,7 +28,7 @@ export function differences(before: Value = null, after: Value = null, path: Pat
   if (Array.isArray(before) && Array.isArray(after)) {
     return range(Math.max(before.length, after.length)).flatMap((i) => differences(before[i], after[i], [...path, i]));
   }
-  if (isObject(before) && isObject(after)) {
+  if (isRecord(before) && isRecord(after)) {
     return union(Object.keys(before), Object.keys(after)).flatMap((key) =>
       differences(before[key], after[key], [...path, key]),
     );

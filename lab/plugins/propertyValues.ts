@@ -1,4 +1,5 @@
 import { mapValues } from "lodash";
+import { isRecord } from "../host/isRecord";
 
 /**
  * Values as Pulumi's protocol has them: JSON, in which an object with the signature key is special, and one text stands for what a
@@ -14,17 +15,13 @@ const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 const assetSignature = "c44067f5952c0a294b673a41bacd8c17";
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-export function isObject(value: Value | undefined): value is Props {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 export function isSecret(value: Value | undefined): value is { value: Value } {
-  return isObject(value) && value[signatureKey] === secretSignature;
+  return isRecord(value) && value[signatureKey] === secretSignature;
 }
 
 /** A file or a text. The engine leaves the content out where only its hash is needed. */
 export function isAsset(value: Value | undefined): value is Props {
-  return isObject(value) && value[signatureKey] === assetSignature;
+  return isRecord(value) && value[signatureKey] === assetSignature;
 }
 
 /** Wraps a value as a secret; a secret stays as it is. */
@@ -42,7 +39,7 @@ export function unwrapAllSecrets<T extends Value>(value: T): T {
   const strip = (item: Value): Value => {
     if (isSecret(item)) return strip(item.value);
     if (Array.isArray(item)) return item.map(strip);
-    return isObject(item) ? mapValues(item, strip) : item;
+    return isRecord(item) ? mapValues(item, strip) : item;
   };
   return strip(value) as T;
 }

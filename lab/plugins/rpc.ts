@@ -9,7 +9,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { mapValues } from "lodash";
-import { messageOf } from "./pluginError";
+import { messageOf } from "../host/labError";
 
 /** A method of a gRPC service: gives its answer, or writes to its caller until it ends. */
 type Method = (request: never, call: never) => unknown;

@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import type { Server } from "@grpc/grpc-js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
@@ -11,13 +10,8 @@ import { PluginError } from "./pluginError";
 import { checkResponse, diffResponse, fieldsOf, initializationDetails } from "./messages";
 import { InitializationError, type ProviderPlugin, type Provider } from "./provider";
 import { serveGrpc, type Methods } from "./rpc";
+import { sdkVersion } from "./sdkVersion";
 import { StatusLines } from "./statusLines";
-
-/** The CLI warns unless a plugin has the version that the SDK package asks for. */
-function sdkVersion(name: string): string {
-  const { version } = createRequire(__filename)(`@pulumi/${name}/package.json`) as { version: string };
-  return version;
-}
 
 /**
  * Serves a resource plugin: Pulumi's ResourceProvider service in front of one provider. The engine starts one process for each

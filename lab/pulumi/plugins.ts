@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs";
 import { copyFile, link, mkdir, readFile, realpath } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { cacheFolder } from "../labPaths";
 import { LabError } from "../host/labError";
 import { writeFileAtomic } from "../host/files";
 import { architecture, which } from "../host/platform";
-import type { Say } from "../cli/progress";
 import { attempt } from "../host/run";
+import type { Say } from "../host/say";
+import { sdkVersion } from "../plugins/sdkVersion";
 import { bundlePlugins } from "./pluginBundle";
 import type { PulumiCli } from "./pulumiCli";
 
@@ -32,12 +32,7 @@ export function describePlugins({ languageHost, resources }: Plugins): string {
   return `plugins: ${resources}${languageHost === resources ? "" : `, language host: ${languageHost}`}`;
 }
 
-/** A plugin's version is the version of its SDK package. */
-function versionOf(name: ResourcePlugin): string {
-  return (createRequire(__filename)(`@pulumi/${name}/package.json`) as { version: string }).version;
-}
-
-const folderName = (name: ResourcePlugin): string => `resource-${name}-v${versionOf(name)}`;
+const folderName = (name: ResourcePlugin): string => `resource-${name}-v${sdkVersion(name)}`;
 const fileName = (name: ResourcePlugin): string => `pulumi-resource-${name}`;
 
 /**
@@ -76,13 +71,13 @@ export async function choosePlugins(cli: PulumiCli, asked?: PluginKind): Promise
   const missing = await missingPlugins();
   if (asked === "published" && (missing.length > 0 || !hasHost)) {
     const lacking = [
-      ...missing.map((name) => `${fileName(name)} ${versionOf(name)}`),
+      ...missing.map((name) => `${fileName(name)} ${sdkVersion(name)}`),
       ...(hasHost ? [] : [LANGUAGE_HOST]),
     ];
     throw new LabError(
       `these published plugins are not on this machine: ${lacking.join(", ")}`,
       missing.length > 0
-        ? missing.map((name) => `Run: pulumi plugin install resource ${name} ${versionOf(name)}`).join("\n")
+        ? missing.map((name) => `Run: pulumi plugin install resource ${name} ${sdkVersion(name)}`).join("\n")
         : "Install the official Pulumi CLI, which comes with it, and put it on PATH.",
     );
   }
@@ -98,7 +93,7 @@ const CONNECT_MS = 4000;
 /** Downloads the published resource plugins that are missing, where Pulumi's site can be reached. */
 export async function ensurePublishedPlugins(cli: PulumiCli, asked: PluginKind | undefined, say: Say): Promise<void> {
   for (const name of asked === "stand-in" ? [] : await missingPlugins()) {
-    const version = versionOf(name);
+    const version = sdkVersion(name);
     const url = `${PLUGIN_DOWNLOADS}/pulumi-resource-${name}-v${version}-linux-${architecture()}.tar.gz`;
     const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(CONNECT_MS) }).catch(() => undefined);
     if (!answer?.ok) {

@@ -3,7 +3,7 @@ import { RELEASES } from "../../components/runtime/runtimeSpec";
 import { cacheFolder } from "../labPaths";
 import { ensureCached, runLongCommand } from "../builds/cache";
 import { architecture } from "../host/platform";
-import type { Say } from "../cli/progress";
+import type { Say } from "../host/say";
 import { type BaseRootfs, ensureLayer, lowerDirOption, recipeHash } from "./rootfs";
 
 /** What a bare worker lacks: all that a container runtime brings. Its apt finds these packages in the lab's mirror. */

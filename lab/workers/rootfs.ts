@@ -5,7 +5,7 @@ import { cacheFolder } from "../labPaths";
 import { ensureCached, runLongCommand } from "../builds/cache";
 import { architecture } from "../host/platform";
 import { currentMounts, removeTree } from "../host/mounts";
-import type { Say } from "../cli/progress";
+import type { Say } from "../host/say";
 import { buildImages } from "./images";
 
 const SUITE = "bookworm";

@@ -5,7 +5,8 @@ import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { mapValues } from "lodash";
 import { Client, utils, type ClientChannel, type ConnectConfig, type ParsedKey, type SFTPWrapper } from "ssh2";
-import { messageOf, PluginError } from "../pluginError";
+import { messageOf } from "../../host/labError";
+import { PluginError } from "../pluginError";
 import type { ProviderHost } from "../provider";
 import type { Connection } from "./commandPlugin";
 

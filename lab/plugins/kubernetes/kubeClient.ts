@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Dispatcher } from "undici";
-import { messageOf, PluginError } from "../pluginError";
+import { messageOf } from "../../host/labError";
+import { PluginError } from "../pluginError";
 import { readKubeconfig, type ClusterAccess } from "./clusterAccess";
 import type { KubeObject } from "./kubeObject";
 

@@ -1,5 +1,6 @@
 import { mapValues, omit, pick, pickBy } from "lodash";
-import { asSecret, isObject, isSecret, unwrapAllSecrets, UNKNOWN, type Props, type Value } from "../propertyValues";
+import { isRecord } from "../../host/isRecord";
+import { asSecret, isSecret, unwrapAllSecrets, UNKNOWN, type Props, type Value } from "../propertyValues";
 
 /** A Kubernetes object as JSON. */
 export interface KubeObject {
@@ -80,7 +81,7 @@ export function annotateSecrets(target: Props, source: Props): Props {
 function copySecrets(target: Value, source: Value | undefined): Value {
   if (isSecret(source)) return asSecret(target);
   if (Array.isArray(target) && Array.isArray(source)) return target.map((item, i) => copySecrets(item, source[i]));
-  if (isObject(target) && isObject(source)) return mapValues(target, (value, key) => copySecrets(value, source[key]));
+  if (isRecord(target) && isRecord(source)) return mapValues(target, (value, key) => copySecrets(value, source[key]));
   return target;
 }
 
@@ -96,7 +97,7 @@ export function checkpoint(inputs: Props, live: KubeObject, fieldManager: string
 
 export function parseCheckpoint({ __inputs, __fieldManager, ...live }: Props) {
   return {
-    inputs: isObject(__inputs) ? __inputs : {},
+    inputs: isRecord(__inputs) ? __inputs : {},
     live: toObject(omit(live, "__initialApiVersion")),
     fieldManager: typeof __fieldManager === "string" ? __fieldManager : undefined,
   };
@@ -105,7 +106,7 @@ export function parseCheckpoint({ __inputs, __fieldManager, ...live }: Props) {
 /** A Secret's `stringData` is only another way to write `data`. */
 export function normalize(object: KubeObject): KubeObject {
   const { stringData, ...rest } = toProps(object);
-  if (rest.kind !== "Secret" || rest.apiVersion !== "v1" || !isObject(stringData)) return object;
+  if (rest.kind !== "Secret" || rest.apiVersion !== "v1" || !isRecord(stringData)) return object;
   const encoded = mapValues(stringData, (value) =>
     typeof value === "string" && value !== UNKNOWN ? Buffer.from(value).toString("base64") : value,
   );
@@ -125,7 +126,7 @@ export function prune(live: Value, shape: Value): Value {
     if (typeof live[0] !== typeof shape[0]) return live;
     return live.slice(0, shape.length).map((item, i) => prune(item, shape[i]));
   }
-  if (!isObject(live) || !isObject(shape)) return live;
+  if (!isRecord(live) || !isRecord(shape)) return live;
   const shared = pickBy(live, (_value, key) => key in shape);
   return mapValues(shared, (value, key) => prune(value, shape[key]));
 }

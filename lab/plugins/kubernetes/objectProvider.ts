@@ -2,10 +2,12 @@ import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { omit, pick } from "lodash";
 import { patternCovers, differences } from "../diff";
-import { messageOf, PluginError } from "../pluginError";
+import { isRecord } from "../../host/isRecord";
+import { messageOf } from "../../host/labError";
+import { PluginError } from "../pluginError";
 import { InitializationError } from "../provider";
 import type * as api from "../provider";
-import { hasUnknowns, isObject, unwrapSecret, type Props, type Value } from "../propertyValues";
+import { hasUnknowns, unwrapSecret, type Props, type Value } from "../propertyValues";
 import { ApiError, KubeClient, NoMatchError, UnreachableError, type Query } from "./kubeClient";
 import { CREATE_FIELD_MANAGER, fieldHandoverPatch, isOwnCreation, applyIgnoreChanges } from "./fieldManagers";
 import { deletesBeforeReplacement, requiresReplacement } from "./replacement";
@@ -283,7 +285,7 @@ const clusterScoped = [
 
 function objectIn(value: Value | undefined): Props {
   const revealed = unwrapSecret(value);
-  return isObject(revealed) ? revealed : {};
+  return isRecord(revealed) ? revealed : {};
 }
 
 function autonameOf(olds: Props): string | undefined {

@@ -1,11 +1,11 @@
 import { once } from "node:events";
-import { createRequire } from "node:module";
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import { LanguageRuntimeService } from "@pulumi/pulumi/proto/language_grpc_pb";
 import * as rpc from "@pulumi/pulumi/proto/language_pb";
 import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { serveGrpc } from "../rpc";
+import { sdkVersion } from "../sdkVersion";
 import { pluginProcess, programProcess, startNode, stopAllProcesses } from "./processes";
 
 type Call = ServerWritableStream<unknown, rpc.RunPluginResponse>;
@@ -20,11 +20,9 @@ const ALREADY_REPORTED = 32;
  * @param engine address of the engine.
  */
 export function serveLanguage(engine: string): Promise<{ port: number }> {
-  const { version } = createRequire(__filename)("@pulumi/pulumi/package.json") as { version: string };
   return serveGrpc(LanguageRuntimeService, {
     handshake: () => new rpc.LanguageHandshakeResponse(),
-    // The CLI warns when this is not the version of the program's SDK.
-    getPluginInfo: () => new PluginInfo().setVersion(version),
+    getPluginInfo: () => new PluginInfo().setVersion(sdkVersion("pulumi")),
     // An empty list. The CLI would look for a download of each listed plugin that it cannot find. Without a list it starts a plugin
     // when the first resource needs it, in the version that the resource's SDK asks for.
     getRequiredPackages: () => new rpc.GetRequiredPackagesResponse(),

@@ -1,7 +1,8 @@
 import "reflect-metadata"; // @peculiar/x509 cannot be loaded without it
 import * as x509 from "@peculiar/x509";
 import { publicKeyOf, signCertificate } from "../../control-plane/certificates";
-import { messageOf, PluginError } from "../pluginError";
+import { messageOf } from "../../host/labError";
+import { PluginError } from "../pluginError";
 import type { Created } from "../provider";
 import type { CertificateInputs, LocallySignedInputs, SelfSignedInputs, Use } from "./tlsPlugin";
 import { algorithmOf, parsePrivateKey } from "./keys";

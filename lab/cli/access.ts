@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs";
 import { requireBinary } from "../builds/kubernetes/binaries";
-import { type LabOptions, requireLab, requirePart, requireWorker } from "../labState";
+import { labCommand, type LabOptions, requireLab, requirePart, requireWorker } from "../labState";
 import { LabError } from "../host/labError";
 import { runInTerminal } from "../host/run";
 import { ADMIN } from "../workers/workerFiles";
 import { commandInWorker, isWorkerRunning } from "../workers/labWorker";
 
-/** Ways into a lab. Each hands the terminal over and returns the exit status. */
+/** Commands that run a program on this terminal: kubectl, ssh, a command in a worker, a log. They return its exit status. */
 
-/** Arguments for another program, without the `--` that may set them off. */
+/** The arguments for another program, without a leading `--`. */
 const passedOn = (args: readonly string[]): readonly string[] => (args[0] === "--" ? args.slice(1) : args);
 
 export async function runKubectl(options: LabOptions, args: readonly string[]): Promise<number> {
@@ -29,7 +29,7 @@ export async function runSsh(options: LabOptions, name: string, args: readonly s
     IdentityFile: lab.paths.sshKey,
     ConnectTimeout: "10",
   };
-  // Nothing of the user's own SSH settings: -F none.
+  // -F none: ignore the user's SSH settings.
   const flags = Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
   return runInTerminal("ssh", ["-F", "none", ...flags, `${ADMIN}@${address}`, ...passedOn(args)]);
 }
@@ -45,7 +45,7 @@ export interface LogOptions extends LabOptions {
   readonly follow?: boolean;
 }
 
-/** A running worker's journal; of anything else the log file. */
+/** Shows the journal of a running worker, and the log file of everything else. */
 export async function showLogs(options: LogOptions, part: string): Promise<number> {
   const lab = await requireLab(options.name);
   requirePart(lab, part);
@@ -56,7 +56,7 @@ export async function showLogs(options: LogOptions, part: string): Promise<numbe
   }
   const file = lab.paths.logFile(part);
   if (!existsSync(file)) {
-    throw new LabError(`${part} has not written a log yet`);
+    throw new LabError(`${part} has no log, because it never ran`, `Start it: ${labCommand(lab.name, "up")}`);
   }
   return runInTerminal("tail", ["-n", options.lines, ...(options.follow ? ["--follow=name"] : []), file]);
 }

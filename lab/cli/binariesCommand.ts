@@ -8,7 +8,7 @@ export interface BinariesOptions extends LabOptions {
   readonly kubernetesVersion?: string;
 }
 
-/** Makes binaries that no lab needs by itself, and serves them when a worker may ask for them. */
+/** Makes binaries that a lab does not need by itself. The mirror then serves those that workers download. */
 export async function makeBinaries(names: readonly Binary[], options: BinariesOptions): Promise<void> {
   const version = options.kubernetesVersion ?? (await labKubernetesVersion());
   const lab = await findLab(options.name);
@@ -24,6 +24,6 @@ export async function makeBinaries(names: readonly Binary[], options: BinariesOp
   await runSteps([...steps, mirror], options);
 }
 
-/** For upgrades of the lab itself. */
+/** Changes the Kubernetes version that labs run by default. */
 export const moveToKubernetesVersion = (version: string, options: LabOptions): Promise<void> =>
   runSteps([{ title: `Go module of Kubernetes ${version}`, run: (say) => rewriteGoModule(version, say) }], options);

@@ -2,9 +2,8 @@ import { isRecord } from "../host/isRecord";
 import { renderTable } from "./table";
 import type { NodeStatus, Status } from "./status";
 
-/** What the commands show, as pure functions of what they found. */
+/** Renders the results of commands as text. */
 
-/** Status for people. */
 export function renderStatus(status: Status): string {
   const components = status.components.map(({ name, pid, running }) => [name, running ? `pid ${pid}` : "stopped"]);
   const workers = status.workers.map(({ name, address, running }) => {
@@ -53,7 +52,7 @@ function rolesAndTaints(node: NodeStatus | undefined): string {
   return [...roles.map((label) => label.slice(ROLE.length)), ...taints].join(", ") || "-";
 }
 
-/** Outputs for people: a name and its value on each line, structures as indented JSON. */
+/** Renders each output as `name: value`. Objects and lists are indented JSON. */
 export function renderOutputs(outputs: Record<string, unknown>): string {
   return Object.entries(outputs)
     .map(([name, value]) => {
@@ -63,7 +62,7 @@ export function renderOutputs(outputs: Record<string, unknown>): string {
     .join("\n");
 }
 
-/** What the table shows of a receipt: by column, the path in the receipt. */
+/** Columns of the table of receipts, and the path of each value in a receipt. */
 const RECEIPT_COLUMNS: Readonly<Record<string, string>> = {
   KUBELET: "kubeletVersion",
   "CERTIFICATE OF": "certificate.subject",
@@ -75,7 +74,7 @@ const RECEIPT_COLUMNS: Readonly<Record<string, string>> = {
   "TOTAL ms": "ms.total",
 };
 
-/** The proofs of the joins, one line for each node. */
+/** Renders join receipts as a table with a row for each node. */
 export function renderReceipts(receipts: unknown): string {
   const rows = Object.entries(isRecord(receipts) ? receipts : {}).map(([node, receipt]) => [
     node,

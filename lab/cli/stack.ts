@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type LabOptions, requireLab } from "../labState";
+import { labCommand, type LabOptions, requireLab } from "../labState";
 import { REPOSITORY } from "../labPaths";
 import type { Operation } from "../pulumi/events";
 import { runOperation, type OperationOptions } from "../pulumi/operation";
@@ -18,19 +18,19 @@ async function openStack(options: StackOptions): Promise<Workspace> {
   const lab = await requireLab(options.name);
   const program = resolve(options.program ?? REPOSITORY);
   if (!existsSync(join(program, "Pulumi.yaml"))) {
-    throw new LabError(`${program} is not a Pulumi program: it has no Pulumi.yaml`);
+    throw new LabError(`${program} has no Pulumi.yaml`, "Give the folder of a Pulumi program with --program.");
   }
   const configFile = resolve(options.configFile ?? lab.paths.configFile);
   if (!existsSync(configFile)) {
     throw new LabError(
-      `there is no ${configFile}`,
-      options.configFile ? undefined : "Write it with: npm run lab -- up",
+      `the settings file ${configFile} does not exist`,
+      options.configFile ? "Give an existing file with --config-file." : `Write it: ${labCommand(lab.name, "up")}`,
     );
   }
   return Workspace.open(lab, { program, name: options.stack ?? LAB_STACK, configFile }, options.plugins);
 }
 
-/** Runs one operation of the stack. Returns the exit status; what it did has been printed. */
+/** Runs one operation of the stack, prints its result and returns the exit status. */
 export async function runStackOperation(operation: Operation, options: StackOptions): Promise<number> {
   const result = await runOperation(await openStack(options), operation, options);
   if (options.json) {
@@ -47,13 +47,13 @@ export async function stackOutputs(options: OutputOptions): Promise<Record<strin
   return (await openStack(options)).outputs(options.showSecrets);
 }
 
-/** The commands that read a stack's settings file. */
-const READ_SETTINGS = ["config", "destroy", "import", "logs", "preview", "refresh", "up", "update", "watch"];
+/** The commands that have the flag --config-file. */
+const CONFIG_FILE_COMMANDS = ["config", "destroy", "import", "logs", "preview", "refresh", "up", "update", "watch"];
 
-/** Runs any command of the CLI with the lab's home, backend and passphrase, in the program's folder. Returns its exit status. */
+/** Runs any Pulumi command in the program's folder, with the lab's home, backend and passphrase. Returns its exit status. */
 export async function runPulumi(options: StackOptions, args: readonly string[]): Promise<number> {
   const { executable, environment: env, stack } = await openStack(options);
-  const settings = READ_SETTINGS.includes(args[0]) && !args.some((arg) => arg.startsWith("--config-file"));
+  const settings = CONFIG_FILE_COMMANDS.includes(args[0]) && !args.some((arg) => arg.startsWith("--config-file"));
   const argv = [...args, ...(settings ? ["--config-file", stack.configFile] : [])];
   return runInTerminal(executable, argv, { cwd: stack.program, env });
 }

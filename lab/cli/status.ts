@@ -19,9 +19,9 @@ export async function statusOf(lab: Lab, plugins?: PluginKind) {
   return {
     name: lab.name,
     kubernetesVersion: lab.settings.kubernetesVersion,
-    /** Which Pulumi CLI the lab uses, such as `pulumi v3.248.0 built from source`. */
+    /** The Pulumi CLI that the lab uses, such as `pulumi v3.248.0 built from source`. */
     cli: cli ? describeCli(cli) : "no Pulumi CLI",
-    /** Which plugins the CLI uses, such as `plugins: stand-in`. */
+    /** The plugins that the CLI uses, such as `plugins: stand-in`. */
     plugins: cli ? describePlugins(await choosePlugins(cli, plugins)) : "no plugins",
     configFile: lab.paths.configFile,
     stateDir: lab.paths.folder,
@@ -44,7 +44,7 @@ export async function statusOf(lab: Lab, plugins?: PluginKind) {
       const pid = runningPid(lab.paths.pidFile(name)) ?? null;
       return { name, pid, running: pid !== null };
     }),
-    /** Null when the API server can't be asked. */
+    /** Null when the API server does not answer. */
     nodes: kubectl === null ? null : await nodesOf(lab, kubectl),
   };
 }
@@ -75,7 +75,7 @@ interface NodeDocument {
 
 export type NodeStatus = ReturnType<typeof parseNodes>[number];
 
-/** The nodes of `kubectl get nodes -o json`. */
+/** Parses the output of `kubectl get nodes -o json`. */
 export function parseNodes(json: string) {
   const { items } = JSON.parse(json) as { items: NodeDocument[] };
   return items.map(({ metadata, spec, status }) => ({

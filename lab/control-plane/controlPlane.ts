@@ -8,10 +8,10 @@ import { ensureEtcd } from "../builds/etcd";
 import { commandLine, type ControlPlaneComponent, defaultFlags, readinessUrl } from "./componentFlags";
 
 const READY_MS = 60_000;
-/** An API server waits up to a minute for its watchers to leave; nothing in a lab needs it to linger. */
+/** An API server waits up to a minute for its watchers. A lab does not need that. */
 const STOP_MS = 2000;
 
-/** Starts a component, or starts it again when it runs with other flags than it should. Waits until it is ready. */
+/** Starts a component, or restarts it when its flags have changed. Waits until it is ready. */
 export async function ensureComponent(lab: Lab, component: ControlPlaneComponent): Promise<void> {
   const program = await (component === "etcd"
     ? ensureEtcd(() => undefined)
@@ -34,7 +34,7 @@ export async function stopComponent(lab: Lab, component: ControlPlaneComponent):
   await stopDaemon(lab.paths.pidFile(component), STOP_MS);
 }
 
-/** Asks the component itself, with a client certificate that it trusts. */
+/** Asks a component whether it is ready, with a client certificate that the component trusts. */
 export async function isComponentReady(lab: Lab, component: ControlPlaneComponent): Promise<boolean> {
   const pki = (file: string): Promise<string> => readFile(join(lab.paths.pki, file), "utf8");
   const [authority, client] = component === "etcd" ? ["etcd-ca", "apiserver-etcd-client"] : ["ca", "admin"];

@@ -13,7 +13,7 @@ import {
 } from "./certificates";
 import { apiServerUrl } from "./componentFlags";
 
-/** Keys, certificates and kubeconfigs of the control plane; what is there and good stays as it is. */
+/** Makes the keys, certificates and kubeconfigs of the control plane that are missing or expire soon. */
 export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
   const { paths, network } = lab;
   const at = (name: string): string => join(paths.pki, name);

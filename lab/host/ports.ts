@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 
-/** Whether something accepts connections; says nothing, so no service takes it for a client. */
+/** Whether a server accepts connections. Sends nothing to the server. */
 export function acceptsConnections(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: 1000 });

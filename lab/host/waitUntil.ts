@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const POLL_MS = 50;
 
-/** Asks until the answer is yes. Returns whether it came within the time. */
-export async function waitUntil(isSo: () => boolean | Promise<boolean>, timeoutMs: number): Promise<boolean> {
+/** Polls a condition. Returns true once it holds, and false when it does not hold in time. */
+export async function waitUntil(condition: () => boolean | Promise<boolean>, timeoutMs: number): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
-  while (!(await isSo())) {
+  while (!(await condition())) {
     if (Date.now() > deadline) {
       return false;
     }

@@ -6,9 +6,9 @@ import { architecture } from "../host/platform";
 import type { Say } from "../host/say";
 import { type BaseRootfs, ensureLayer, lowerDirOption, recipeHash } from "./rootfs";
 
-/** What a bare worker lacks: all that a container runtime brings. Its apt finds these packages in the lab's mirror. */
+/** The packages of a container runtime. A bare worker lacks them, and its apt finds them in the lab's mirror. */
 const PACKAGES = ["containerd", "runc", "containernetworking-plugins", "iptables", "conntrack", "ethtool", "socat"];
-/** What makes a host whose package manager is dnf out of one, for tests; in the mirror too. */
+/** Packages in the mirror that make dnf the package manager of a bare worker. Tests install them. */
 const DNF = ["dnf", "rpm", "createrepo-c"];
 const SCRIPT = join(__dirname, "bareRootfs.sh");
 
@@ -17,12 +17,12 @@ export interface BareRootfs extends BaseRootfs {
   readonly packages: string;
 }
 
-/** Finds the layers of bare workers in the cache, or makes them. */
+/** Returns the layers of bare workers, from the cache or newly made. */
 export async function ensureBareRootfs(base: BaseRootfs, say: Say): Promise<BareRootfs> {
   const hash = await recipeHash([lowerDirOption(base), PACKAGES.join(), DNF.join()], [SCRIPT]);
   const layer = await ensureLayer(`bare-${hash}`, say, (staging) => {
     const args = [lowerDirOption(base), staging, PACKAGES.join(" "), DNF.join(" ")];
-    return runLongCommand(say, "taking packages away", staging, SCRIPT, args);
+    return runLongCommand(say, "removing packages", staging, SCRIPT, args);
   });
   return {
     ...base,
@@ -32,11 +32,11 @@ export async function ensureBareRootfs(base: BaseRootfs, say: Say): Promise<Bare
   };
 }
 
-/** Debian's runc, so that its version is no later one than that. */
+/** Version of the runc release in the mirror. The release has Debian's runc, so this is Debian's version. */
 export const RUNC_VERSION = "1.1.5";
 const RELEASES_SCRIPT = join(__dirname, "releases.sh");
 
-/** Finds the releases of a container runtime in the cache, or makes them: their folder is laid out like GitHub. */
+/** Returns the folder of the container runtime releases, from the cache or newly made. It is laid out like GitHub. */
 export async function ensureRuntimeReleases({ debian }: BaseRootfs, say: Say): Promise<string> {
   const versions = [RELEASES.containerd.version, RUNC_VERSION, RELEASES.cniPlugins.version];
   const hash = await recipeHash([architecture(), ...versions], [RELEASES_SCRIPT]);

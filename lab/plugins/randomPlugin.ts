@@ -7,7 +7,7 @@ import { asSecret } from "./propertyValues";
 
 const isOn = z.boolean().default(true);
 const classes = { upper: isOn, lower: isOn, numeric: isOn, special: isOn };
-/** Inputs that have only this value here. They are there for the published plugin, which looks for them in a state. */
+/** Inputs with a fixed value. The state has them because the published plugin looks for them. */
 const none = z.literal(0).default(0);
 const fixed = {
   minUpper: none,

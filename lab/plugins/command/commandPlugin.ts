@@ -6,7 +6,7 @@ import type { ProviderHost } from "../provider";
 import { StateProvider, statePlugin } from "../stateProvider";
 import { isAsset, type Value } from "../propertyValues";
 
-/** Loaded at the first connection, since a preview needs none. */
+/** Loaded at the first connection, because a preview needs none. */
 const ssh = () => import("./ssh.js");
 
 const login = {
@@ -14,11 +14,11 @@ const login = {
   port: z.number().default(22),
   user: z.string().default("root"),
   privateKey: z.string().optional(),
-  /** One authorized_keys line; absent: any key is accepted. */
+  /** A line of authorized_keys. Without it, any host key is accepted. */
   hostKey: z.string().optional(),
-  /** Failed dials before giving up; -1: never. */
+  /** Failed dials before the operation fails. -1: no limit. */
   dialErrorLimit: z.number().default(10),
-  /** Seconds; 0: no limit. */
+  /** Seconds. 0: no limit. */
   perDialTimeout: z.number().default(15),
 };
 const connection = z.strictObject({ ...login, proxy: z.strictObject(login).optional() });
@@ -37,7 +37,7 @@ const commandInputs = z.strictObject({
   delete: text,
   stdin: text,
   logging: z.enum(["none", "stdoutAndStderr"]).optional(),
-  /** Has no effect. The SDK sets it unless the program does. */
+  /** Has no effect. The SDK always sets it. */
   addPreviousOutputInEnv: z.boolean().optional(),
 });
 
@@ -80,7 +80,7 @@ const copyInputs = z.strictObject({
   source: z.custom<{ path: string }>((value) => isAsset(value as Value) && get(value, "path"), "must be a file asset"),
 });
 
-/** Copies one file. Deleted, it leaves the copy. */
+/** Copies one file. A delete does not remove the copy. */
 function copyToRemote(host: ProviderHost) {
   const copy = async (
     { connection, source, remotePath }: z.output<typeof copyInputs>,
@@ -105,7 +105,7 @@ function copyToRemote(host: ProviderHost) {
   });
 }
 
-/** remote.Command and remote.CopyToRemote, over ssh2. */
+/** remote.Command and remote.CopyToRemote. */
 export const commandPlugin = statePlugin("command", {
   "command:remote:Command": remoteCommand,
   "command:remote:CopyToRemote": copyToRemote,

@@ -11,24 +11,23 @@ import { pluginProcess, programProcess, startNode, stopAllProcesses } from "./pr
 type Call = ServerWritableStream<unknown, rpc.RunPluginResponse>;
 type Exit = [code: number | null, signal: NodeJS.Signals | null];
 
-/** Exit code of the SDK's runner after it has shown the error to the user. */
+/** Exit code of the SDK's runner when it has reported the error already. */
 const ALREADY_REPORTED = 32;
 
 /**
- * Serves Pulumi's LanguageRuntime protocol for programs, policy packs and component packages in Node.js, as the published `pulumi-language-nodejs` does.
- *
- * @param engine address of the engine.
+ * Serves Pulumi's LanguageRuntime protocol like the published `pulumi-language-nodejs`: for programs, policy packs and component packages.
+ * @param engine address of the engine
  */
 export function serveLanguage(engine: string): Promise<{ port: number }> {
   return serveGrpc(LanguageRuntimeService, {
     handshake: () => new rpc.LanguageHandshakeResponse(),
     getPluginInfo: () => new PluginInfo().setVersion(sdkVersion("pulumi")),
-    // An empty list. The CLI would look for a download of each listed plugin that it cannot find. Without a list it starts a plugin
-    // when the first resource needs it, in the version that the resource's SDK asks for.
+    // An empty list, because the CLI searches for a download of a listed plugin that it does not find. It starts other plugins when
+    // a resource needs them, in the version of the resource's SDK.
     getRequiredPackages: () => new rpc.GetRequiredPackagesResponse(),
     run: async (request: rpc.RunRequest, call: Call) => {
       const child = startNode(programProcess(request, engine), call);
-      // Not inherited: Node.js changes the blocking mode of pipes, which would change the host's own.
+      // Piped, not inherited: the child would change the blocking mode of pipes that this process uses, too.
       child.stdout.pipe(process.stdout, { end: false });
       child.stderr.pipe(process.stderr, { end: false });
       const [code, signal] = (await once(child, "close")) as Exit;

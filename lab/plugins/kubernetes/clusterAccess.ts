@@ -35,7 +35,7 @@ const UNSUPPORTED_ENTRIES = [
 /**
  * Reads the current context of a kubeconfig.
  * @param kubeconfig path or text of the kubeconfig
- * @throws PluginError when it has no current cluster or an UNSUPPORTED_ENTRIES entry
+ * @throws PluginError when it has no current cluster or an unsupported entry
  */
 export function readKubeconfig(kubeconfig: string): ClusterAccess {
   const config = parse(existsSync(kubeconfig) ? readFileSync(kubeconfig, "utf8") : kubeconfig);

@@ -27,7 +27,7 @@ const ROOMS = {
   lab: ["components"],
   policy: [],
   examples: ["components"],
-  tools: ["components", "settings"],
+  tools: ["components", "settings", "lab"],
   test: ["components", "settings", "lab", "policy", "tools"],
   bench: ["components", "test"],
 };
@@ -49,9 +49,9 @@ export default tseslint.config(
     settings: {
       "import/resolver": { node: { extensions: [".ts", ".js", ".json"] } },
       "boundaries/elements": [
-        ...COMPONENTS.map((name) => ({ type: name, pattern: `components/${name}` })),
-        { type: "api", pattern: "components" },
-        ...Object.keys(ROOMS).map((name) => ({ type: name, pattern: name })),
+        ...COMPONENTS.map((name) => ({ type: name, partialMatch: false, pattern: `components/${name}/**` })),
+        { type: "api", partialMatch: false, pattern: "components/*.ts" },
+        ...Object.keys(ROOMS).map((name) => ({ type: name, partialMatch: false, pattern: `${name}/**` })),
       ],
     },
     rules: {

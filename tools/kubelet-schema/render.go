@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// WriteJSON writes one line for each field, value, gate and flag, so that a new release shows as lines that were added.
+// WriteJSON writes one line for each field, value, gate and flag, so that the diff of a new release consists of whole entries.
 func (s *Schema) WriteJSON(out *bytes.Buffer) {
 	out.WriteString("{\n  \"structs\": {\n")
 	for i, structure := range s.Structs {
@@ -99,7 +99,7 @@ func (s *Schema) WriteTypeScript(out *bytes.Buffer) {
 		}
 		fmt.Fprintf(out, "} as const;\nexport type %[1]s = (typeof %[1]s)[keyof typeof %[1]s];\n\n", enum.Name)
 	}
-	// The one that is asked for first, then those that it is made of.
+	// KubeletConfiguration first, then the structs of its fields.
 	for _, mainOne := range []bool{true, false} {
 		for _, structure := range s.Structs {
 			if (structure.Name == "KubeletConfiguration") != mainOne {

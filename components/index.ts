@@ -16,6 +16,6 @@ export { TlsBootstrap, type TlsBootstrapArgs, type TokenInfo } from "./tlsBootst
 export { BootstrapToken, type BootstrapTokenArgs, TokenRenewal } from "./tokens/bootstrapToken";
 export { tokenGroupOf } from "./tokens/tokenGroup";
 export { TokenUsage } from "./tokens/tokenUsage";
-export { discoverScript } from "./worker/hostFiles";
+export { discoverScript } from "./worker/hostScript";
 export type { JoinReceipt, JoinTimes, NodeCertificate } from "./worker/receipt";
 export { Worker, type WorkerArgs } from "./worker/worker";

@@ -62,7 +62,7 @@ export default tseslint.config(
       "import/resolver": { node: { extensions: [".ts", ".js", ".json"] } },
       "boundaries/elements": [
         ...COMPONENTS.map((name) => ({ type: name, partialMatch: false, pattern: `components/${name}/**` })),
-        { type: "api", partialMatch: false, pattern: "components/*.ts" },
+        { type: "api", partialMatch: false, pattern: "components" },
         ...Object.keys(ROOMS).map((name) => ({ type: name, partialMatch: false, pattern: `${name}/**` })),
       ],
     },

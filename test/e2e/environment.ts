@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { Circus } from "@jest/types";
 import { TestEnvironment } from "jest-environment-node";
-import { Lane } from "./lane";
+import { Lane } from "./cleanLab";
 import { laneName } from "./lanes";
 
 /**

@@ -1,4 +1,4 @@
-import { BOOTSTRAP_KUBECONFIG, joining } from "./joining";
+import { BOOTSTRAP_KUBECONFIG, joining } from "./pendingJoin";
 import { changes, eventually, TestLab } from "./testLab";
 
 /** A run that is killed: what the host is left with, and that the next deployment converges. */

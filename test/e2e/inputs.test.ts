@@ -9,10 +9,10 @@ import { utils } from "ssh2";
 import { stringify } from "yaml";
 import { createAuthority } from "../../lab/control-plane/certificates";
 import { changes, TestLab, VERSION } from "./testLab";
+import { REPOSITORY } from "../repository";
 
 /** Where the program gets its inputs from, and what it says when they are wrong. One worker is enough. */
 const lab = new TestLab();
-const REPOSITORY = resolve(__dirname, "..", "..");
 const PLATFORM = resolve(REPOSITORY, "examples", "platform-outputs");
 const CONSUMER = resolve(REPOSITORY, "examples", "consumer");
 

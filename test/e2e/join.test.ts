@@ -2,8 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { JoinReceipt } from "../../components";
-import { ProcessWatch } from "./processes";
-import { leaksOf } from "./secrets";
+import { ProcessWatch } from "./processWatch";
+import { leaksOf } from "./secretLeaks";
 import { changes, eventually, TestLab, VERSION } from "./testLab";
 
 /**

@@ -1,12 +1,13 @@
 import { writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Api } from "./api";
-import { ProcessWatch } from "./processes";
-import { leaksOf } from "./secrets";
+import { ProcessWatch } from "./processWatch";
+import { leaksOf } from "./secretLeaks";
 import { changes, eventually, TestLab } from "./testLab";
+import { REPOSITORY } from "../repository";
 
 const lab = new TestLab();
-const PROGRAM = resolve(__dirname, "..", "..", "examples", "kube-proxy");
+const PROGRAM = join(REPOSITORY, "examples", "kube-proxy");
 
 describe("the identity: what it may do, in both forms, and how it ends", () => {
   let at: string[];

@@ -1,11 +1,12 @@
 /** @independent */
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { policies } from "../../policy/policies";
 import { type Run, TestLab } from "./testLab";
+import { REPOSITORY } from "../repository";
 
 const lab = new TestLab();
 
-const PACK = resolve(__dirname, "..", "..", "policy");
+const PACK = join(REPOSITORY, "policy");
 const PROGRAM = join(__dirname, "programs", "insecure");
 
 /** The real CLI's preview of the second program, judged by the policy pack. */

@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { makeRequests, readRequests } from "../requests";
+import { makeRequests, readRequests } from "../requests/goRequests";
 import { changes, eventually, TestLab } from "./testLab";
 
 /** How the API server knows kubelets, and that it knows no others: told in order on one lab, whose API server verifies. */

@@ -1,5 +1,5 @@
 import type { Config } from "@jest/types";
-import { Lane } from "./lane";
+import { Lane } from "./cleanLab";
 import { laneName } from "./lanes";
 
 /** Brings up the labs of all lanes, side by side. */

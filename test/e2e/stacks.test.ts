@@ -1,9 +1,10 @@
-import { resolve } from "node:path";
+import { join } from "node:path";
 import { TestLab } from "./testLab";
+import { REPOSITORY } from "../repository";
 
 /** Several stacks in one lab, and the Pulumi CLI on them. */
 const lab = new TestLab();
-const PLATFORM = resolve(__dirname, "../../examples/platform-outputs");
+const PLATFORM = join(REPOSITORY, "examples/platform-outputs");
 
 /** A stack of the platform example that tells of an API server of its own. */
 async function stackOf(name: string): Promise<string[]> {

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Status } from "../../lab/cli/status";
 import { findLab } from "../../lab/labState";
-import { Lane } from "./lane";
+import { Lane } from "./cleanLab";
 import { laneName } from "./lanes";
 import { TestLab } from "./testLab";
 

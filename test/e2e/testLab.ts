@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parse, stringify } from "yaml";
 import releases from "../../components/kubelet/releases.json";
@@ -9,9 +9,7 @@ import type { OperationResult } from "../../lab/pulumi/events";
 import { type Lab, requireLab, requireWorker } from "../../lab/labState";
 import { commandInWorker } from "../../lab/workers/labWorker";
 import { laneName } from "./lanes";
-
-const REPOSITORY = resolve(__dirname, "..", "..");
-const LOADER = `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader.mjs")}`;
+import { REPOSITORY, TYPESCRIPT_LOADER } from "../repository";
 
 /** The Kubernetes version of the lab and of its workers. */
 export const VERSION = releases.at(-1)!;
@@ -44,7 +42,7 @@ export class TestLab {
   cli = (...args: string[]): Promise<Run> => this.#spawn(process.execPath, this.#argv(args));
 
   #argv = (args: string[]): string[] => [
-    ...["--import", LOADER],
+    ...["--import", TYPESCRIPT_LOADER],
     ...[join(REPOSITORY, "lab", "cli", "lab.ts"), "--name", this.name, ...args],
   ];
 

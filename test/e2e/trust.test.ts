@@ -1,5 +1,5 @@
 import { changes, eventually, TestLab } from "./testLab";
-import { makeRequests } from "../requests";
+import { makeRequests } from "../requests/goRequests";
 import { tokenHolder } from "./api";
 
 /** The life of a token, and what its holder can do and cannot: told in order on one lab. */

@@ -5,17 +5,17 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import releases from "../../components/kubelet/releases.json";
 import { cacheFolder } from "../../lab/labPaths";
 import { laneCount } from "../e2e/lanes";
 import { type Cell, type Outcome, STEPS } from "./cell";
+import { REPOSITORY, TYPESCRIPT_LOADER } from "../repository";
 
 /** Releases of Node.js to try. */
 const NODES = ["20.20.2", "24.21.0"];
 
-const REPOSITORY = resolve(__dirname, "..", "..");
 const PAGE = join(REPOSITORY, "docs", "versions.md");
 const [BEGIN, END] = ["<!-- matrix: begin -->", "<!-- matrix: end -->"];
 
@@ -49,8 +49,7 @@ async function nodeFolder(version: string): Promise<string> {
 
 async function tryCell(lab: string, cell: Cell): Promise<Outcome> {
   const bin = await nodeFolder(cell.node);
-  const loader = `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader.mjs")}`;
-  const argv = ["--import", loader, join(__dirname, "cell.ts"), lab, JSON.stringify(cell)];
+  const argv = ["--import", TYPESCRIPT_LOADER, join(__dirname, "cell.ts"), lab, JSON.stringify(cell)];
   const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
   const { stdout } = await execute(join(bin, "node"), argv, { cwd: REPOSITORY, env, maxBuffer: 1 << 28 });
   return JSON.parse(stdout) as Outcome;

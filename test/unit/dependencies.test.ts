@@ -2,8 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { isBuiltin } from "node:module";
 import ts from "typescript";
-
-const REPOSITORY = resolve(__dirname, "../..");
+import { REPOSITORY } from "../repository";
 
 /** Packages that the program imports, directly or by its own files. Types are gone at run time. */
 function importedPackages(entry: string): Set<string> {

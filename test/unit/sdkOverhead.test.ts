@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import { LanguageSession, REPOSITORY } from "./plugins/languageSession";
+import { LanguageSession } from "./plugins/languageSession";
+import { REPOSITORY } from "../repository";
 
 jest.setTimeout(60_000);
 

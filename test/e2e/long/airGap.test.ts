@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { ARCH, BRING_UP_MS, bringUpBareWorkers, inventoryOf, takeBareWorkersAway, TARBALL } from "../bareWorkers";
 import { changes, TestLab, VERSION } from "../testLab";
+import { REPOSITORY } from "../../repository";
 
 /** A bare worker that can download nothing: all that it needs comes in an archive, over SSH. Told in order. */
 const lab = new TestLab();
@@ -11,7 +12,7 @@ const inventory = () => inventoryOf(lab, TARBALL);
 /** Makes an archive as its users do; gives what is printed for the settings. */
 async function makeAirGap(...args: string[]): Promise<string> {
   const argv = ["--import", "tsx", "tools/air-gap/makeAirGap.ts", ...args];
-  return (await promisify(execFile)(process.execPath, argv, { cwd: resolve(__dirname, "..", "..", "..") })).stdout;
+  return (await promisify(execFile)(process.execPath, argv, { cwd: REPOSITORY })).stdout;
 }
 
 let archive: string;

@@ -1,4 +1,4 @@
-import { makeRequests } from "../../requests";
+import { makeRequests } from "../../requests/goRequests";
 import { tokenHolder } from "../api";
 import { changes, TestLab } from "../testLab";
 

@@ -1,14 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually, TestLab } from "../testLab";
+import { REPOSITORY } from "../../repository";
 
 /** Deployments that end where nobody planned it. Whatever a killed one leaves, the next one completes. */
 const lab = new TestLab();
-const LAB = resolve(__dirname, "../../../lab/run");
+const LAB = join(REPOSITORY, "lab/run");
 
 /** A deployment with a process group of its own, as one that is started in a terminal. */
 function startDeployment(): { readonly command: ChildProcess; readonly ended: Promise<number | null> } {

@@ -1,4 +1,4 @@
-import { joining } from "../joining";
+import { joining } from "../pendingJoin";
 import { changes, TestLab } from "../testLab";
 
 /** A network that swallows everything while a join is at work: minutes pass until anybody notices. */

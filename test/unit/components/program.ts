@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { MockResourceArgs } from "@pulumi/pulumi/runtime/mocks";
 import type { JsonName } from "@peculiar/x509";
 import { NODE_CERTIFICATE } from "../fixtures";
-import { dns, ip, makeRequest } from "./servingRequests";
+import { dns, ip, makeRequest } from "./serving/craftedRequest";
 
 // The first program of a file loads the providers' SDKs.
 jest.setTimeout(30_000);

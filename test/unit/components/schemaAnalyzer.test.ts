@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Analyzer } from "@pulumi/pulumi/provider/experimental/analyzer";
+import { REPOSITORY } from "../../repository";
 
 /** Pulumi's schema analyzer infers the schema of components from their TypeScript. It makes them available to YAML and other languages. */
-const REPOSITORY = join(__dirname, "../../..");
 const COMPONENTS = [
   "BootstrapToken",
   //"ClusterInfo",

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandPlugin } from "../../../lab/plugins/command/commandPlugin";
 import { fileAsset, isSecret, type Json, type Made, plain, type Plugin, secret, UNKNOWN } from "../../pluginClient";
-import { ServedPlugin } from "./inProcess";
+import { ServedPlugin } from "./servedPlugin";
 import { newKey, SshServer } from "./sshServer";
 
 const server = new SshServer();

@@ -11,7 +11,8 @@ import {
 } from "@pulumi/pulumi/proto/language_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { policies } from "../../../policy/policies";
-import { LanguageSession, type Options, programInfo, REPOSITORY } from "./languageSession";
+import { LanguageSession, type Options, programInfo } from "./languageSession";
+import { REPOSITORY } from "../../repository";
 
 jest.setTimeout(60_000);
 

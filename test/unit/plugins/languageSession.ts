@@ -2,17 +2,16 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { credentials } from "@grpc/grpc-js";
 import { LanguageRuntimeClient } from "@pulumi/pulumi/proto/language_grpc_pb";
 import { ProgramInfo, RunRequest, type RunResponse } from "@pulumi/pulumi/proto/language_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
-import { ProgramEngine } from "./languageEngine";
+import { ProgramEngine } from "./programEngine";
+import { REPOSITORY, TYPESCRIPT_LOADER } from "../../repository";
 
-export const REPOSITORY = resolve(__dirname, "..", "..", "..");
-const LOADER = `file://${join(REPOSITORY, "node_modules", "tsx", "dist", "loader.mjs")}`;
 const PLUGINS = join(REPOSITORY, "lab", "plugins", "pluginMain.ts");
 
 export type Options = Record<string, boolean | string>;
@@ -45,7 +44,7 @@ export class LanguageSession {
   /** @param environment of host and programs, beside this process's own. */
   async start(environment: Readonly<Record<string, string>> = {}): Promise<this> {
     this.#address = await this.engine.start();
-    const args = ["--import", LOADER, PLUGINS, "language", "nodejs", "-v=1", this.#address];
+    const args = ["--import", TYPESCRIPT_LOADER, PLUGINS, "language", "nodejs", "-v=1", this.#address];
     this.#host = spawn(process.execPath, args, {
       env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"],

@@ -1,6 +1,6 @@
 import { randomPlugin } from "../../../lab/plugins/randomPlugin";
 import { isSecret, type Plugin, UNKNOWN } from "../../pluginClient";
-import { ServedPlugin } from "./inProcess";
+import { ServedPlugin } from "./servedPlugin";
 
 const string = { type: "random:index/randomString:RandomString" };
 const password = { type: "random:index/randomPassword:RandomPassword" };

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, X509Certificate } from "node:crypto";
 import { tlsPlugin } from "../../../lab/plugins/tls/tlsPlugin";
 import { isSecret, type Json, plain, type Plugin, UNKNOWN } from "../../pluginClient";
-import { ServedPlugin } from "./inProcess";
+import { ServedPlugin } from "./servedPlugin";
 
 const privateKey = { type: "tls:index/privateKey:PrivateKey" };
 const selfSigned = { type: "tls:index/selfSignedCert:SelfSignedCert" };

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import Ajv, { type ValidateFunction } from "ajv";
 import { parse } from "yaml";
 import { ED25519 } from "../fixtures";
+import { REPOSITORY } from "../../repository";
 
 /** What an editor with the generated JSON Schemas underlines in a stack file. */
-const STACKS = join(__dirname, "../../../stacks");
+const STACKS = join(REPOSITORY, "stacks");
 
 const validatorOf = (file: string): ValidateFunction =>
   new Ajv({ allErrors: true, strict: false }).compile(JSON.parse(readFileSync(join(STACKS, file), "utf8")));

@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { renderKubeconfig } from "../../../components/cluster/kubeconfig";
 import { parseSettings } from "../../../settings/settings";
 import { CA, ED25519, ED25519_OTHER } from "../fixtures";
+import { REPOSITORY } from "../../repository";
 
 const KEY = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" }).toString();
 const KUBECONFIG = renderKubeconfig({ server: "https://10.0.0.1:6443", ca: CA }, "admin", { token: "t" });
@@ -65,7 +66,7 @@ it("fills in what is safe to assume", () =>
   }));
 
 it("assumes what Pulumi.yaml says it does", () => {
-  const project = parse(readFileSync(join(__dirname, "..", "..", "..", "Pulumi.yaml"), "utf8")) as {
+  const project = parse(readFileSync(join(REPOSITORY, "Pulumi.yaml"), "utf8")) as {
     config: Record<string, any>;
   };
   const defaults = Object.fromEntries(
@@ -385,7 +386,7 @@ it("shows no secret in a report", () => {
 });
 
 describe("the stacks that come with the project", () => {
-  const folder = join(__dirname, "..", "..", "..", "stacks");
+  const folder = join(REPOSITORY, "stacks");
   it.each(readdirSync(folder).filter((file) => file !== "Pulumi.lab.yaml"))(
     "%s is valid once its secrets are set",
     (file) => {

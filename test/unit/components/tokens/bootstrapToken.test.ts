@@ -1,7 +1,7 @@
-import { BootstrapToken, type BootstrapTokenArgs } from "../../../components/tokens/bootstrapToken";
-import { expiryOf } from "../../../components/tokens/tokenTtl";
-import { CA } from "../fixtures";
-import { Program, unboxed, valueOf } from "./program";
+import { BootstrapToken, type BootstrapTokenArgs } from "../../../../components/tokens/bootstrapToken";
+import { expiryOf } from "../../../../components/tokens/tokenTtl";
+import { CA } from "../../fixtures";
+import { Program, unboxed, valueOf } from "../program";
 
 const declare = (program: Program, args: Partial<BootstrapTokenArgs> = {}) =>
   program.run(

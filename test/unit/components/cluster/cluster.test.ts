@@ -1,8 +1,8 @@
-import { ClusterInfo } from "../../../components/cluster/clusterInfo";
-import { NodeBootstrapRbac } from "../../../components/cluster/nodeBootstrapRbac";
-import { endpointOf, renderKubeconfig } from "../../../components/cluster/kubeconfig";
-import { CA } from "../fixtures";
-import { Program, valueOf } from "./program";
+import { ClusterInfo } from "../../../../components/cluster/clusterInfo";
+import { NodeBootstrapRbac } from "../../../../components/cluster/nodeBootstrapRbac";
+import { endpointOf, renderKubeconfig } from "../../../../components/cluster/kubeconfig";
+import { CA } from "../../fixtures";
+import { Program, valueOf } from "../program";
 
 const BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding";
 const group = (name: string) => ({ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name });

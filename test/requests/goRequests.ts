@@ -1,5 +1,4 @@
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 
 /**
  * Certificate requests made by Go's x509, which kubelets use too, as they stand in `spec.request`: `count` for each line, in order. A line is a node's
@@ -25,7 +24,7 @@ export function readRequests(requests: readonly string[]): (Asked | undefined)[]
 /** The lines that the Go program beside this file prints for the given ones. */
 function requestsProgram(args: readonly string[], lines: readonly string[]): string[] {
   const { status, stdout, stderr } = spawnSync("go", ["run", ".", ...args], {
-    cwd: join(__dirname, "requests"),
+    cwd: __dirname,
     input: lines.map((line) => `${line}\n`).join(""),
     encoding: "utf8",
     maxBuffer: 1 << 28,

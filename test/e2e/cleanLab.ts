@@ -3,7 +3,7 @@ import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { labFolder, requireLab } from "../../lab/labState";
-import { differencesOf, type Facts, factsOf } from "./facts";
+import { differencesOf, type Facts, factsOf } from "./labSnapshot";
 import { eventually, TestLab } from "./testLab";
 
 /** How many workers each file finds. A file that needs others asks for them, and puts this number back. */

@@ -7,9 +7,9 @@ import {
   prefixPatterns,
   REQUEST_BEGIN,
   requestLengths,
-} from "../../../components/admission/csrPattern";
-import { nodeName } from "../../../components/validation/rules";
-import { makeRequests, readRequests } from "../../requests";
+} from "../../../../components/admission/csrPattern";
+import { nodeName } from "../../../../components/validation/rules";
+import { makeRequests, readRequests } from "../../../requests/goRequests";
 
 /** The policy's comparison, which the e2e tests have the API server make. */
 const LENGTHS = requestLengths();

@@ -1,12 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { PATHS } from "../../../components/cluster/names";
-import { CA, ED25519, SSH_KEY } from "../fixtures";
-import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
-import { Program } from "./program";
+import { PATHS } from "../../../../components/cluster/names";
+import { CA, ED25519, SSH_KEY } from "../../fixtures";
+import { TlsBootstrap, type TlsBootstrapArgs } from "../../../../components";
+import { Program } from "../program";
+import { REPOSITORY } from "../../../repository";
 
 /** What TypeScript and the scripts on a host must agree on: variables and paths. */
-const FOLDER = join(__dirname, "../../../components/worker/scripts");
+const FOLDER = join(REPOSITORY, "components/worker/scripts");
 const scripts = readdirSync(FOLDER).map((name) => ({ name, text: readFileSync(join(FOLDER, name), "utf8") }));
 const shell = scripts.map(({ text }) => text.replace(/^\s*#.*$/gm, "")).join("\n");
 

@@ -4,12 +4,12 @@ import {
   renderContainerdUnit,
   renderProxyDropIn,
   renderRegistryHosts,
-} from "../../../components/runtime/containerd";
-import { runtimeFiles, runtimeVariables } from "../../../components/runtime/runtimeFiles";
-import { RELEASES } from "../../../components/runtime/releases";
-import type { RuntimeSpec } from "../../../components";
-import { proxySchema, runtimeSchema, type TarballRuntime } from "../../../components/spec/runtimeSchema";
-import { problemsOf } from "../../../components/validation/problems";
+} from "../../../../components/runtime/containerd";
+import { runtimeFiles, runtimeVariables } from "../../../../components/runtime/runtimeFiles";
+import { RELEASES } from "../../../../components/runtime/releases";
+import type { RuntimeSpec } from "../../../../components";
+import { proxySchema, runtimeSchema, type TarballRuntime } from "../../../../components/spec/runtimeSchema";
+import { problemsOf } from "../../../../components/validation/problems";
 
 const SUM = "a".repeat(64);
 /** containerd's settings where nothing is set. */

@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import data from "../../../components/kubelet/kubelets.json";
-import releases from "../../../components/kubelet/releases.json";
-import { minorOf } from "../../../components/kubelet/kubeletData";
-import { labKubernetesVersion } from "../../../lab/builds/kubernetes/binaries";
+import data from "../../../../components/kubelet/kubelets.json";
+import releases from "../../../../components/kubelet/releases.json";
+import { minorOf } from "../../../../components/kubelet/kubeletData";
+import { labKubernetesVersion } from "../../../../lab/builds/kubernetes/binaries";
+import { REPOSITORY } from "../../../repository";
 
-const RELEASES = join(__dirname, "..", "..", "..", "components", "kubelet", "releases.json");
-const GENERATOR = join(__dirname, "..", "..", "..", "tools", "kubelet-schema");
+const RELEASES = join(REPOSITORY, "components", "kubelet", "releases.json");
+const GENERATOR = join(REPOSITORY, "tools", "kubelet-schema");
 
 interface Span {
   since?: number;

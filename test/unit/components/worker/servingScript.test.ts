@@ -2,13 +2,14 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { renderConf } from "../../../components/host/hostConf";
-import { checkedRequest } from "../../../components/serving/servingRequest";
+import { renderConf } from "../../../../components/host/hostConf";
+import { checkedRequest } from "../../../../components/serving/servingRequest";
+import { REPOSITORY } from "../../../repository";
 
 /** serving.sh with the real openssl, on a folder that stands for a host's root. */
 jest.setTimeout(30_000); // keys are made, and loading x509 takes a while
 
-const SCRIPTS = join(__dirname, "..", "..", "..", "components", "worker", "scripts");
+const SCRIPTS = join(REPOSITORY, "components", "worker", "scripts");
 let root: string;
 const at = (path: string) => join(root, path);
 const PKI = "etc/kubernetes/pki";

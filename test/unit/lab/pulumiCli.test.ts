@@ -18,8 +18,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { create } from "tar";
 import { cliVersion, isCompatibleWithSdk } from "../../../lab/pulumi/pulumiCli";
-
-const REPOSITORY = join(__dirname, "../../..");
+import { REPOSITORY, TYPESCRIPT_LOADER } from "../../repository";
 
 test.each([
   ["3.248.0", true],
@@ -75,13 +74,14 @@ describe("where the CLI comes from", () => {
         (cli) => console.log(cli ? describeCli(cli) + " " + cli.file : "none"),
         (error) => console.log("refused: " + error.message),
       );`;
-    const loader = `file://${join(REPOSITORY, "node_modules/tsx/dist/loader.mjs")}`;
     const env = {
       TLS_BOOTSTRAP_CACHE_DIR: join(folder, "cache"),
       TLS_BOOTSTRAP_PULUMI_DOWNLOADS: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       PATH: `${join(folder, "bin")}:/usr/bin:/bin`,
     };
-    return (await promisify(execFile)(process.execPath, ["--import", loader, "-e", program], { env })).stdout.trim();
+    return (
+      await promisify(execFile)(process.execPath, ["--import", TYPESCRIPT_LOADER, "-e", program], { env })
+    ).stdout.trim();
   }
 
   const publish = (checksum: string, name: string): void =>

@@ -4,13 +4,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { kubernetesPlugin } from "../../../lab/plugins/kubernetes/kubernetesPlugin";
-import { fieldHandoverPatch, applyIgnoreChanges } from "../../../lab/plugins/kubernetes/fieldManagers";
-import { readKubeconfig } from "../../../lab/plugins/kubernetes/clusterAccess";
-import { annotateSecrets, normalize, prune, type KubeObject } from "../../../lab/plugins/kubernetes/kubeObject";
-import { notReadyReason } from "../../../lab/plugins/kubernetes/ready";
-import { InitFailed, type Json, type Plugin, secret, UNKNOWN } from "../../pluginClient";
-import { ServedPlugin } from "./inProcess";
+import { kubernetesPlugin } from "../../../../lab/plugins/kubernetes/kubernetesPlugin";
+import { fieldHandoverPatch, applyIgnoreChanges } from "../../../../lab/plugins/kubernetes/fieldManagers";
+import { readKubeconfig } from "../../../../lab/plugins/kubernetes/clusterAccess";
+import { annotateSecrets, normalize, prune, type KubeObject } from "../../../../lab/plugins/kubernetes/kubeObject";
+import { notReadyReason } from "../../../../lab/plugins/kubernetes/ready";
+import { InitFailed, type Json, type Plugin, secret, UNKNOWN } from "../../../pluginClient";
+import { ServedPlugin } from "../servedPlugin";
 
 const kubeconfig = (server: string, token = "t") => ({
   "current-context": "x",

@@ -1,5 +1,5 @@
-import { kubeletChecks } from "../../../components/kubelet/levels";
-import { renderKubeletUnit, systemdWord } from "../../../components/kubelet/kubeletUnit";
+import { kubeletChecks } from "../../../../components/kubelet/levels";
+import { renderKubeletUnit, systemdWord } from "../../../../components/kubelet/kubeletUnit";
 
 const report = (kubeletFlags: object, version = "1.34.4") =>
   kubeletChecks(version, { pools: [{ kubeletFlags }] }).flatMap(([where, problem, value]) =>

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { REPOSITORY } from "../../repository";
 
 /** Of the SDK's own copies, since it knows messages of their classes only. */
 const sdk = createRequire(require.resolve("@pulumi/pulumi"));
@@ -36,7 +37,7 @@ export class Pack {
   static async start(): Promise<Pack> {
     const script = require.resolve("@pulumi/pulumi/cmd/run-policy-pack");
     const child = spawn(process.execPath, [script, "127.0.0.1:1", "."], {
-      cwd: join(__dirname, "../../../policy"),
+      cwd: join(REPOSITORY, "policy"),
       stdio: ["ignore", "pipe", "inherit"],
     });
     const early = once(child, "exit").then(([code]) => `the policy pack ended with ${code}`);

@@ -1,9 +1,9 @@
-import { KubeProxy, TlsBootstrap, type TlsBootstrapArgs, Worker } from "../../../components";
-import { endpointOf } from "../../../components/cluster/kubeconfig";
-import type { KubeProxySpec } from "../../../components";
-import { renderKubeProxyConfig, renderKubeProxyUnit } from "../../../components/kubeProxy/kubeProxyConfig";
-import { CA, ED25519, SSH_KEY } from "../fixtures";
-import { Program, unboxed } from "./program";
+import { KubeProxy, TlsBootstrap, type TlsBootstrapArgs, Worker } from "../../../../components";
+import { endpointOf } from "../../../../components/cluster/kubeconfig";
+import type { KubeProxySpec } from "../../../../components";
+import { renderKubeProxyConfig, renderKubeProxyUnit } from "../../../../components/kubeProxy/kubeProxyConfig";
+import { CA, ED25519, SSH_KEY } from "../../fixtures";
+import { Program, unboxed } from "../program";
 
 const COMMAND = "command:remote:Command";
 const DAEMON_SET = "kubernetes:apps/v1:DaemonSet";

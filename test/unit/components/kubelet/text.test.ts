@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { amount, percent, seconds } from "../../../components/kubelet/text";
+import { amount, percent, seconds } from "../../../../components/kubelet/text";
 
 describe("seconds", () => {
   it.each([

@@ -1,8 +1,8 @@
 import fc from "fast-check";
-import { kubernetesVersion } from "../../../components/kubelet/supportedVersions";
-import { tokenTtl, ttlMinutes } from "../../../components/tokens/tokenTtl";
-import * as rules from "../../../components/validation/rules";
-import { CA, ECDSA, ED25519, NODE_CERTIFICATE, RSA } from "../fixtures";
+import { kubernetesVersion } from "../../../../components/kubelet/supportedVersions";
+import { tokenTtl, ttlMinutes } from "../../../../components/tokens/tokenTtl";
+import * as rules from "../../../../components/validation/rules";
+import { CA, ECDSA, ED25519, NODE_CERTIFICATE, RSA } from "../../fixtures";
 
 /** rule, values it accepts, values it refuses with a part of the message */
 const TABLE: [string, rules.Rule, string[], [string, string][]][] = [

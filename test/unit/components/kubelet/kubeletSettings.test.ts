@@ -1,6 +1,6 @@
-import { kubeletChecks } from "../../../components/kubelet/levels";
-import releases from "../../../components/kubelet/releases.json";
-import { RIGHT, WRONG_FIELDS, WRONG_PAIRS } from "../../kubeletCases";
+import { kubeletChecks } from "../../../../components/kubelet/levels";
+import releases from "../../../../components/kubelet/releases.json";
+import { RIGHT, WRONG_FIELDS, WRONG_PAIRS } from "../../../kubeletCases";
 
 /** `where: value what` of each problem, as a report has it. */
 const report = (given: object, version: unknown = releases.at(-1)) =>

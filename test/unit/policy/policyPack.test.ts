@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
 import { CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
 import { Program, type Registered } from "../components/program";
-import { Pack } from "./pack";
+import { Pack } from "./servedPack";
 import { SECRET, UNKNOWN } from "./values";
 
 const COMMAND = "command:remote:Command";

@@ -1,4 +1,4 @@
-import { differencesOf, type Facts } from "../../e2e/facts";
+import { differencesOf, type Facts } from "../../e2e/labSnapshot";
 
 const before: Facts = {
   etcd: "running",

@@ -8,8 +8,9 @@ import {
   printedVersion,
   renderGoMod,
 } from "../../../lab/builds/kubernetes/module";
+import { REPOSITORY } from "../../repository";
 
-const read = (path: string): string => readFileSync(join(__dirname, "../../..", path), "utf8");
+const read = (path: string): string => readFileSync(join(REPOSITORY, path), "utf8");
 
 const UPSTREAM = `module k8s.io/kubernetes
 

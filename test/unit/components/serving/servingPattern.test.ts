@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
-import { BEGIN_AGAIN, COMPARE_FROM, REQUEST_BEGIN } from "../../../components/admission/csrPattern";
-import { type ServingPattern, servingPatterns, servingSizes } from "../../../components/serving/servingPattern";
-import { nodeName } from "../../../components/validation/rules";
-import { servingNamesOf } from "../../../components/serving/servingNames";
-import { makeRequests, readRequests } from "../../requests";
+import { BEGIN_AGAIN, COMPARE_FROM, REQUEST_BEGIN } from "../../../../components/admission/csrPattern";
+import { type ServingPattern, servingPatterns, servingSizes } from "../../../../components/serving/servingPattern";
+import { nodeName } from "../../../../components/validation/rules";
+import { servingNamesOf } from "../../../../components/serving/servingNames";
+import { makeRequests, readRequests } from "../../../requests/goRequests";
 
 /** The policy's comparison, which the e2e tests have the API server make. */
 const SIZES = servingSizes();

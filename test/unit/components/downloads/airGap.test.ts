@@ -5,13 +5,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { airGapProblem, readAirGap } from "../../../components/downloads/airGap";
-import { TlsBootstrap } from "../../../components";
-import { downloadsForStack, makeArchive } from "../../../tools/air-gap/archive";
-import { environmentSchema } from "../../../components/spec/bootstrapSchema";
-import { checkBootstrap } from "../../../components/spec/check";
-import { CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
-import { Program } from "./program";
+import { airGapProblem, readAirGap } from "../../../../components/downloads/airGap";
+import { TlsBootstrap } from "../../../../components";
+import { downloadsForStack, makeArchive } from "../../../../tools/air-gap/archive";
+import { environmentSchema } from "../../../../components/spec/bootstrapSchema";
+import { checkBootstrap } from "../../../../components/spec/check";
+import { CA, ED25519, ED25519_OTHER, SSH_KEY } from "../../fixtures";
+import { Program } from "../program";
 
 const VERSION = "1.34.4";
 /** The settings that decide about downloads, with their defaults. */

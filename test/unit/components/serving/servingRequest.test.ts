@@ -1,7 +1,7 @@
 import "reflect-metadata"; // @peculiar/x509 cannot be loaded without it
 import * as x509 from "@peculiar/x509";
-import { dns, ip, makeRequest as make, P384, type Request, RSA } from "./servingRequests";
-import { checkedRequest, servingRequestOf } from "../../../components/serving/servingRequest";
+import { dns, ip, makeRequest as make, P384, type Request, RSA } from "./craftedRequest";
+import { checkedRequest, servingRequestOf } from "../../../../components/serving/servingRequest";
 
 const SUBJECT: x509.JsonName = [{ O: ["system:nodes"] }, { CN: ["system:node:worker-1"] }];
 const NAMES: x509.JsonGeneralNames = [dns("worker-1"), ip("10.0.1.11")];

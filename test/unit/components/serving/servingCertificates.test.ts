@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
-import { approverFlags } from "../../../components/serving/csrApprover";
-import { servingPatterns } from "../../../components/serving/servingPattern";
-import { CA, ED25519, SSH_KEY } from "../fixtures";
-import { Program, unboxed, valueOf } from "./program";
+import { TlsBootstrap, type TlsBootstrapArgs } from "../../../../components";
+import { approverFlags } from "../../../../components/serving/csrApprover";
+import { servingPatterns } from "../../../../components/serving/servingPattern";
+import { CA, ED25519, SSH_KEY } from "../../fixtures";
+import { Program, unboxed, valueOf } from "../program";
 
 const COMMAND = "command:remote:Command";
 const SIGNED = "tls:index/locallySignedCert:LocallySignedCert";

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { credentials, Server, ServerCredentials, type ServiceError } from "@grpc/grpc-js";
 import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
@@ -10,29 +12,7 @@ import * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import { Status } from "@pulumi/pulumi/proto/status_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
-
-/** Values as they are in the protocol: JSON, in which an object with the signature key is something special. */
-export type Json = Record<string, any>;
-
-const SIGNATURE = "4dabf18193072939515e22adb298388d";
-const SECRET = "1b47061264138c4ac30d75fd1eb44270";
-export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
-
-export const secret = (value: unknown): Json => ({ [SIGNATURE]: SECRET, value });
-export const isSecret = (value: any): boolean => value?.[SIGNATURE] === SECRET;
-export const fileAsset = (path: string, hash: string): Json => ({
-  [SIGNATURE]: "c44067f5952c0a294b673a41bacd8c17",
-  path,
-  hash,
-});
-
-/** Takes every secret wrapper off, at any depth. */
-export function plain(value: any): any {
-  if (isSecret(value)) return plain(value.value);
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
-}
+import { type Json, unwrapSecrets } from "./protocolValues";
 
 const toStruct = (value: Json): Struct => Struct.fromJavaScript(value);
 const fromStruct = (struct: Struct | undefined): Json => struct?.toJavaScript() ?? {};
@@ -199,7 +179,7 @@ export class Plugin {
       .setAcceptresources(true)
       .setSendsOldInputs(true)
       .setSendsOldInputsToDelete(true);
-    for (const [key, value] of Object.entries<unknown>(plain(config))) {
+    for (const [key, value] of Object.entries<unknown>(unwrapSecrets(config))) {
       const text = typeof value === "string" ? value : JSON.stringify(value);
       request.getVariablesMap().set(`${this.name}:config:${key}`, text);
     }
@@ -272,6 +252,16 @@ export class Plugin {
       .setTimeout(timeout);
     await call((done) => this.rpc.delete(named(request, which), done));
   }
+}
+
+/**
+ * Writes the executable of a stand-in.
+ * @param bundle the file that has all stand-ins
+ */
+export function writeStandIn(folder: string, bundle: string, name: string): string {
+  const file = join(folder, `pulumi-resource-${name}`);
+  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' '${bundle}' resource ${name} "$@"\n`, { mode: 0o755 });
+  return file;
 }
 
 interface Request {

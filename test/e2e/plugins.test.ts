@@ -5,20 +5,11 @@
  * @independent
  */
 import { createRequire } from "node:module";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  FakeEngine,
-  InitFailed,
-  isSecret,
-  type Json,
-  plain,
-  Plugin,
-  secret,
-  UNKNOWN,
-  type Which,
-} from "../pluginClient";
+import { FakeEngine, InitFailed, Plugin, type Which, writeStandIn } from "../pluginClient";
+import { isSecret, type Json, secret, UNKNOWN, unwrapSecrets } from "../protocolValues";
 import { bundlePlugins } from "../../lab/pulumi/pluginBundle";
 import { TestLab } from "./testLab";
 
@@ -37,16 +28,9 @@ function publishedExecutable(name: string): string | undefined {
   return folders ? join(folders, `resource-${name}-v${version}`, `pulumi-resource-${name}`) : undefined;
 }
 
-function standIn(name: string): string {
-  const file = join(folder, `pulumi-resource-${name}`);
-  const command = [process.execPath, standIns, "resource", name].map((word) => `'${word}'`);
-  writeFileSync(file, `#!/bin/sh\nexec ${command.join(" ")} "$@"\n`, { mode: 0o755 });
-  return file;
-}
-
 /** A configured instance in a process of its own, as the engine has one for each provider. */
 async function start(name: string, config: Json = {}): Promise<Plugin> {
-  const plugin = await Plugin.start(name, publishedExecutable(name) ?? standIn(name), engine);
+  const plugin = await Plugin.start(name, publishedExecutable(name) ?? writeStandIn(folder, standIns, name), engine);
   started.push(plugin);
   await plugin.handshake(engine).catch(() => undefined); // older plugins have none
   expect((await plugin.checkConfig(config)).failures).toEqual([]);
@@ -182,7 +166,7 @@ describePlugin("kubernetes", () => {
     expect(made.inputs.data).toEqual(secret({ a: "MQ==" }));
     expect(made.inputs.stringData).toBeUndefined();
     expect(isSecret(made.outputs.data)).toBe(true);
-    expect(plain(made.outputs.data)).toEqual({ a: "MQ==" });
+    expect(unwrapSecrets(made.outputs.data)).toEqual({ a: "MQ==" });
     expect((await plugin.diff(secretObject, made, made.inputs)).changes).toBe(false);
 
     const { inputs } = await check(secretObject, { ...news, stringData: { a: "2" } }, made.inputs);
@@ -191,7 +175,7 @@ describePlugin("kubernetes", () => {
     expect(Object.values(diff.detailed)).toEqual(["update-replace"]);
     await plugin.delete(secretObject, made);
     const again = await plugin.create(secretObject, inputs);
-    expect(plain(again.outputs.data)).toEqual({ a: "Mg==" });
+    expect(unwrapSecrets(again.outputs.data)).toEqual({ a: "Mg==" });
     expect(again.outputs.metadata.uid).not.toBe(made.outputs.metadata.uid);
     await plugin.delete(secretObject, again);
   });
@@ -461,7 +445,7 @@ describePlugin("random", () => {
     expect(isSecret(made.outputs.result)).toBe(true);
     expect(made.id).toBe("none");
     const preview = await plugin.make(password, { length: 16 }, { preview: true });
-    expect(plain(preview.outputs.result)).toBe(UNKNOWN);
+    expect(unwrapSecrets(preview.outputs.result)).toBe(UNKNOWN);
   });
 });
 
@@ -485,7 +469,7 @@ describePlugin("tls", () => {
     const aged = { ...made, outputs: { ...made.outputs, validityEndTime: soon } };
     expect((await plugin.diff(selfSigned, aged, made.inputs)).replaces).toContain("readyForRenewal");
     expect((await plugin.read(selfSigned, aged))?.outputs.readyForRenewal).toBe(true);
-    const plainKey = await plugin.check(selfSigned, { ...news, privateKeyPem: plain(news.privateKeyPem) });
+    const plainKey = await plugin.check(selfSigned, { ...news, privateKeyPem: unwrapSecrets(news.privateKeyPem) });
     expect(isSecret(plainKey.inputs.privateKeyPem)).toBe(true);
     const { inputs } = await plugin.check(selfSigned, { ...news, subject: { commonName: "x" } }, made.inputs);
     expect((await plugin.diff(selfSigned, made, inputs)).replaces.length).toBeGreaterThan(0);
@@ -496,6 +480,6 @@ describePlugin("tls", () => {
 
   test("a preview knows no key", async () => {
     const { outputs } = await plugin.make(privateKey, { algorithm: "ED25519" }, { preview: true });
-    expect(plain(outputs.privateKeyPem)).toBe(UNKNOWN);
+    expect(unwrapSecrets(outputs.privateKeyPem)).toBe(UNKNOWN);
   });
 });

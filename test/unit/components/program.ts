@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { MockResourceArgs } from "@pulumi/pulumi/runtime/mocks";
 import type { JsonName } from "@peculiar/x509";
 import { NODE_CERTIFICATE } from "../fixtures";
+import { isSecret } from "../../protocolValues";
 import { dns, ip, makeRequest } from "./serving/craftedRequest";
 
 // The first program of a file loads the providers' SDKs.
@@ -13,9 +14,6 @@ export interface Registered {
   readonly name: string;
   readonly inputs: Record<string, any>;
 }
-
-/** The key by which the SDK marks a boxed secret. */
-const SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d";
 
 type Outputs = Record<string, unknown>;
 
@@ -131,6 +129,6 @@ export const valueOf = <T>(output: pulumi.Output<T>): Promise<T> =>
 
 /** The plain value within a secret input; fails for one that is not secret. */
 export function unboxed(input: any): any {
-  if (input?.[SECRET_SIGNATURE] === undefined) throw new Error(`not a secret: ${JSON.stringify(input)}`);
+  if (!isSecret(input)) throw new Error(`not a secret: ${JSON.stringify(input)}`);
   return input.value;
 }

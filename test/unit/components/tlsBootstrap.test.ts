@@ -1,31 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { JoinPolicy, TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
+import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
 import { namePatterns } from "../../../components/admission/csrPattern";
 import { BASTION_KEY, CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
-import { Program, type Registered, unboxed, valueOf } from "./program";
+import { COMMAND, declareTlsBootstrap, findTokenClock, ONE_WORKER, poolWith } from "./oneWorker";
+import { Program, unboxed, valueOf } from "./program";
 
-const COMMAND = "command:remote:Command";
 const NODE = "kubernetes:core/v1:Node";
 
-const base: TlsBootstrapArgs = {
-  cluster: { server: "https://10.0.0.1:6443", ca: CA },
-  kubernetesVersion: "1.34.4",
-  ssh: { user: "debian", privateKey: SSH_KEY },
-  pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
-};
-
-const declare = async (args: Partial<TlsBootstrapArgs> = {}) => {
-  const program = new Program();
-  const result = await program.run((opts) => new TlsBootstrap("t", { ...base, ...args }, opts));
-  return { program, result };
-};
-
-const pool = (worker: object, more: object = {}): Partial<TlsBootstrapArgs> => ({
-  pools: [{ ...base.pools[0], ...more, workers: [{ ...base.pools[0].workers[0], ...worker }] }],
-});
-
-const clockOf = ({ resources }: Program): Registered =>
-  resources.find(({ type, name }) => type.includes("selfSignedCert") && name.endsWith("-clock"))!;
+const ssh = { user: "debian", privateKey: SSH_KEY };
+const declare = (args: Partial<TlsBootstrapArgs> = {}) => declareTlsBootstrap({ ssh, ...args });
 
 describe("TlsBootstrap with one worker", () => {
   it("declares the cluster's side, a Node and four commands", async () => {
@@ -107,7 +90,7 @@ describe("TlsBootstrap with one worker", () => {
 
   it("pins the host key and waits for a VM that still boots", async () => {
     const bastion = { host: "jump", hostKey: ED25519_OTHER, user: "jump", privateKey: BASTION_KEY };
-    const { program } = await declare({ ssh: { ...base.ssh, port: 2222, bastion } });
+    const { program } = await declare({ ssh: { ...ssh, port: 2222, bastion } });
     for (const step of ["host", "serving", "kubelet", "join"]) {
       const { connection, ...inputs } = program.find(COMMAND, `t-worker-1-${step}`).inputs;
       expect(unboxed(connection)).toEqual({
@@ -134,7 +117,7 @@ describe("TlsBootstrap with one worker", () => {
   });
 
   it("shows the kubelet's files in the preview, and the token only as a secret", async () => {
-    const { program } = await declare(pool({ kubelet: { maxPods: 42 } }));
+    const { program } = await declare(poolWith({ kubelet: { maxPods: 42 } }));
     const files = program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin as string;
     expect(files).toContain("file 0600 /var/lib/kubelet/config.yaml kubelet <<");
     expect(files).toContain("\nmaxPods: 42\n");
@@ -146,7 +129,7 @@ describe("TlsBootstrap with one worker", () => {
   });
 
   it("keeps the files readable when the caller's cluster object holds a secret besides", async () => {
-    const cluster = { ...base.cluster, kubeconfig: pulumi.secret("ADMIN") };
+    const cluster = { ...ONE_WORKER.cluster, kubeconfig: pulumi.secret("ADMIN") };
     const { program } = await declare({ cluster });
     expect(typeof program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin).toBe("string");
     expect(program.find("kubernetes:core/v1:ConfigMap", "t-cluster-info").inputs.data.kubeconfig).toContain(
@@ -157,7 +140,7 @@ describe("TlsBootstrap with one worker", () => {
   it("tells the later of two workers that its machine is the other's", async () => {
     const other = { name: "worker-2", address: "10.0.1.12", hostKey: ED25519_OTHER };
     const { program } = await declare({
-      pools: [base.pools[0], { name: "more", workers: [other] }],
+      pools: [ONE_WORKER.pools[0], { name: "more", workers: [other] }],
     });
     const stdin = (name: string) => unboxed(program.find(COMMAND, `${name}-join`).inputs.stdin) as string;
     expect(stdin("t-worker-1").split("\n")[0]).toBe("apiVersion: v1");
@@ -174,7 +157,7 @@ describe("TlsBootstrap with one worker", () => {
   });
 
   it("rebuilds all steps on another machine, and joins anew for a raised generation", async () => {
-    const { program } = await declare(pool({ generation: 7 }));
+    const { program } = await declare(poolWith({ generation: 7 }));
     const options = (step: string) => program.optionsOf(COMMAND, `t-worker-1-${step}`);
     const triggers = (step: string) => program.find(COMMAND, `t-worker-1-${step}`).inputs.triggers as unknown;
     expect(options("host")).toMatchObject({
@@ -191,7 +174,7 @@ describe("TlsBootstrap with one worker", () => {
 
   it("declares the Node with role, labels and taints of pool and worker", async () => {
     const { program } = await declare(
-      pool(
+      poolWith(
         { labels: { rack: "r2", disk: "ssd" }, taints: [{ key: "own", effect: "NoExecute" }] },
         { labels: { rack: "r1", zone: "a" }, taints: [{ key: "dedicated", value: "batch", effect: "NoSchedule" }] },
       ),
@@ -264,143 +247,8 @@ describe("TlsBootstrap with one worker", () => {
     const { program } = await declare();
     const files = program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin as string;
     expect(files).toContain(`MINT_COMMAND='pulumi up --replace "**::t-worker-token-clock"'\n`);
-    expect(clockOf(program).name).toBe("t-worker-token-clock");
+    expect(findTokenClock(program).name).toBe("t-worker-token-clock");
   });
-});
-
-describe("bindings", () => {
-  const BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding";
-  const declared = async (bindings: TlsBootstrapArgs["bindings"]) => {
-    const { program } = await declare({ bindings, scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });
-    const subjects = program.resources
-      .filter(({ type, name }) => type === BINDING && name === "t-create-csrs")
-      .flatMap(({ inputs }) => inputs.subjects.map((subject: { name: string }) => subject.name) as string[]);
-    const secret = unboxed(program.find("kubernetes:core/v1:Secret", "t-worker-token").inputs.stringData);
-    return { subjects, groups: secret["auth-extra-groups"] };
-  };
-
-  it("are made to the tokens' own groups", async () =>
-    expect(await declared(undefined)).toEqual({
-      subjects: ["system:bootstrappers:worker", "system:bootstrappers:burst"],
-      groups: "system:bootstrappers:worker",
-    }));
-
-  it("can be kubeadm's: none are declared, and the tokens carry its group besides their own", async () =>
-    expect(await declared({ mode: "existing" })).toEqual({
-      subjects: [],
-      groups: "system:bootstrappers:worker,system:bootstrappers:kubeadm:default-node-token",
-    }));
-
-  it("can be made to another group", async () =>
-    expect(await declared({ group: "system:bootstrappers:all" })).toEqual({
-      subjects: ["system:bootstrappers:all"],
-      groups: "system:bootstrappers:worker,system:bootstrappers:all",
-    }));
-
-  it("can be made to all tokens of the cluster, with a warning", async () => {
-    const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
-    expect(await declared({ group: "system:bootstrappers" })).toEqual({
-      subjects: ["system:bootstrappers"],
-      groups: "system:bootstrappers:worker",
-    });
-    expect(warn.mock.calls.map(([text]) => text)).toEqual([
-      expect.stringContaining("bindings.group system:bootstrappers lets every bootstrap token of the cluster ask"),
-    ]);
-    warn.mockRestore();
-  });
-});
-
-describe("a scale group", () => {
-  it("has a token that is renewed at half of its life, and whose retired ones live on", async () => {
-    const { program, result } = await declare({
-      scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "72h" }],
-    });
-    const clock = program.find("tls:index/selfSignedCert:SelfSignedCert", "t-burst-token-clock").inputs;
-    expect([clock.validityPeriodHours, clock.earlyRenewalHours]).toEqual([72, 36]);
-    expect(program.options["kubernetes:core/v1:Secret t-burst-token"].retainOnDelete).toBe(true);
-    expect(program.options["kubernetes:core/v1:Secret t-worker-token"].retainOnDelete).toBeFalsy();
-    expect(await valueOf(result.tokens)).toMatchObject({ burst: { expires: "2026-01-05T03:04:05Z" } });
-    expect(program.find("kubernetes:core/v1:Secret", "t-burst-token").inputs.metadata.namespace).toBe("kube-system");
-  });
-});
-
-describe("the join policy", () => {
-  const ADMISSION = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy";
-
-  it("lets the tokens of each pool and scale group claim their own names only", async () => {
-    const { program } = await declare({ scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });
-    const names = (claim: string) =>
-      program.find(ADMISSION, `t-${claim}-names`).inputs.spec.variables.slice(1) as { expression: string }[];
-    expect(names("worker")).toEqual([
-      { name: "names0", expression: `[\n  "${namePatterns("worker-1").join("")}", // worker-1\n]` },
-    ]);
-    expect(names("burst")[0].expression.split("\n").length).toBeGreaterThan(57);
-    for (const [claim, group] of [
-      ["worker", "system:bootstrappers:worker"],
-      ["burst", "system:bootstrappers:burst"],
-    ]) {
-      const policy = program.find(ADMISSION, `t-${claim}-names`).inputs;
-      expect(policy.spec.failurePolicy).toBe("Fail");
-      expect(policy.spec.matchConditions[0].expression).toBe(`"${group}" in request.userInfo.groups`);
-      expect(program.find(`${ADMISSION}Binding`, `t-${claim}-names`).inputs.spec).toEqual({
-        policyName: `t-${claim}-names`,
-        validationActions: ["Deny"],
-      });
-    }
-  });
-
-  it("is in force before the token that it restrains exists", async () => {
-    const { program } = await declare();
-    const before = program.options["kubernetes:core/v1:Secret t-worker-token"].dependsOn as pulumi.Resource[];
-    const urns = await Promise.all(before.map(({ urn }) => valueOf(urn)));
-    expect(urns.map((urn) => urn.split("$").at(-1))).toContain("tls-bootstrap:index:JoinPolicy::t");
-  });
-
-  it("divides the names of a large pool, and adding one changes one line", async () => {
-    const lists = async (count: number) => {
-      const nodes = Array.from({ length: count }, (_, i) => `rack-${1000 + i}.example.com`);
-      const program = new Program();
-      await program.run((opts) => new JoinPolicy("p", { claims: [{ name: "a", group: "g", nodes }] }, opts));
-      return program
-        .find(ADMISSION, "p-a-names")
-        .inputs.spec.variables.slice(1)
-        .map((v: any) => v.expression) as string[];
-    };
-    const [before, after] = [await lists(1200), await lists(1201)];
-    expect(before.length).toBeGreaterThan(2);
-    expect(before.every((text) => text.length < 100_000)).toBe(true);
-    const linesOf = (texts: string[]) => texts.flatMap((text) => text.split("\n"));
-    const added = linesOf(after).filter((line) => !linesOf(before).includes(line));
-    expect(added).toEqual(namePatterns("rack-2200.example.com").map((text) => `  "${text}", // rack-2200.example.com`));
-  });
-
-  it("can be left out", async () => {
-    const { program } = await declare({ joinPolicy: "off" });
-    expect(program.listing().filter((line) => /Admission|names/.test(line) && !line.includes("-serving"))).toEqual([]);
-  });
-});
-
-describe("a pool's token", () => {
-  const subject = async (args: Partial<TlsBootstrapArgs>) =>
-    clockOf((await declare(args)).program).inputs.subject.organization as string;
-
-  it("is kept while the same machines are in the pool, in whatever order and with whatever settings", async () => {
-    const worker = base.pools[0].workers[0];
-    const other = { name: "worker-2", address: "10.0.1.12", hostKey: ED25519_OTHER };
-    const one = await subject({ pools: [{ name: "worker", workers: [worker, other] }] });
-    expect(
-      await subject({
-        pools: [{ name: "worker", workers: [other, { ...worker, generation: 1, labels: { a: "b" } }] }],
-      }),
-    ).toBe(one);
-  });
-
-  it.each([
-    ["another member", { name: "worker-9" }],
-    ["a raised generation", { generation: 2 }],
-    ["another address", { address: "10.0.1.99" }],
-    ["another host key", { hostKey: ED25519_OTHER }],
-  ])("is minted for %s", async (_, change) => expect(await subject(pool(change))).not.toBe(await subject({})));
 });
 
 describe("arguments", () => {
@@ -412,7 +260,7 @@ describe("arguments", () => {
       runtime: { type: "package", runc: {} } as const,
       binDir: "bin",
     };
-    await expect(program.run((opts) => new TlsBootstrap("t", { ...base, ...bad }, opts))).rejects.toThrow(
+    await expect(program.run((opts) => new TlsBootstrap("t", { ...ONE_WORKER, ...bad }, opts))).rejects.toThrow(
       [
         "TlsBootstrap 't': 7 problems",
         "  kubernetesVersion: '1.34' is not a version such as 1.37.2 (no leading 'v')",
@@ -434,7 +282,7 @@ describe("arguments", () => {
       hostKey: ED25519, // the same, which is another problem of the same report
     }));
     const pools = [{ name: "worker", workers }];
-    await expect(new Program().run((opts) => new TlsBootstrap("t", { ...base, pools }, opts))).rejects.toThrow(
+    await expect(new Program().run((opts) => new TlsBootstrap("t", { ...ONE_WORKER, pools }, opts))).rejects.toThrow(
       /\n {2}pools\[0\]\.workers: are 4000, and the join policy of so many names .* divide them into pools of at most \d{4}$/,
     );
   });

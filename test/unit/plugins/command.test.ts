@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandPlugin } from "../../../lab/plugins/command/commandPlugin";
-import { fileAsset, isSecret, type Json, type Made, plain, type Plugin, secret, UNKNOWN } from "../../pluginClient";
+import { type Made, type Plugin } from "../../pluginClient";
+import { fileAsset, isSecret, type Json, secret, UNKNOWN, unwrapSecrets } from "../../protocolValues";
 import { ServedPlugin } from "./servedPlugin";
 import { newKey, SshServer } from "./sshServer";
 
@@ -233,7 +234,7 @@ describe("remote.CopyToRemote", () => {
   test("what is no file, and a missing path, are told", async () => {
     const source = { ...fileAsset("", "hash"), path: null, text: "x" };
     const { failures } = await plugin.check(which, { connection: server.connection, source });
-    expect(plain(failures)).toEqual([
+    expect(unwrapSecrets(failures)).toEqual([
       { property: "remotePath", reason: expect.stringContaining("Invalid input") },
       { property: "source", reason: "must be a file asset" },
     ]);

@@ -13,6 +13,7 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { policies } from "../../../policy/policies";
 import { LanguageSession, type Options, programInfo } from "./languageSession";
 import { REPOSITORY } from "../../repository";
+import { expectEnd } from "./pids";
 
 jest.setTimeout(60_000);
 
@@ -37,18 +38,6 @@ const SPEAKING = `
     folder: process.cwd() === __dirname,
   }));
   console.error("program complains");`;
-
-const alive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
-
-async function endOf(pid: number): Promise<void> {
-  while (alive(pid)) await new Promise((next) => setTimeout(next, 50));
-}
 
 describe("programs", () => {
   it("run by the SDK, with config, stack and options, and their output reaches the user", async () => {
@@ -115,7 +104,7 @@ describe("programs", () => {
     const [, pid] = await other.wrote(/second pid (\d+)/);
     other.kill();
     expect(await run).toBe("host is gone");
-    await endOf(Number(pid));
+    await expectEnd(Number(pid));
     await other.stop();
   });
 });

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundlePlugins } from "../../../lab/pulumi/pluginBundle";
-import { FakeEngine, Plugin } from "../../pluginClient";
+import { FakeEngine, Plugin, writeStandIn } from "../../pluginClient";
+import { expectEnd, isRunning } from "./pids";
 
 // Processes start and end here, and other tests keep the processors busy.
 jest.setTimeout(30_000);
@@ -22,24 +23,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-function executable(name: string): string {
-  const file = join(folder, `pulumi-resource-${name}`);
-  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' '${bundle}' resource ${name} "$@"\n`, { mode: 0o755 });
-  return file;
-}
-
-const isRunning = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
-
-async function gone(pid: number): Promise<void> {
-  for (let i = 0; i < 500 && isRunning(pid); i++) await new Promise((resume) => setTimeout(resume, 20));
-  expect(isRunning(pid)).toBe(false);
-}
+const executable = (name: string): string => writeStandIn(folder, bundle, name);
 
 test.each(["command", "kubernetes", "random", "tls"])("%s starts, and has the version of its SDK", async (name) => {
   const plugin = await Plugin.start(name, executable(name), engine);
@@ -55,7 +39,7 @@ test.each(["command", "kubernetes", "random", "tls"])("%s starts, and has the ve
 test("SIGTERM ends a plugin", async () => {
   const { pid } = await Plugin.start("random", executable("random"), engine);
   process.kill(pid!, "SIGTERM");
-  await gone(pid!);
+  await expectEnd(pid!);
 });
 
 test("a plugin ends with the process that started it, even when that is killed", async () => {
@@ -69,7 +53,7 @@ test("a plugin ends with the process that started it, even when that is killed",
   const pid = Number(line.toString());
   expect(isRunning(pid)).toBe(true);
   parent.kill("SIGKILL");
-  await gone(pid);
+  await expectEnd(pid);
 });
 
 test("messages may be larger than gRPC's 4 MB", async () => {

@@ -1,7 +1,7 @@
 import { toPath } from "lodash";
 import { patternCovers, differences, formatPath, isSame, type Path } from "../../../lab/plugins/diff";
 import type { Value } from "../../../lab/plugins/propertyValues";
-import { fileAsset, secret, UNKNOWN } from "../../pluginClient";
+import { fileAsset, secret, UNKNOWN } from "../../protocolValues";
 
 describe("paths", () => {
   test.each<[Path, string]>([

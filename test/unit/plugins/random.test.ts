@@ -1,5 +1,6 @@
 import { randomPlugin } from "../../../lab/plugins/randomPlugin";
-import { isSecret, type Plugin, UNKNOWN } from "../../pluginClient";
+import { type Plugin } from "../../pluginClient";
+import { isSecret, UNKNOWN } from "../../protocolValues";
 import { ServedPlugin } from "./servedPlugin";
 
 const string = { type: "random:index/randomString:RandomString" };

@@ -1,6 +1,7 @@
 import type { ProviderPlugin } from "../../../lab/plugins/provider";
 import { serveResources } from "../../../lab/plugins/server";
-import { FakeEngine, type Json, Plugin } from "../../pluginClient";
+import { FakeEngine, Plugin } from "../../pluginClient";
+import { type Json } from "../../protocolValues";
 
 /** A plugin that is served by the test's own process. */
 export class ServedPlugin {

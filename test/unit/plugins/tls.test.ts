@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, X509Certificate } from "node:crypto";
 import { tlsPlugin } from "../../../lab/plugins/tls/tlsPlugin";
-import { isSecret, type Json, plain, type Plugin, UNKNOWN } from "../../pluginClient";
+import { type Plugin } from "../../pluginClient";
+import { isSecret, type Json, UNKNOWN, unwrapSecrets } from "../../protocolValues";
 import { ServedPlugin } from "./servedPlugin";
 
 const privateKey = { type: "tls:index/privateKey:PrivateKey" };
@@ -22,7 +23,7 @@ describe("tls.PrivateKey", () => {
     const { id, outputs } = await plugin.make(privateKey, { algorithm, ...options });
     expect(isSecret(outputs.privateKeyPem)).toBe(true);
     expect(isSecret(outputs.privateKeyPemPkcs8)).toBe(true);
-    const values = plain(outputs);
+    const values = unwrapSecrets(outputs);
     expect(values.privateKeyPem).toContain(preamble);
     for (const form of [values.privateKeyPem, values.privateKeyPemPkcs8, values.publicKeyPem]) {
       const spki = createPublicKey(form).export({ format: "der", type: "spki" });

@@ -3,7 +3,7 @@ import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
 import { CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
 import { Program, type Registered } from "../components/program";
 import { Pack } from "./servedPack";
-import { SECRET, UNKNOWN } from "./values";
+import { secret, UNKNOWN } from "../../protocolValues";
 
 const COMMAND = "command:remote:Command";
 const RBAC = "kubernetes:rbac.authorization.k8s.io/v1";
@@ -139,7 +139,7 @@ it("sees a secret's value, and not that it is secret", async () => {
   const text = "kubeadm join --token abc123.0123456789abcdef";
   const plainly = await command(text);
   expect(plainly).toHaveLength(1);
-  expect(await command({ ...SECRET, value: text })).toEqual(plainly);
+  expect(await command(secret(text))).toEqual(plainly);
 });
 
 it("says which resource of the stack it means", async () => {

@@ -1,14 +1,11 @@
-import { KubeProxy, TlsBootstrap, type TlsBootstrapArgs, Worker } from "../../../../components";
+import { KubeProxy, type KubeProxySpec, Worker } from "../../../../components";
 import { endpointOf } from "../../../../components/cluster/kubeconfig";
-import type { KubeProxySpec } from "../../../../components";
 import { renderKubeProxyConfig, renderKubeProxyUnit } from "../../../../components/kubeProxy/kubeProxyConfig";
-import { CA, ED25519, SSH_KEY } from "../../fixtures";
+import { COMMAND, declareTlsBootstrap, ONE_WORKER } from "../oneWorker";
 import { Program, unboxed } from "../program";
 
-const COMMAND = "command:remote:Command";
 const DAEMON_SET = "kubernetes:apps/v1:DaemonSet";
-const cluster = { server: "https://10.0.0.1:6443", ca: CA };
-const kubernetesVersion = "1.34.4";
+const { cluster, kubernetesVersion } = ONE_WORKER;
 const unit: KubeProxySpec = { mode: "unit", clusterCidr: "10.244.0.0/16" };
 const daemonset: KubeProxySpec = { mode: "daemonset", clusterCidr: "10.244.0.0/16" };
 
@@ -54,17 +51,7 @@ it("the unit waits for its credential, and runs the binary of the version", () =
 });
 
 describe("a worker with kube-proxy as a unit", () => {
-  const base: TlsBootstrapArgs = {
-    cluster,
-    kubernetesVersion,
-    ssh: { privateKey: SSH_KEY },
-    pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
-  };
-  const declare = async (kubeProxy?: KubeProxySpec) => {
-    const program = new Program();
-    await program.run((opts) => new TlsBootstrap("t", { ...base, kubeProxy }, opts));
-    return program;
-  };
+  const declare = async (kubeProxy?: KubeProxySpec) => (await declareTlsBootstrap({ kubeProxy })).program;
   const step = (program: Program, name: string) => program.find(COMMAND, `t-worker-1-${name}`).inputs;
 
   it("has one more command, which gets the credential as a secret", async () => {
@@ -114,7 +101,7 @@ describe("a worker with kube-proxy as a unit", () => {
   );
 
   it("is refused without a credential for it", async () => {
-    const { pools, ...environment } = base;
+    const { pools, ...environment } = ONE_WORKER;
     const args = {
       ...environment,
       ...pools[0].workers[0],

@@ -1,11 +1,4 @@
-import { spawnSync } from "node:child_process";
-import { type HostConf, renderConf } from "../../../../components/host/hostConf";
-import { renderBundle } from "../../../../components/host/hostFiles";
-import { renderHostScript } from "../../../../components/worker/hostScript";
-import { fixedSettingChecks } from "../../../../components/kubelet/fixedSettings";
-import { merge } from "../../../../components/validation/maps";
 import { allowsCgroupV1, keepsSwap, portsOf, renderKubeletConfig } from "../../../../components/kubelet/kubeletConfig";
-import { renderKubeletUnit } from "../../../../components/kubelet/kubeletUnit";
 
 const CONFIG = {
   clusterDomain: "cluster.local",
@@ -78,38 +71,6 @@ failSwapOn: true
     ));
 });
 
-describe("merge", () => {
-  it("goes into maps and takes lists whole", () =>
-    expect(merge({ a: { b: 1, c: [1, 2] }, d: 1 }, { a: { c: [3] }, d: { e: 1 } })).toEqual({
-      a: { b: 1, c: [3] },
-      d: { e: 1 },
-    }));
-  it("leaves what it merges alone", () => {
-    const under = { a: { b: 1 } };
-    merge(under, { a: { b: 2 } });
-    expect(under).toEqual({ a: { b: 1 } });
-  });
-});
-
-describe("fixedSettingChecks", () => {
-  it.each([
-    [{ authentication: { anonymous: { enabled: true } } }, "at.authentication.anonymous.enabled"],
-    [{ authorization: { mode: "AlwaysAllow" } }, "at.authorization.mode"],
-    [{ readOnlyPort: 10255 }, "at.readOnlyPort"],
-    [{ rotateCertificates: false }, "at.rotateCertificates"],
-    [{ authentication: { x509: { clientCAFile: "/tmp/ca" } } }, "at.authentication.x509.clientCAFile"],
-    [{ kind: "Pod" }, "at.kind"],
-  ])("refuses %j", (settings, where) =>
-    expect(fixedSettingChecks("at", settings).flatMap(([at, problem]) => (problem ? [at] : []))).toEqual([where]),
-  );
-  it("accepts the rest, and what is so already", () =>
-    expect(
-      fixedSettingChecks("at", { maxPods: 5, readOnlyPort: 0, authorization: { mode: "Webhook" } }).filter(
-        ([, problem]) => problem,
-      ),
-    ).toEqual([]));
-});
-
 it("keeps swap only when the kubelet is told to live with it", () => {
   expect(keepsSwap({})).toBe(false);
   expect(keepsSwap({ failSwapOn: true })).toBe(false);
@@ -122,99 +83,4 @@ it("tells the host's checks what the kubelet needs: control groups and ports", (
   expect(allowsCgroupV1({ failCgroupV1: false }, "1.35.0")).toBe(true);
   expect(portsOf({})).toEqual([10250, 10248]);
   expect(portsOf({ port: 11250, healthzPort: 0 })).toEqual([11250]);
-});
-
-it("renders the kubelet's unit", () =>
-  expect(renderKubeletUnit({ kubernetesVersion: "1.34.4", nodeName: "worker-1", nodeAddress: "10.0.1.11" }))
-    .toBe(`[Unit]
-Description=kubelet, the Kubernetes node agent
-Documentation=https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/
-Wants=network-online.target
-After=network-online.target containerd.service
-# While the API server is away the kubelet ends again and again; systemd must never give up on it.
-StartLimitIntervalSec=0
-
-[Service]
-ExecStart=/opt/kubernetes/v1.34.4/bin/kubelet \\
-  --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf \\
-  --kubeconfig=/etc/kubernetes/kubelet.conf \\
-  --cert-dir=/var/lib/kubelet/pki \\
-  --config=/var/lib/kubelet/config.yaml \\
-  --hostname-override=worker-1 \\
-  --node-ip=10.0.1.11
-Restart=always
-RestartSec=5
-# The kubelet reports its own use of CPU and memory from its cgroup.
-CPUAccounting=true
-MemoryAccounting=true
-
-[Install]
-WantedBy=multi-user.target
-`));
-
-describe("renderBundle", () => {
-  it("shows each file as it will stand on the worker", () =>
-    expect(
-      renderBundle([
-        { path: "/etc/a", mode: "0644", text: "one\n$two `three`\n" },
-        { path: "/etc/b", mode: "0600", text: "four\n", restarts: "kubelet" },
-      ]),
-    ).toBe(`file 0644 /etc/a <<'END-OF-FILE'
-one
-$two \`three\`
-END-OF-FILE
-file 0600 /etc/b kubelet <<'END-OF-FILE'
-four
-END-OF-FILE
-# end of bundle
-`));
-
-  it("refuses text that would cut a file short", () => {
-    expect(() => renderBundle([{ path: "/etc/a", mode: "0644", text: "END-OF-FILE\nrm -rf /\n" }])).toThrow("/etc/a");
-    expect(() => renderBundle([{ path: "/etc/a", mode: "0644", text: "no newline" }])).toThrow("/etc/a");
-  });
-});
-
-it("renders variables that a shell reads back as they were", () => {
-  const values = { A: "plain", B: "it's $HOME `id`", C: "two\nlines" };
-  const shell = spawnSync("sh", ["-c", `${renderConf(values)}printf '%s|%s|%s' "$A" "$B" "$C"`], {
-    encoding: "utf8",
-  });
-  expect(shell.stdout).toBe("plain|it's $HOME `id`|two\nlines");
-});
-
-describe("renderHostScript", () => {
-  const script = renderHostScript({ KUBERNETES_VERSION: "1.34.4" } as HostConf);
-
-  it("is a whole shell script that carries the others and their parameters", () => {
-    expect(spawnSync("sh", ["-n"], { input: script }).status).toBe(0);
-    for (const name of [
-      "common",
-      "download",
-      "run",
-      "preflight",
-      "host",
-      "runtime",
-      "runtime-packages",
-      "runtime-tarball",
-      "serving",
-      "kubelet",
-      "join",
-      "leave",
-    ])
-      expect(script).toContain(`/opt/tls-bootstrap/scripts/${name}.sh <<'END-OF-FILE'\n`);
-    expect(script).toContain(
-      "file 0644 /etc/tls-bootstrap/host.conf <<'END-OF-FILE'\nKUBERNETES_VERSION='1.34.4'\nEND-OF-FILE\n",
-    );
-    expect(script).not.toContain("/usr/local/lib/"); // read-only on some systems
-  });
-
-  it("runs nothing when the connection breaks off anywhere in the middle", () => {
-    // Cut after each line but the last: the shell must not have run `main`, whose first act is to make a folder.
-    const lines = script.split("\n");
-    for (let cut = 1; cut < lines.length - 1; cut += 37) {
-      const part = lines.slice(0, cut).join("\n").replace("staged=$(mktemp", "echo RAN >&2; staged=$(mktemp");
-      expect(spawnSync("sh", ["-s"], { input: part, encoding: "utf8" }).stderr).not.toContain("RAN");
-    }
-  });
 });

@@ -1,5 +1,4 @@
 import { kubeletChecks } from "../../../../components/kubelet/levels";
-import { renderKubeletUnit, systemdWord } from "../../../../components/kubelet/kubeletUnit";
 
 const report = (kubeletFlags: object, version = "1.34.4") =>
   kubeletChecks(version, { pools: [{ kubeletFlags }] }).flatMap(([where, problem, value]) =>
@@ -57,28 +56,3 @@ it("is a flag up to Kubernetes 1.34 only: --pod-infra-container-image", () =>
   expect(report({ "pod-infra-container-image": "pause:3.10" }, "1.35.0")).toEqual([
     `${at("pod-infra-container-image")}: was removed in Kubernetes 1.35; these kubelets are 1.35`,
   ]));
-
-it("stand in the unit by name, after those of this module", () => {
-  const unit = (flags?: Record<string, string | number>) =>
-    renderKubeletUnit({ kubernetesVersion: "1.34.4", nodeName: "worker-1", nodeAddress: "10.0.1.11", flags });
-  const lines = unit().split("\n");
-  const more = unit({ "runtime-cgroups": "/a b", "cloud-provider": "external" }).split("\n");
-  const i = lines.indexOf("  --node-ip=10.0.1.11");
-  expect(more).toEqual([
-    ...lines.slice(0, i),
-    "  --node-ip=10.0.1.11 \\",
-    "  --cloud-provider=external \\",
-    '  "--runtime-cgroups=/a b"',
-    ...lines.slice(i + 1),
-  ]);
-});
-
-it.each([
-  ["--a=/b/c.d,e:f", "--a=/b/c.d,e:f"],
-  ["--a=b c", '"--a=b c"'],
-  ['--a="b"', '"--a=\\"b\\""'],
-  ["--a=\\n", '"--a=\\\\n"'],
-  ["--a=%n", "--a=%%n"],
-  ["--a=$HOME", "--a=$$HOME"],
-  ["--a=;'é", '"--a=;\'é"'],
-])("%s is written so that systemd reads it back", (text, expected) => expect(systemdWord(text)).toBe(expected));

@@ -1,31 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import { TlsBootstrap, type TlsBootstrapArgs } from "../../../../components";
 import { approverFlags } from "../../../../components/serving/csrApprover";
 import { servingPatterns } from "../../../../components/serving/servingPattern";
-import { CA, ED25519, SSH_KEY } from "../../fixtures";
-import { Program, unboxed, valueOf } from "../program";
+import { CA } from "../../fixtures";
+import { COMMAND, declareTlsBootstrap, ONE_WORKER } from "../oneWorker";
+import { type Program, unboxed, valueOf } from "../program";
 
-const COMMAND = "command:remote:Command";
 const SIGNED = "tls:index/locallySignedCert:LocallySignedCert";
-
-const base: TlsBootstrapArgs = {
-  cluster: { server: "https://10.0.0.1:6443", ca: CA },
-  kubernetesVersion: "1.34.4",
-  ssh: { privateKey: SSH_KEY },
-  pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
-};
-
-const declare = async (args: Partial<TlsBootstrapArgs> = {}) => {
-  const program = new Program();
-  const result = await program.run((opts) => new TlsBootstrap("t", { ...base, ...args }, opts));
-  return { program, result };
-};
 
 const kubeletFiles = (program: Program) => program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin as string;
 
 describe("issued", () => {
   it("signs the worker's request with a CA of the stack's own, for a server and for nothing else", async () => {
-    const { program, result } = await declare();
+    const { program, result } = await declareTlsBootstrap();
     const ca = program.find("tls:index/selfSignedCert:SelfSignedCert", "t-serving-ca").inputs;
     expect(ca).toMatchObject({ isCaCertificate: true, allowedUses: ["cert_signing", "digital_signature"] });
     const { inputs } = program.find(SIGNED, "t-worker-1-serving-certificate");
@@ -38,7 +24,7 @@ describe("issued", () => {
   });
 
   it("renews while there is time, and the CA before any of its certificates could outlive it", async () => {
-    const { program } = await declare();
+    const { program } = await declareTlsBootstrap();
     const certificate = program.find(SIGNED, "t-worker-1-serving-certificate").inputs;
     const ca = program.find("tls:index/selfSignedCert:SelfSignedCert", "t-serving-ca").inputs;
     expect(certificate.earlyRenewalHours).toBeLessThan(certificate.validityPeriodHours);
@@ -47,7 +33,7 @@ describe("issued", () => {
   });
 
   it("signs anew for another machine, name or address, and not because a request was printed again", async () => {
-    const { program } = await declare();
+    const { program } = await declareTlsBootstrap();
     const { replacementTrigger, ignoreChanges } = program.optionsOf(SIGNED, "t-worker-1-serving-certificate");
     expect(ignoreChanges).toEqual(["certRequestPem"]);
     expect(await valueOf(pulumi.output(replacementTrigger as pulumi.Input<string>))).toBe(
@@ -56,7 +42,7 @@ describe("issued", () => {
   });
 
   it("brings the certificate to the worker before the kubelet is told of it, and its text stays out of the kubelet's files", async () => {
-    const { program } = await declare();
+    const { program } = await declareTlsBootstrap();
     expect(program.find(COMMAND, "t-worker-1-serving").inputs.stdin).toBe("SERVING CERTIFICATE");
     expect(kubeletFiles(program)).toContain("tlsCertFile: /etc/kubernetes/pki/kubelet-serving.crt\n");
     expect(kubeletFiles(program)).not.toContain("SERVING CERTIFICATE");
@@ -67,7 +53,7 @@ describe("issued", () => {
 
   it("signs with the CA that it is given, whose key is a secret", async () => {
     const ca = { certificate: CA, key: pulumi.output("KEY OF THE CLUSTER'S CA") };
-    const { program, result } = await declare({ servingCertificates: { ca } });
+    const { program, result } = await declareTlsBootstrap({ servingCertificates: { ca } });
     const { inputs } = program.find(SIGNED, "t-worker-1-serving-certificate");
     expect([inputs.caCertPem, unboxed(inputs.caPrivateKeyPem)]).toEqual([CA, "KEY OF THE CLUSTER'S CA"]);
     expect(await valueOf(result.servingCa)).toBe(CA);
@@ -77,7 +63,7 @@ describe("issued", () => {
 
 describe.each(["approver", "manual"] as const)("%s", (mode) => {
   it("has the kubelet ask the cluster, and issues nothing", async () => {
-    const { program, result } = await declare({ servingCertificates: { mode } });
+    const { program, result } = await declareTlsBootstrap({ servingCertificates: { mode } });
     expect(kubeletFiles(program)).toContain("\nserverTLSBootstrap: true\n");
     expect(kubeletFiles(program)).not.toContain("tlsCertFile");
     expect(program.listing().filter((line) => /LocallySigned|serving-ca|Command .*-serving$/.test(line))).toEqual([]);
@@ -89,7 +75,7 @@ const POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPo
 
 describe("the policy for serving certificates", () => {
   const listed = async (mode: "issued" | "manual") => {
-    const { program } = await declare({ servingCertificates: { mode } });
+    const { program } = await declareTlsBootstrap({ servingCertificates: { mode } });
     const { variables, failurePolicy } = program.find(POLICY, "t-worker-serving").inputs.spec;
     expect(failurePolicy).toBe("Fail");
     return variables.find(({ name }: { name: string }) => name === "nodes0").expression as string;
@@ -106,7 +92,7 @@ describe("the policy for serving certificates", () => {
     expect(await listed("issued")).toBe('[\n  "system:node:worker-1",\n]'));
 
   it("is in force before a kubelet asks, also without a join policy", async () => {
-    const { program } = await declare({ joinPolicy: "off" });
+    const { program } = await declareTlsBootstrap({ joinPolicy: "off" });
     const parts = program.options[`${COMMAND} t-worker-1-join`].dependsOn as pulumi.Resource[];
     const urns = await Promise.all(parts.map(({ urn }) => valueOf(urn)));
     expect(urns.filter((urn) => urn.endsWith("tls-bootstrap:index:ServingPolicy::t"))).toHaveLength(1);
@@ -130,7 +116,7 @@ describe("the approver", () => {
 
   it("is of an image that is pinned by its digest, or the one that is given", async () => {
     const image = async (given?: string) => {
-      const { program } = await declare({ servingCertificates: { mode: "approver", image: given } });
+      const { program } = await declareTlsBootstrap({ servingCertificates: { mode: "approver", image: given } });
       const { spec } = program.find("kubernetes:apps/v1:Deployment", "t-csr-approver").inputs;
       return spec.template.spec.containers[0].image as string;
     };
@@ -139,7 +125,7 @@ describe("the approver", () => {
   });
 
   it("may approve serving certificates, and no others", async () => {
-    const { program } = await declare({ servingCertificates: { mode: "approver" } });
+    const { program } = await declareTlsBootstrap({ servingCertificates: { mode: "approver" } });
     const { rules } = program.find("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "t-csr-approver").inputs;
     expect(rules.filter(({ verbs }: { verbs: string[] }) => verbs.includes("approve"))).toEqual([
       {
@@ -153,9 +139,9 @@ describe("the approver", () => {
 });
 
 it("settings that say otherwise are refused", async () => {
-  const pools = [{ ...base.pools[0], kubelet: { serverTLSBootstrap: true } }];
+  const pools = [{ ...ONE_WORKER.pools[0], kubelet: { serverTLSBootstrap: true } }];
   const servingCertificates = { image: "a/b:1", ca: { certificate: CA, key: "K" } };
-  await expect(declare({ pools, servingCertificates })).rejects.toThrow(
+  await expect(declareTlsBootstrap({ pools, servingCertificates })).rejects.toThrow(
     [
       "TlsBootstrap 't': 3 problems",
       "  servingCertificates.ca.key: is no private key in PEM that can be read (-----BEGIN EC PRIVATE KEY----- …, without passphrase)",

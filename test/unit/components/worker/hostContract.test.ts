@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PATHS } from "../../../../components/cluster/names";
-import { CA, ED25519, SSH_KEY } from "../../fixtures";
-import { TlsBootstrap, type TlsBootstrapArgs } from "../../../../components";
-import { Program } from "../program";
+import type { TlsBootstrapArgs } from "../../../../components";
+import { COMMAND, declareTlsBootstrap } from "../oneWorker";
 import { REPOSITORY } from "../../../repository";
 
 /** What TypeScript and the scripts on a host must agree on: variables and paths. */
@@ -22,17 +21,9 @@ const told = (): Set<string> => {
 
 /** The names in the files of variables that the program writes. */
 async function written(file: string, args: Partial<TlsBootstrapArgs>): Promise<string[]> {
-  const program = new Program();
-  const spec: TlsBootstrapArgs = {
-    cluster: { server: "https://10.0.0.1:6443", ca: CA },
-    kubernetesVersion: "1.37.2",
-    ssh: { privateKey: SSH_KEY },
-    pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
-    ...args,
-  };
-  await program.run((opts) => new TlsBootstrap("t", spec, opts));
+  const { program } = await declareTlsBootstrap({ kubernetesVersion: "1.37.2", ...args });
   const step = file === PATHS.hostConf ? "host" : "kubelet";
-  const text = program.find("command:remote:Command", `t-worker-1-${step}`).inputs.stdin as string;
+  const text = program.find(COMMAND, `t-worker-1-${step}`).inputs.stdin as string;
   const [, content] = new RegExp(`${file} <<'END-OF-FILE'\n([\\s\\S]*?)\nEND-OF-FILE`).exec(text)!;
   return [...content.matchAll(/^([A-Za-z0-9_]+)='/gm)].map(([, name]) => name);
 }

@@ -1,0 +1,41 @@
+import type { TlsBootstrapArgs } from "../../../../components";
+import { ED25519_OTHER } from "../../fixtures";
+import { declareTlsBootstrap, findTokenClock, ONE_WORKER, poolWith } from "../oneWorker";
+import { valueOf } from "../program";
+
+describe("a pool's token", () => {
+  const subject = async (args: Partial<TlsBootstrapArgs>) =>
+    findTokenClock((await declareTlsBootstrap(args)).program).inputs.subject.organization as string;
+
+  it("is kept while the same machines are in the pool, in whatever order and with whatever settings", async () => {
+    const worker = ONE_WORKER.pools[0].workers[0];
+    const other = { name: "worker-2", address: "10.0.1.12", hostKey: ED25519_OTHER };
+    const one = await subject({ pools: [{ name: "worker", workers: [worker, other] }] });
+    expect(
+      await subject({
+        pools: [{ name: "worker", workers: [other, { ...worker, generation: 1, labels: { a: "b" } }] }],
+      }),
+    ).toBe(one);
+  });
+
+  it.each([
+    ["another member", { name: "worker-9" }],
+    ["a raised generation", { generation: 2 }],
+    ["another address", { address: "10.0.1.99" }],
+    ["another host key", { hostKey: ED25519_OTHER }],
+  ])("is minted for %s", async (_, change) => expect(await subject(poolWith(change))).not.toBe(await subject({})));
+});
+
+describe("a scale group", () => {
+  it("has a token that is renewed at half of its life, and whose retired ones live on", async () => {
+    const { program, result } = await declareTlsBootstrap({
+      scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "72h" }],
+    });
+    const clock = program.find("tls:index/selfSignedCert:SelfSignedCert", "t-burst-token-clock").inputs;
+    expect([clock.validityPeriodHours, clock.earlyRenewalHours]).toEqual([72, 36]);
+    expect(program.options["kubernetes:core/v1:Secret t-burst-token"].retainOnDelete).toBe(true);
+    expect(program.options["kubernetes:core/v1:Secret t-worker-token"].retainOnDelete).toBeFalsy();
+    expect(await valueOf(result.tokens)).toMatchObject({ burst: { expires: "2026-01-05T03:04:05Z" } });
+    expect(program.find("kubernetes:core/v1:Secret", "t-burst-token").inputs.metadata.namespace).toBe("kube-system");
+  });
+});

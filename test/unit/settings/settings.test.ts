@@ -1,31 +1,23 @@
-import { generateKeyPairSync } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { renderKubeconfig } from "../../../components/cluster/kubeconfig";
 import { parseSettings } from "../../../settings/settings";
-import { CA, ED25519, ED25519_OTHER } from "../fixtures";
+import { CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
 import { REPOSITORY } from "../../repository";
+import { storedConfig } from "./storedConfig";
 
-const KEY = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" }).toString();
 const KUBECONFIG = renderKubeconfig({ server: "https://10.0.0.1:6443", ca: CA }, "admin", { token: "t" });
 
 const good = {
   cluster: { kubeconfig: KUBECONFIG },
   kubernetesVersion: "1.34.4",
-  ssh: { user: "debian", privateKey: KEY },
+  ssh: { user: "debian", privateKey: SSH_KEY },
   pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
 };
 
-/** As Pulumi stores config: text stays text, everything else is JSON. */
-const raw = (config: Record<string, unknown>) =>
-  Object.fromEntries(
-    Object.entries(config)
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
-  );
-
-const settings = (change: Record<string, unknown> = {}) => parseSettings("tls-bootstrap", raw({ ...good, ...change }));
+const settings = (change: Record<string, unknown> = {}) =>
+  parseSettings("tls-bootstrap", storedConfig({ ...good, ...change }));
 
 /** The lines of the report. */
 const report = (change: Record<string, unknown>): string[] => {
@@ -47,7 +39,7 @@ it("fills in what is safe to assume", () =>
     bootstrap: {
       kubernetesVersion: good.kubernetesVersion,
       pools: good.pools,
-      ssh: { user: "debian", port: 22, privateKey: KEY },
+      ssh: { user: "debian", port: 22, privateKey: SSH_KEY },
       clusterDomain: "cluster.local",
       binDir: "/usr/local/bin",
       proxy: {},
@@ -82,7 +74,7 @@ describe("where the cluster is", () => {
     ["server, CA and token", { server: "https://a:6443", ca: CA, token: "t" }],
     [
       "server, CA file and certificate",
-      { server: "https://a:6443", caFile: "ca.crt", clientCertificate: "C", clientKey: KEY },
+      { server: "https://a:6443", caFile: "ca.crt", clientCertificate: "C", clientKey: SSH_KEY },
     ],
     ["a kubeconfig, and the server as workers see it", { kubeconfig: KUBECONFIG, server: "https://api.internal:6443" }],
   ])("can be told by %s", (_, cluster) => expect(settings({ cluster }).cluster).toEqual(cluster));
@@ -91,7 +83,22 @@ describe("where the cluster is", () => {
     expect(settings({ cluster: undefined, platform: "org/platform/prod" }).platform).toBe("org/platform/prod"));
 });
 
-describe.each<[string, Record<string, unknown>, string[]]>([
+/** What is wrong, the change that brings it about, and how each line of the report begins behind its indent. */
+type Refusal = [what: string, change: Record<string, unknown>, problems: string[]];
+
+function describeRefusals(subject: string, refusals: Refusal[]): void {
+  describe(subject, () => {
+    it.each(refusals)("with %s is refused at its config key, and nothing else is", (_, change, problems) => {
+      const [first, ...lines] = report(change);
+      expect(first).toBe(
+        `The configuration of this stack cannot be used: ${problems.length === 1 ? "1 problem" : `${problems.length} problems`}`,
+      );
+      expect(lines).toEqual(problems.map((line) => expect.stringContaining(`  ${line}`) as unknown));
+    });
+  });
+}
+
+describeRefusals("the place of the cluster", [
   ["neither cluster nor platform", { cluster: undefined }, ["tls-bootstrap:cluster: or 'platform' is required"]],
   ["both", { platform: "a/b/c" }, ["tls-bootstrap:cluster: and 'platform' cannot both be given"]],
   ["no credentials", { cluster: { server: "https://a", ca: CA } }, ["tls-bootstrap:cluster.kubeconfig: is required"]],
@@ -129,8 +136,14 @@ describe.each<[string, Record<string, unknown>, string[]]>([
     { cluster: undefined, platform: "prod" },
     ["tls-bootstrap:platform: 'prod' is not the full name of a stack"],
   ],
+]);
+
+describeRefusals("the version of Kubernetes", [
   ["no version", { kubernetesVersion: undefined }, ["tls-bootstrap:kubernetesVersion: is required"]],
   ["an old version", { kubernetesVersion: "1.20.1" }, ["tls-bootstrap:kubernetesVersion: '1.20.1' is not supported"]],
+]);
+
+describeRefusals("SSH", [
   ["no SSH key", { ssh: { user: "debian" } }, ["tls-bootstrap:ssh.privateKey: is required"]],
   [
     "a public key for a private one",
@@ -141,9 +154,12 @@ describe.each<[string, Record<string, unknown>, string[]]>([
   ["text for a map", { ssh: "root@worker" }, ["tls-bootstrap:ssh: is text, but must be a list or map of settings"]],
   [
     "a bastion without host key",
-    { ssh: { privateKey: KEY, bastion: { host: "b" } } },
+    { ssh: { privateKey: SSH_KEY, bastion: { host: "b" } } },
     ["tls-bootstrap:ssh.bastion.hostKey: is required"],
   ],
+]);
+
+describeRefusals("pools and workers", [
   ["no pools", { pools: undefined }, ["tls-bootstrap:pools: is required"]],
   ["a misspelt key", { pool: [] }, ["tls-bootstrap:pool: is not a setting"]],
   [
@@ -174,6 +190,9 @@ describe.each<[string, Record<string, unknown>, string[]]>([
     ["tls-bootstrap:pools[0].workers[0].taints[0].effect"],
   ],
   ["generation 0", worker({ generation: 0 }), ["tls-bootstrap:pools[0].workers[0].generation"]],
+]);
+
+describeRefusals("the kubelet", [
   [
     "an open kubelet",
     worker({ kubelet: { authentication: { anonymous: { enabled: true } } } }),
@@ -198,8 +217,14 @@ describe.each<[string, Record<string, unknown>, string[]]>([
     ],
   ],
   ["kubelet settings that are no map", { kubelet: [1] }, ["tls-bootstrap:kubelet: must be a map of Kubelet"]],
+]);
+
+describeRefusals("tokens and DNS", [
   ["a token for ever", { tokenTtl: "never" }, ["tls-bootstrap:tokenTtl: 'never' is not a duration"]],
   ["a bad DNS address", { clusterDns: ["10.96.0"] }, ["tls-bootstrap:clusterDns[0]: '10.96.0' is not an IP address"]],
+]);
+
+describeRefusals("serving certificates", [
   [
     "an unknown way to serving certificates",
     { servingCertificates: { mode: "none" } },
@@ -212,7 +237,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
   ],
   [
     "a CA with the key of another",
-    { servingCertificates: { ca: { certificate: CA, key: KEY } } },
+    { servingCertificates: { ca: { certificate: CA, key: SSH_KEY } } },
     ["tls-bootstrap:servingCertificates.ca.key: is not the key of 'certificate'"],
   ],
   [
@@ -222,7 +247,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
   ],
   [
     "a CA and an image where they have no use",
-    { servingCertificates: { mode: "manual", ca: { certificate: CA, key: KEY }, image: "a/b:1" } },
+    { servingCertificates: { mode: "manual", ca: { certificate: CA, key: SSH_KEY }, image: "a/b:1" } },
     [
       "tls-bootstrap:servingCertificates.ca.key: is not the key of 'certificate'",
       "tls-bootstrap:servingCertificates.ca: is for the mode 'issued'; in 'manual' the cluster signs",
@@ -257,6 +282,9 @@ describe.each<[string, Record<string, unknown>, string[]]>([
       "tls-bootstrap:kubelet.featureGates.RotateKubeletServerCertificate: cannot be false: with servingCertificates.mode 'manual' the kubelet needs it",
     ],
   ],
+]);
+
+describeRefusals("modes and groups", [
   ["an unknown mode", { clusterInfo: "publish" }, ["tls-bootstrap:clusterInfo"]],
   ["a policy that only warns", { joinPolicy: "warn" }, ["tls-bootstrap:joinPolicy"]],
   [
@@ -264,6 +292,9 @@ describe.each<[string, Record<string, unknown>, string[]]>([
     { bindings: { group: "system:masters" } },
     ["tls-bootstrap:bindings.group: 'system:masters' is not a bootstrap token group"],
   ],
+]);
+
+describeRefusals("scale groups", [
   [
     "a scale group whose token could not be renewed in time",
     { scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "90m" }] },
@@ -294,6 +325,9 @@ describe.each<[string, Record<string, unknown>, string[]]>([
       "tls-bootstrap:scaleGroups[2].namePrefix: 'a-b-' overlaps with 'a-' of scale group a",
     ],
   ],
+]);
+
+describeRefusals("kube-proxy", [
   [
     "a kube-proxy without the pods' network",
     { kubeProxy: { mode: "unit" } },
@@ -319,11 +353,17 @@ describe.each<[string, Record<string, unknown>, string[]]>([
     ],
   ],
   ["an unknown kind of kube-proxy", { kubeProxy: { mode: "pod" } }, ["tls-bootstrap:kubeProxy.mode"]],
+]);
+
+describeRefusals("downloads", [
   [
     "a mirror with a password",
     { downloadUrl: "https://u:p@mirror" },
     ["tls-bootstrap:downloadUrl: 'https://u:p@mirror' holds credentials"],
   ],
+]);
+
+describeRefusals("workers that share something", [
   [
     "two workers alike",
     {
@@ -359,15 +399,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
       "tls-bootstrap:pools[0].workers[1].nodeAddress: '10.0.1.11' is already the node address of pools[0].workers[0].address",
     ],
   ],
-])("%s", (_, change, expected) => {
-  it("is refused at its config key, and nothing else is", () => {
-    const [first, ...lines] = report(change);
-    expect(first).toBe(
-      `The configuration of this stack cannot be used: ${expected.length === 1 ? "1 problem" : `${expected.length} problems`}`,
-    );
-    expect(lines).toEqual(expected.map((line) => expect.stringContaining(`  ${line}`) as unknown));
-  });
-});
+]);
 
 it("reports everything at once", () =>
   expect(
@@ -379,10 +411,10 @@ it("reports everything at once", () =>
   ).toHaveLength(8));
 
 it("shows no secret in a report", () => {
-  const broken = KEY.replace(/\n(.{10})/, "\nAAAA$1");
+  const broken = SSH_KEY.replace(/\n(.{10})/, "\nAAAA$1");
   const lines = report({ ssh: { privateKey: broken }, cluster: { server: "x", ca: CA, token: 5, clientKey: broken } });
   expect(lines.length).toBeGreaterThan(3);
-  expect(lines.join("\n")).not.toContain(KEY.split("\n")[1].slice(10, 40));
+  expect(lines.join("\n")).not.toContain(SSH_KEY.split("\n")[1].slice(10, 40));
 });
 
 describe("the stacks that come with the project", () => {
@@ -394,9 +426,9 @@ describe("the stacks that come with the project", () => {
       const values = Object.fromEntries(
         Object.entries(config).map(([key, value]) => [key.replace("tls-bootstrap:", ""), value]),
       );
-      values.ssh.privateKey = KEY;
+      values.ssh.privateKey = SSH_KEY;
       if (values.cluster) values.cluster.kubeconfig = KUBECONFIG;
-      const { pools } = parseSettings("tls-bootstrap", raw(values)).bootstrap;
+      const { pools } = parseSettings("tls-bootstrap", storedConfig(values)).bootstrap;
       expect(pools[0].workers.length).toBeGreaterThan(1);
     },
   );

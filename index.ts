@@ -21,7 +21,7 @@ export = async () => {
     kubeconfig,
     // The cluster is who it is by its address: a renewed kubeconfig must not replace everything that was declared with the old one.
     clusterIdentifier: server,
-    // cluster-info changes in place: deleted and made anew, joiners would find none for a moment.
+    // ConfigMaps change in place: deleted and made anew, their readers would find none for a moment.
     enableConfigMapMutable: true,
   });
 

@@ -29,11 +29,11 @@ export interface TlsBootstrapArgs extends Omit<WorkerEnvironment, "cluster" | "s
   /** @default [] */
   readonly scaleGroups?: readonly ScaleGroupSpec[];
   /**
-   * Publishes kube-public/cluster-info for joiners that know only a token; the workers of this module do not need it. `adopt`: kubeadm or
-   * another installer made it, see {@link ClusterInfoArgs.mode}. `off`: it is left alone.
-   * @default "create"
+   * `publish`: kube-public/cluster-info is there for joiners that know only a token. One that kubeadm or another installer has published
+   * stays as it is, see {@link ClusterInfo}. `off`: it is left alone. The workers of this module do not need it.
+   * @default "publish"
    */
-  readonly clusterInfo?: "create" | "adopt" | "off";
+  readonly clusterInfo?: "publish" | "off";
   /** What lets bootstrap tokens ask for certificates and get them. */
   readonly bindings?: BindingsArgs;
   /**
@@ -85,7 +85,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
 
   constructor(name: string, args: TlsBootstrapArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:TlsBootstrap", name, {}, opts);
-    const { cluster, clusterInfo = "create", bindings = {}, joinPolicy = "enforce", tokenTtl, ...rest } = args;
+    const { cluster, clusterInfo = "publish", bindings = {}, joinPolicy = "enforce", tokenTtl, ...rest } = args;
     const {
       pools: specs,
       scaleGroups: groups = [],
@@ -161,11 +161,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     const info =
       clusterInfo === "off"
         ? undefined
-        : new ClusterInfo(
-            `${name}-cluster-info`,
-            { server: endpoint.server, ca: endpoint.ca, mode: clusterInfo },
-            inside,
-          );
+        : new ClusterInfo(`${name}-cluster-info`, { server: endpoint.server, ca: endpoint.ca }, inside);
 
     const servingPolicy = new ServingPolicy(
       name,

@@ -66,7 +66,7 @@ const schema = z.strictObject({
   kubernetesVersion: by(rules.kubernetesVersion),
   clusterDomain: by(rules.dnsDomain).default("cluster.local"),
   clusterDns: z.array(by(rules.ip)).min(1).default(["10.96.0.10"]),
-  clusterInfo: z.enum(["create", "adopt", "off"]).default("create"),
+  clusterInfo: z.enum(["publish", "off"]).default("publish"),
   bindings: z
     .strictObject({ mode: z.enum(["create", "existing"]).default("create"), group: by(rules.bindingGroup).optional() })
     .default({ mode: "create" }),

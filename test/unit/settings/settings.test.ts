@@ -52,7 +52,7 @@ it("fills in what is safe to assume", () =>
       proxy: {},
       runtime: { type: "preinstalled" },
       clusterDns: ["10.96.0.10"],
-      clusterInfo: "create",
+      clusterInfo: "publish",
       downloadUrl: "https://dl.k8s.io",
       tokenTtl: "1h",
       kubelet: {},
@@ -256,7 +256,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
       "tls-bootstrap:kubelet.featureGates.RotateKubeletServerCertificate: cannot be false: with servingCertificates.mode 'manual' the kubelet needs it",
     ],
   ],
-  ["an unknown mode", { clusterInfo: "publish" }, ["tls-bootstrap:clusterInfo"]],
+  ["an unknown mode", { clusterInfo: "adopt" }, ["tls-bootstrap:clusterInfo"]],
   ["a policy that only warns", { joinPolicy: "warn" }, ["tls-bootstrap:joinPolicy"]],
   [
     "a group that no token can have",

@@ -19,7 +19,7 @@ import { changes, eventually, TestLab } from "./testLab";
  */
 const lab = new TestLab();
 const DOCUMENT = ["configmap", "-n", "kube-public", "cluster-info"];
-const OUR_ROLE = "tls-bootstrap-cluster-info:read";
+const OUR_ROLE = "tls-bootstrap-lab-cluster-info:read";
 let kubeadm: string;
 let ca: string;
 let token: string;
@@ -150,7 +150,7 @@ it("a CA that is added rolls in place: the document is never gone, and the node 
     settings["tls-bootstrap:cluster"].ca = `${trusted.trim()}\n${other.certificate}`;
   });
   const preview = await lab.operate("preview");
-  expect(changes(preview)).toEqual(["update tls-bootstrap-cluster-info", "update tls-bootstrap-worker-1-kubelet"]);
+  expect(changes(preview)).toEqual(["update tls-bootstrap-lab-cluster-info", "update tls-bootstrap-worker-1-kubelet"]);
   await lab.operate("deploy");
   expect((await lab.get<any>(...DOCUMENT)).metadata.uid).toBe(before);
   const kubeconfig = (await read()).kubeconfig;

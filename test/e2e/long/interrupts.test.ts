@@ -168,7 +168,7 @@ describe("killed between the API server's answer and the state", () => {
 
   it("what another tool has made since then is not taken over", async () => {
     expect(await killAtCreate(({ kind }) => kind === "Role")).toContain("Role");
-    const name = ["role", "tls-bootstrap-cluster-info:read", "-n", "kube-public"];
+    const name = ["role", "tls-bootstrap-lab-cluster-info:read", "-n", "kube-public"];
     const { metadata } = await lab.get<any>(...name);
     await lab.kubectl("delete", ...name);
     const identity = { namespace: metadata.namespace, name: metadata.name };

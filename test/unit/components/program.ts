@@ -92,7 +92,7 @@ export class Program {
           return { id: `${name}-id`, state: { ...inputs, ...(await known?.(name, inputs)) } };
         },
       },
-      "tls-bootstrap",
+      "t", // as the component, so that the scope of its objects is t-test
       "test",
       false,
     );

@@ -86,20 +86,20 @@ describe("what the components declare", () => {
     [
       "no-bare-bootstrappers",
       `${RBAC}:ClusterRoleBinding`,
-      "t-create-csrs",
+      "t-test-create-csrs",
       (i) => (i.subjects[0].name = "system:bootstrappers"),
     ],
     [
       "no-admin-for-nodes",
       `${RBAC}:ClusterRoleBinding`,
-      "t-approve-renewals",
+      "t-test-approve-renewals",
       (i) => (i.roleRef.name = "cluster-admin"),
     ],
-    ["anonymous-access", `${RBAC}:Role`, "t-cluster-info-read", (i) => i.rules[0].verbs.push("list")],
+    ["anonymous-access", `${RBAC}:Role`, "t-test-cluster-info-read", (i) => i.rules[0].verbs.push("list")],
     [
       "no-secrets-in-the-open",
       "kubernetes:core/v1:ConfigMapPatch",
-      "t-cluster-info",
+      "t-test-cluster-info",
       (i) => (i.data.kubeconfig += "# abc123.0123456789abcdef\n"),
     ],
   ])("would not pass %s with %s %s changed", async (policy, type, name, change) => {

@@ -33,8 +33,8 @@ export function* bootstrapTokenTtl(resource: Declared, maximum: string, now: num
 }
 
 /**
- * The ttl of a token that tls-bootstrap will mint. At preview the expiration is still unknown. The certificate that serves as the token's clock has the
- * ttl in its name, so a ttl that is too long fails the pull request.
+ * The ttl of a token that tls-bootstrap will mint. At preview its expiration is unknown, but the ttl is in the name of the certificate that serves
+ * as the token's clock. So a ttl that is too long fails the pull request.
  */
 function ttlOfClock({ type, props }: Declared): string | undefined {
   if (type !== "tls:index/selfSignedCert:SelfSignedCert") return undefined;

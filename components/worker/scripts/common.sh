@@ -123,7 +123,8 @@ stop_unit() {
   systemctl reset-failed "$1" 2>/dev/null || true
 }
 
-# healthy UNIT [SINCE]: waits up to 90 s until UNIT works after its restart. A kubelet works when it has reported its Node Ready since SINCE (RFC 3339).
+# healthy UNIT [SINCE]: waits up to 90 s until UNIT works after its restart. A kubelet works when it has reported its Node Ready since SINCE
+# (RFC 3339).
 healthy() {
   deadline=$(($(date +%s) + 90))
   restarts=$(systemctl show -P NRestarts "$1")

@@ -1,8 +1,8 @@
 #!/bin/sh
-# host.sh apply    prepares this host for a kubelet, and installs the Kubernetes binaries and the container runtime. preflight.sh has passed before.
+# host.sh apply    prepares this host for a kubelet, and installs the Kubernetes binaries and the container runtime
 # host.sh remove   undoes that
 #
-# It reads host.conf, and can be run again at any time.
+# preflight.sh has passed before. Both can be run again at any time.
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh

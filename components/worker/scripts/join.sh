@@ -39,7 +39,7 @@ with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --request-timeout 10s "$@"; 
 # The part before the dot: an identifier, not a secret.
 token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$bootstrap"; }
 
-# refuse_foreign_identity: the certificate must be valid for the API server and CA in node.conf. Those in kubelet.conf may belong to another cluster.
+# refuse_foreign_identity: the API server of node.conf must accept the certificate. kubelet.conf may name another cluster's server and CA.
 refuse_foreign_identity() {
   [ -e "$CLIENT_CERTIFICATE" ] || return 0
   who=$(as_node --server "$API_SERVER" --certificate-authority "$CA" auth whoami -o 'jsonpath={.status.userInfo.username}' 2>&1) || true
@@ -57,8 +57,8 @@ refuse_copy() {
       "give $NODE_NAME a machine-id of its own, then run 'pulumi up' again: rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot"
 }
 
-# may CLIENT SUBRESOURCE: asks the API server whether CLIENT may create certificate requests, or a subresource of them. The approving controller asks
-# for the subresource too. Prints the answer.
+# may CLIENT SUBRESOURCE: asks the API server whether CLIENT may create certificate requests, or a subresource of them. Prints the answer. The
+# approving controller asks the same about the subresource.
 may() {
   printf '{"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectAccessReview","spec":{"resourceAttributes":{"group":"certificates.k8s.io","resource":"certificatesigningrequests","subresource":"%s","verb":"create"}}}' "$2" |
     "$1" create --raw /apis/authorization.k8s.io/v1/selfsubjectaccessreviews -f - 2>&1

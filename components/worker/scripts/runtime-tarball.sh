@@ -13,7 +13,7 @@ pinned() {
   done
 }
 
-# install_release NAME VERSION SHA256S PATH CHECKSUMS-PATH: unpacks a release into its folder. The folder appears in one step, when it is complete.
+# install_release NAME VERSION SHA256S PATH CHECKSUMS-PATH: unpacks a release. Its folder appears in one step, when it is complete.
 install_release() {
   folder=$RELEASES/$1-$2 url=$RUNTIME_URL/$(for_this_host "$4") file=$(for_this_host "${4##*/}")
   [ ! -d "$folder" ] || return 0

@@ -1,7 +1,7 @@
 /**
- * What a large fleet costs: npm run bench [-- <workers>]
- * A lab without workers of its own, and hosts that answer at once. Prints seconds, and each process's largest memory, for a preview that creates all, for the
- * deployment, and for an idle preview.
+ * Measures a stack with many workers: npm run bench [-- <workers>]
+ * Uses a lab without workers, and hosts that answer at once. Runs a preview that creates everything, a deployment and an idle preview. Prints
+ * the seconds of each, and memory and processor time of each process.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { readdirSync, readFileSync } from "node:fs";
@@ -12,11 +12,11 @@ import { type Host, serveHosts } from "./hosts";
 
 const PORT = 2222;
 
-/** Of processor time in /proc, in a second. */
+/** Units of processor time in /proc/<pid>/stat per second. */
 const CLOCK_TICKS = 100;
 
-/** Roles of the processes of an operation, by what their command line has. */
-const ROLES: readonly (readonly [role: string, part: RegExp])[] = [
+/** The processes of an operation, recognised by their command line. */
+const ROLES: readonly (readonly [role: string, commandLine: RegExp])[] = [
   ["program", /@pulumi\/pulumi\/cmd\/run\//],
   ["language host", /plugins\.cjs language nodejs/],
   ["kubernetes plugin", /plugins\.cjs resource kubernetes/],
@@ -31,16 +31,17 @@ interface Usage {
   memory: number;
   /** Seconds of processor time. */
   cpu: number;
-  /** When it was seen first and last. */
+  /** When the process was sampled first and last, in milliseconds. */
   first: number;
   last: number;
 }
 
-function look(usages: Map<string, Usage>): void {
+/** Adds the current usage of each process of this clone. */
+function sampleProcesses(usages: Map<string, Usage>): void {
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-      const role = ROLES.find(([, part]) => part.test(command))?.[0];
+      const role = ROLES.find(([, commandLine]) => commandLine.test(command))?.[0];
       const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
       if (!role || !peak || !command.includes(process.cwd())) continue;
       const [utime, stime] = readFileSync(`/proc/${pid}/stat`, "utf8")
@@ -52,14 +53,15 @@ function look(usages: Map<string, Usage>): void {
       const memory = Math.max(usage.memory, Number(peak) * 1024);
       usages.set(role, { ...usage, memory, cpu: (utime + stime) / CLOCK_TICKS, last: Date.now() });
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   }
 }
 
-async function measured(title: string, run: () => Promise<unknown>): Promise<void> {
+/** Runs an operation and prints its duration and the usage of each process. */
+async function measure(title: string, run: () => Promise<unknown>): Promise<void> {
   const usages = new Map<string, Usage>();
-  const timer = setInterval(() => look(usages), 100);
+  const timer = setInterval(() => sampleProcesses(usages), 100);
   const begin = Date.now();
   try {
     await run();
@@ -97,12 +99,12 @@ async function main(count: number): Promise<void> {
         delete pool.workers;
         pool.workersFile = workersFile;
       });
-      // Each checkpoint writes the whole state, which takes longer than all else.
+      // Without checkpoints, because each writes the whole state, which takes longer than everything else.
       process.env.PULUMI_EXPERIMENTAL = "true";
       process.env.PULUMI_SKIP_CHECKPOINTS = "true";
-      await measured(`preview, ${count} workers to create`, () => lab.operate("preview"));
-      await measured("deploy", () => lab.operate("deploy"));
-      await measured("idle preview", () => lab.operate("preview", "--expect-no-changes"));
+      await measure(`preview, ${count} workers to create`, () => lab.operate("preview"));
+      await measure("deploy", () => lab.operate("deploy"));
+      await measure("idle preview", () => lab.operate("preview", "--expect-no-changes"));
     } finally {
       served.close();
     }

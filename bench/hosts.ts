@@ -1,6 +1,6 @@
 /**
- * Hosts for benchmarks of large fleets: SSH servers on loopback addresses that answer each command of a worker as a host would, at once. They show what
- * the program, the engine and the plugins cost, and nothing about joins.
+ * SSH servers on loopback addresses that answer each command of a worker like a host, at once. With them, a benchmark measures the program,
+ * the engine and the plugins, but no joins.
  */
 import { generateKeyPairSync, webcrypto } from "node:crypto";
 import "reflect-metadata"; // x509 cannot be loaded without it
@@ -15,14 +15,17 @@ export interface Host {
 }
 
 export interface Hosts {
-  /** One line of authorized_keys for each host. */
+  /** The hosts' public keys in the format of authorized_keys. */
   readonly hostKeys: readonly string[];
   close(): void;
 }
 
-/** @param certificate any in PEM, as the one that each node has joined with */
+/**
+ * Serves all hosts on one port.
+ * @param certificate any certificate in PEM; each host returns it as that of its node
+ */
 export async function serveHosts(hosts: readonly Host[], port: number, certificate: string): Promise<Hosts> {
-  const request = await requester();
+  const request = await createRequester();
   const keys = hosts.map(hostKey);
   const servers = hosts.map((host, i) => {
     const server = new ssh2.Server({ hostKeys: [keys[i].private] }, (client) => {
@@ -74,8 +77,8 @@ async function answer(host: Host, command: string, certificate: string, request:
   return `${JSON.stringify(checked)}\n${JSON.stringify({ step: "host", servingRequest: await request(host) })}\n`;
 }
 
-/** Makes requests for serving certificates, all with one key. */
-async function requester(): Promise<Requester> {
+/** Makes a function that renders requests for serving certificates, all with the same key. */
+async function createRequester(): Promise<Requester> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   return async ({ name, address }) => {

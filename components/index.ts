@@ -9,13 +9,13 @@ export { KubeProxyForm, KubeProxyIdentity, type KubeProxyIdentityArgs } from "./
 export { ScaleGroup, type ScaleGroupArgs } from "./pools/scaleGroup";
 export { WorkerPool, type WorkerPoolArgs } from "./pools/workerPool";
 export { CsrApprover, type CsrApproverArgs } from "./serving/csrApprover";
-export { ServingCa } from "./serving/servingCa";
+export { ServingCa, type ServingCaArgs } from "./serving/servingCa";
 export { type ServingNode, ServingPolicy, type ServingPolicyArgs, type ServingPool } from "./serving/servingPolicy";
 export * from "./spec/specs";
 export { TlsBootstrap, type TlsBootstrapArgs, type TokenInfo } from "./tlsBootstrap";
 export { BootstrapToken, type BootstrapTokenArgs, TokenRenewal } from "./tokens/bootstrapToken";
 export { tokenGroupOf } from "./tokens/tokenGroup";
 export { TokenUsage } from "./tokens/tokenUsage";
-export { discoverScript } from "./worker/hostFiles";
-export type { JoinReceipt } from "./worker/receipt";
+export { discoverScript } from "./worker/hostScript";
+export type { JoinReceipt, JoinTimes, NodeCertificate } from "./worker/receipt";
 export { Worker, type WorkerArgs } from "./worker/worker";

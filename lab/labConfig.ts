@@ -8,17 +8,17 @@ import type { Lab } from "./labState";
 import { mirrorUrl } from "./mirror/mirror";
 import { REPOSITORY } from "./labPaths";
 import { LAB_STACK, Workspace } from "./pulumi/workspace";
-import { PRIVATE, writeFileAtomic } from "./host/files";
+import { OWNER_ONLY, writeFileAtomic } from "./host/files";
 import { isRecord } from "./host/isRecord";
-import { publicKey } from "./host/ssh";
+import { publicKey } from "./host/sshKeys";
 import { ADMIN } from "./workers/workerFiles";
 
-/** The lab's part of the stack's settings that is in the repository. */
+/** The settings that all labs share. */
 const BASE_CONFIG = join(REPOSITORY, "stacks", "Pulumi.lab.yaml");
 
 type Config = Record<string, unknown>;
 
-/** Writes the lab's Pulumi.lab.yaml, with its secrets encrypted. */
+/** Writes the lab's Pulumi.lab.yaml. Its secrets are encrypted with the lab's passphrase. */
 export async function writeLabConfig(lab: Lab): Promise<void> {
   const base = parse(await readFile(BASE_CONFIG, "utf8")) as { config: Config };
   const { encryptionsalt, config: secrets } = await encryptedSecrets(lab);
@@ -36,10 +36,10 @@ export async function writeLabConfig(lab: Lab): Promise<void> {
     podNetwork: lab.network.podNetwork,
     workers: await Promise.all(workers),
   });
-  await writeFileAtomic(lab.paths.configFile, stringify({ encryptionsalt, config }, { lineWidth: 0 }), PRIVATE);
+  await writeFileAtomic(lab.paths.configFile, stringify({ encryptionsalt, config }, { lineWidth: 0 }), OWNER_ONLY);
 }
 
-/** What only a running lab knows. */
+/** Settings whose values only a running lab knows. */
 export interface LabFacts {
   readonly cluster: object;
   readonly ssh: object;
@@ -49,7 +49,7 @@ export interface LabFacts {
   readonly workers: readonly object[];
 }
 
-/** The settings of the repository with what only a running lab knows. Its workers make up the first pool. */
+/** Adds a lab's values to the repository's settings. The lab's workers become the workers of the first pool. */
 export function mergeConfig(base: Config, { podNetwork, workers, ...facts }: LabFacts): Config {
   const proxy = base["tls-bootstrap:kubeProxy"];
   const pools = base["tls-bootstrap:pools"];
@@ -62,24 +62,24 @@ export function mergeConfig(base: Config, { podNetwork, workers, ...facts }: Lab
   };
 }
 
-/** The secrets of the lab's settings. The CLI encrypts them once; they are kept for as long as they are the same. */
+/** Encrypts the secrets of the lab's settings with the CLI, and reuses the result while the secrets stay the same. */
 async function encryptedSecrets(lab: Lab): Promise<{ encryptionsalt: string; config: Config }> {
   if (!existsSync(lab.paths.passphrase)) {
-    await writeFileAtomic(lab.paths.passphrase, `${randomBytes(24).toString("base64url")}\n`, PRIVATE);
+    await writeFileAtomic(lab.paths.passphrase, `${randomBytes(24).toString("base64url")}\n`, OWNER_ONLY);
   }
   const files = { kubeconfig: lab.paths.kubeconfig, privateKey: lab.paths.sshKey };
   const texts = [lab.paths.passphrase, ...Object.values(files)].map((file) => readFile(file, "utf8"));
   const digest = hash("sha256", JSON.stringify(await Promise.all(texts)));
-  const kept = join(lab.paths.pulumi, `secrets-${digest.slice(0, 16)}.yaml`);
-  if (!existsSync(kept)) {
-    const temporary = kept.replace(/\.yaml$/, ".new.yaml");
+  const cached = join(lab.paths.pulumi, `secrets-${digest.slice(0, 16)}.yaml`);
+  if (!existsSync(cached)) {
+    const temporary = cached.replace(/\.yaml$/, ".new.yaml");
     await rm(temporary, { force: true });
     const workspace = await Workspace.open(lab, { program: REPOSITORY, name: LAB_STACK, configFile: temporary });
     for (const [key, file] of Object.entries(files)) {
       const set = ["config", "set", "--secret", "--raw", "--path", `tls-bootstrap:${key}`, "--config-file", temporary];
       await workspace.capture(set, { input: await readFile(file, "utf8") });
     }
-    await rename(temporary, kept);
+    await rename(temporary, cached);
   }
-  return parse(await readFile(kept, "utf8")) as { encryptionsalt: string; config: Config };
+  return parse(await readFile(cached, "utf8")) as { encryptionsalt: string; config: Config };
 }

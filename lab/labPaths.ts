@@ -5,18 +5,18 @@ export const REPOSITORY = resolve(__dirname, "..");
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The folder of all labs of this clone: one folder below it for each. */
+/** The folder of this clone's labs. Each lab has a folder in it. */
 export function labsFolder(env: Environment = process.env): string {
   return resolve(env.TLS_BOOTSTRAP_LAB_DIR || join(REPOSITORY, ".lab"));
 }
 
-/** What takes long to make and depends on nothing of a lab's: shared by all labs and clones of the user. */
+/** The folder of binaries and root file systems, which all labs and clones of the user share. */
 export function cacheFolder(env: Environment = process.env): string {
   const base = env.XDG_CACHE_HOME || join(homedir(), ".cache");
   return resolve(env.TLS_BOOTSTRAP_CACHE_DIR || join(base, "tls-bootstrap"));
 }
 
-/** Where a lab keeps what. */
+/** The files and folders of a lab. */
 export type LabPaths = ReturnType<typeof labPaths>;
 
 export function labPaths(folder: string) {
@@ -40,22 +40,22 @@ export function labPaths(folder: string) {
   } as const;
 }
 
-/** Where a worker keeps what. */
+/** The files and folders of a worker. */
 export type WorkerPaths = ReturnType<typeof workerPaths>;
 
 export function workerPaths(lab: LabPaths, name: string) {
   const folder = join(lab.workers, name);
   return {
     folder,
-    /** The worker's root file system as the host sees it, while it is mounted. */
+    /** Where the host mounts the worker's root file system. */
     rootfs: join(folder, "rootfs"),
-    /** The overlay's own layers. */
+    /** The worker's own layer of that overlay, and the overlay's working folder. */
     upper: join(folder, "upper"),
     work: join(folder, "work"),
-    /** The worker's /var, on a real file system: an overlay can't hold the layers of containers. */
+    /** The worker's /var. It is no overlay, because an overlay cannot hold containerd's overlays. */
     var: join(folder, "var"),
     hostKey: join(folder, "ssh_host_ed25519_key"),
-    /** Says over which shared layers the worker's own was written. */
+    /** File that names the shared layers below the worker's own layer. */
     lowerDir: join(folder, "lowerdir"),
   } as const;
 }

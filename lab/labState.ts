@@ -16,36 +16,36 @@ import {
 import { labPaths, labsFolder, type LabPaths, workerPaths, type WorkerPaths } from "./labPaths";
 import type { PluginKind } from "./pulumi/plugins";
 import { LabError } from "./host/labError";
-import { namesIn, PUBLIC, writeFileAtomic } from "./host/files";
+import { namesIn, WORLD_READABLE, writeFileAtomic } from "./host/files";
 import { withLock } from "./host/lock";
 
 export const DEFAULT_LAB = "default";
 
-/** What a lab remembers between commands (lab.json). */
+/** The content of lab.json, which keeps a lab's settings between commands. */
 const settingsSchema = z.object({
   name: z.string(),
   number: z.number().int(),
   kubernetesVersion: z.string(),
   workers: z.number().int(),
-  /** How many of them, the last ones, are bare: without a container runtime. */
+  /** How many of the workers, counted from the last, have no container runtime. */
   bare: z.number().int().default(0),
   /** Flags that differ from the lab's own, by control plane component. */
   flags: z.partialRecord(z.enum(COMPONENTS), z.array(z.string())),
 });
 export type LabSettings = z.infer<typeof settingsSchema>;
 
-/** What all commands are told. */
+/** The options of every command. */
 export interface LabOptions {
   readonly name: string;
   readonly plugins?: PluginKind;
-  /** The result is for a program to read. */
+  /** Print the result as JSON. */
   readonly json?: boolean;
 }
 
 export interface LabWorker {
   readonly name: string;
   readonly number: number;
-  /** Nothing but Debian, sshd and an administrator: no container runtime. */
+  /** Whether the worker has Debian, sshd and an administrator, but no container runtime. */
   readonly bare: boolean;
   readonly network: WorkerNetwork;
   readonly paths: WorkerPaths;
@@ -64,8 +64,8 @@ const NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 export function checkLabName(name: string): string {
   if (!NAME.test(name)) {
     throw new LabError(
-      `"${name}" can't be a lab's name`,
-      "Use up to 32 of a-z, 0-9 and -, not starting or ending with -.",
+      `"${name}" is not a valid lab name`,
+      "Use 1 to 32 characters from a-z, 0-9 and -. Begin and end with a letter or digit.",
     );
   }
   return name;
@@ -73,10 +73,10 @@ export function checkLabName(name: string): string {
 
 export const labFolder = (name: string): string => join(labsFolder(), checkLabName(name));
 
-/** Runs one command at a time of those that change a lab. The lock is outside of the lab's folder, which `down` removes. */
+/** Holds the lock of a lab, so that one command at a time changes it. `down` removes the lab's folder, so the lock is elsewhere. */
 export async function withLabLock<T>(name: string, action: () => Promise<T>): Promise<T> {
   const file = `/run/lock/tls-bootstrap-lab-${hash("sha256", labFolder(name)).slice(0, 16)}.lock`;
-  const waiting = (): void => console.error(`Another command is at work on the lab "${name}"; waiting for it.`);
+  const waiting = (): void => console.error(`Another command changes the lab "${name}". Waiting for its end.`);
   return withLock(file, action, waiting);
 }
 
@@ -103,13 +103,13 @@ function workerOf({ settings, paths }: Pick<Lab, "settings" | "paths">, number: 
   };
 }
 
-/** The workers that have a folder and are no longer wanted. */
+/** The workers that have a folder, but are not among the lab's workers any more. */
 export async function superfluousWorkers(lab: Lab): Promise<LabWorker[]> {
   const numbers = (await namesIn(lab.paths.workers)).map((name) => workerNumber(name) ?? 0);
   return numbers.filter((number) => number > lab.workers.length).map((number) => workerOf(lab, number));
 }
 
-/** The lab as it was last set up; undefined when there is none of that name. */
+/** Reads a lab. Undefined when there is no lab of that name. */
 export async function findLab(name: string): Promise<Lab | undefined> {
   const folder = labFolder(name);
   const { settings: file } = labPaths(folder);
@@ -119,48 +119,49 @@ export async function findLab(name: string): Promise<Lab | undefined> {
   try {
     return labOf(settingsSchema.parse(JSON.parse(await readFile(file, "utf8"))), folder);
   } catch {
-    throw new LabError(`${file} is not a lab's settings file`, `Remove the lab with: ${command(name, "down")}`);
+    throw new LabError(`${file} is damaged`, `Remove the lab and start it again: ${labCommand(name, "down")}`);
   }
 }
 
 export async function requireLab(name: string): Promise<Lab> {
   const lab = await findLab(name);
   if (!lab) {
-    throw new LabError(`there is no lab "${name}"`, `Start it with: ${command(name, "up")}`);
+    throw new LabError(`there is no lab "${name}"`, `Start it: ${labCommand(name, "up")}`);
   }
   return lab;
 }
 
-/** Refuses a name that is of nothing that can be started and stopped. */
+/** @throws LabError unless the name is that of a control plane component, the mirror or a worker */
 export function requirePart(lab: Lab, name: string): void {
   const parts = [...COMPONENTS, MIRROR, ...lab.workers.map((worker) => worker.name)];
   if (!parts.includes(name)) {
-    throw new LabError(`the lab has no part "${name}"`, `It has ${parts.join(", ")}.`);
+    throw new LabError(`the lab "${lab.name}" has no part "${name}"`, `Use one of ${parts.join(", ")}.`);
   }
 }
 
 export async function saveLab(lab: Lab): Promise<void> {
-  await writeFileAtomic(lab.paths.settings, `${JSON.stringify(lab.settings, null, 2)}\n`, PUBLIC);
+  await writeFileAtomic(lab.paths.settings, `${JSON.stringify(lab.settings, null, 2)}\n`, WORLD_READABLE);
 }
 
 export function requireWorker(lab: Lab, name: string): LabWorker {
   const worker = lab.workers.find((candidate) => candidate.name === name);
   if (!worker) {
+    const names = lab.workers.map((candidate) => candidate.name).join(", ");
     throw new LabError(
-      `the lab has no worker "${name}"`,
-      `It has ${lab.workers.map((candidate) => candidate.name).join(", ") || "none"}.`,
+      `the lab "${lab.name}" has no worker "${name}"`,
+      names ? `Use one of ${names}.` : `Give it workers: ${labCommand(lab.name, "up --workers 3")}`,
     );
   }
   return worker;
 }
 
-/** The numbers of this clone's labs. */
-export async function numbersInUse(): Promise<number[]> {
+/** The numbers that this clone's labs have. */
+export async function labNumbersInUse(): Promise<number[]> {
   const names = (await namesIn(labsFolder())).filter((name) => NAME.test(name));
   const labs = await Promise.all(names.map((name) => findLab(name).catch(() => undefined)));
   return labs.flatMap((lab) => (lab ? [lab.settings.number] : []));
 }
 
-/** A command line of this tool, for hints. */
-export const command = (name: string, rest: string): string =>
+/** A command line for a lab, such as `npm run lab -- --name blue status`. */
+export const labCommand = (name: string, rest: string): string =>
   `npm run lab -- ${name === DEFAULT_LAB ? "" : `--name ${name} `}${rest}`;

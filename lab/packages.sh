@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Installs the npm packages of the clone that is the current folder, when they are missing or older than package-lock.json.
+# Installs the npm packages of the clone in the current folder, unless they are as new as package-lock.json.
 
 install_packages() {
-  # npm writes .package-lock.json last, so an interrupted installation is not taken for a whole one.
+  # npm writes .package-lock.json last, so an interrupted installation has none.
   local installed=node_modules/.package-lock.json
   outdated() { [ ! -e "$installed" ] || [ package-lock.json -nt "$installed" ]; }
   outdated || return 0

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime";
 import type { z } from "zod";
 import { bootstrapSchema, environmentSchema } from "../components/spec/bootstrapSchema";
-import { checkBootstrap, type CheckedBootstrap } from "../components/spec/resolve";
+import { checkBootstrap, type CheckedBootstrap } from "../components/spec/check";
 import { problemsOf, REQUIRED } from "../components/validation/problems";
 import { type Check, refuse } from "../components/validation/refuse";
 import { settingsSchema, targetSchema } from "./settingsSchema";

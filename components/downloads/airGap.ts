@@ -8,7 +8,7 @@ import { type Download, downloadsOf, type DownloadSettings, pathsOf } from "./do
 import type { Check } from "../validation/refuse";
 import { ARCHITECTURES } from "../runtime/releases";
 import type { Environment } from "../spec/bootstrapSchema";
-import type { PlacedPool } from "../spec/resolve";
+import type { PlacedPool } from "../spec/check";
 import { below } from "../validation/problems";
 
 /** The list in an archive, as sha256sum(1) writes it. */

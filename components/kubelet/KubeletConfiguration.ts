@@ -5,15 +5,39 @@
  * @see https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
  */
 
-export type ImagePullCredentialsVerificationPolicy = "AlwaysVerify" | "NeverVerify" | "NeverVerifyAllowlistedImages" | "NeverVerifyPreloadedImages";
+export const ImagePullCredentialsVerificationPolicy = {
+  AlwaysVerify: "AlwaysVerify",
+  NeverVerify: "NeverVerify",
+  NeverVerifyAllowlistedImages: "NeverVerifyAllowlistedImages",
+  NeverVerifyPreloadedImages: "NeverVerifyPreloadedImages",
+} as const;
+export type ImagePullCredentialsVerificationPolicy = (typeof ImagePullCredentialsVerificationPolicy)[keyof typeof ImagePullCredentialsVerificationPolicy];
 
-export type KubeletAuthorizationMode = "AlwaysAllow" | "Webhook";
+export const KubeletAuthorizationMode = {
+  AlwaysAllow: "AlwaysAllow",
+  Webhook: "Webhook",
+} as const;
+export type KubeletAuthorizationMode = (typeof KubeletAuthorizationMode)[keyof typeof KubeletAuthorizationMode];
 
-export type MemoryReservationPolicy = "None" | "TieredReservation";
+export const MemoryReservationPolicy = {
+  None: "None",
+  TieredReservation: "TieredReservation",
+} as const;
+export type MemoryReservationPolicy = (typeof MemoryReservationPolicy)[keyof typeof MemoryReservationPolicy];
 
-export type ResourceChangeDetectionStrategy = "Cache" | "Get" | "Watch";
+export const ResourceChangeDetectionStrategy = {
+  Cache: "Cache",
+  Get: "Get",
+  Watch: "Watch",
+} as const;
+export type ResourceChangeDetectionStrategy = (typeof ResourceChangeDetectionStrategy)[keyof typeof ResourceChangeDetectionStrategy];
 
-export type TaintEffect = "NoExecute" | "NoSchedule" | "PreferNoSchedule";
+export const TaintEffect = {
+  NoExecute: "NoExecute",
+  NoSchedule: "NoSchedule",
+  PreferNoSchedule: "PreferNoSchedule",
+} as const;
+export type TaintEffect = (typeof TaintEffect)[keyof typeof TaintEffect];
 
 export interface KubeletConfiguration {
   /** Text. */
@@ -35,7 +59,7 @@ export interface KubeletConfiguration {
   /** Text. */
   readonly staticPodURL?: string;
   /** Map. */
-  readonly staticPodURLHeader?: Readonly<Record<string, readonly string[]>>;
+  readonly staticPodURLHeader?: { [key: string]: string[] };
   /** Text. @default "0.0.0.0" */
   readonly address?: string;
   /** Whole number. @default 10250 */
@@ -47,9 +71,9 @@ export interface KubeletConfiguration {
   /** Text. */
   readonly tlsPrivateKeyFile?: string;
   /** List. */
-  readonly tlsCipherSuites?: readonly string[];
+  readonly tlsCipherSuites?: string[];
   /** List. From Kubernetes 1.36 on. */
-  readonly tlsCurvePreferences?: readonly number[];
+  readonly tlsCurvePreferences?: number[];
   /** Text. */
   readonly tlsMinVersion?: string;
   /** True or false. @default false */
@@ -67,7 +91,7 @@ export interface KubeletConfiguration {
   /** ImagePullCredentialsVerificationPolicy. */
   readonly imagePullCredentialsVerificationPolicy?: ImagePullCredentialsVerificationPolicy;
   /** List. */
-  readonly preloadedImagesVerificationAllowlist?: readonly string[];
+  readonly preloadedImagesVerificationAllowlist?: string[];
   /** Whole number. @default 50 */
   readonly eventRecordQPS?: number;
   /** Whole number. @default 100 */
@@ -85,7 +109,7 @@ export interface KubeletConfiguration {
   /** Text. */
   readonly clusterDomain?: string;
   /** List. */
-  readonly clusterDNS?: readonly string[];
+  readonly clusterDNS?: string[];
   /** Duration such as 1m30s. @default "4h" */
   readonly streamingConnectionIdleTimeout?: string;
   /** Duration such as 1m30s. @default "10s" */
@@ -119,7 +143,7 @@ export interface KubeletConfiguration {
   /** True or false. */
   readonly singleProcessOOMKill?: boolean;
   /** Map. */
-  readonly cpuManagerPolicyOptions?: Readonly<Record<string, string>>;
+  readonly cpuManagerPolicyOptions?: { [key: string]: string };
   /** Duration such as 1m30s. @default "10s" */
   readonly cpuManagerReconcilePeriod?: string;
   /** Text. @default "none" */
@@ -129,9 +153,9 @@ export interface KubeletConfiguration {
   /** Text. @default "container" */
   readonly topologyManagerScope?: string;
   /** Map. */
-  readonly topologyManagerPolicyOptions?: Readonly<Record<string, string>>;
+  readonly topologyManagerPolicyOptions?: { [key: string]: string };
   /** Map. */
-  readonly qosReserved?: Readonly<Record<string, string>>;
+  readonly qosReserved?: { [key: string]: string };
   /** Duration such as 1m30s. @default "2m" */
   readonly runtimeRequestTimeout?: string;
   /** Text. @default "promiscuous-bridge" */
@@ -165,17 +189,17 @@ export interface KubeletConfiguration {
   /** Whole number. */
   readonly maxParallelImagePulls?: number;
   /** Map. */
-  readonly evictionHard?: Readonly<Record<string, string>>;
+  readonly evictionHard?: { [key: string]: string };
   /** Map. */
-  readonly evictionSoft?: Readonly<Record<string, string>>;
+  readonly evictionSoft?: { [key: string]: string };
   /** Map. */
-  readonly evictionSoftGracePeriod?: Readonly<Record<string, string>>;
+  readonly evictionSoftGracePeriod?: { [key: string]: string };
   /** Duration such as 1m30s. @default "5m" */
   readonly evictionPressureTransitionPeriod?: string;
   /** Whole number. @default 0 */
   readonly evictionMaxPodGracePeriod?: number;
   /** Map. */
-  readonly evictionMinimumReclaim?: Readonly<Record<string, string>>;
+  readonly evictionMinimumReclaim?: { [key: string]: string };
   /** True or false. @default false */
   readonly mergeDefaultEvictionSettings?: boolean;
   /** Whole number. @default 0 */
@@ -191,7 +215,7 @@ export interface KubeletConfiguration {
   /** Whole number. @default 15 */
   readonly iptablesDropBit?: number;
   /** Map. */
-  readonly featureGates?: Readonly<Record<string, boolean>>;
+  readonly featureGates?: { [key: string]: boolean };
   /** True or false. @default true */
   readonly failSwapOn?: boolean;
   /** MemorySwapConfiguration. */
@@ -207,9 +231,9 @@ export interface KubeletConfiguration {
   /** ResourceChangeDetectionStrategy. @default "Watch" */
   readonly configMapAndSecretChangeDetectionStrategy?: ResourceChangeDetectionStrategy;
   /** Map. */
-  readonly systemReserved?: Readonly<Record<string, string>>;
+  readonly systemReserved?: { [key: string]: string };
   /** Map. */
-  readonly kubeReserved?: Readonly<Record<string, string>>;
+  readonly kubeReserved?: { [key: string]: string };
   /** Text. */
   readonly reservedSystemCPUs?: string;
   /** Text. */
@@ -219,11 +243,11 @@ export interface KubeletConfiguration {
   /** Text. */
   readonly kubeReservedCgroup?: string;
   /** List. */
-  readonly enforceNodeAllocatable?: readonly string[];
+  readonly enforceNodeAllocatable?: string[];
   /** List. */
-  readonly allowedUnsafeSysctls?: readonly string[];
+  readonly allowedUnsafeSysctls?: string[];
   /** Map. From Kubernetes 1.37 on. */
-  readonly defaultPodSysctls?: Readonly<Record<string, string>>;
+  readonly defaultPodSysctls?: { [key: string]: string };
   /** Text. @default "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/" */
   readonly volumePluginDir?: string;
   /** Text. */
@@ -241,11 +265,11 @@ export interface KubeletConfiguration {
   /** Duration such as 1m30s. @default "0s" */
   readonly shutdownGracePeriodCriticalPods?: string;
   /** List. */
-  readonly shutdownGracePeriodByPodPriority?: readonly ShutdownGracePeriodByPodPriority[];
+  readonly shutdownGracePeriodByPodPriority?: ShutdownGracePeriodByPodPriority[];
   /** CrashLoopBackOffConfig. */
   readonly crashLoopBackOff?: CrashLoopBackOffConfig;
   /** List. */
-  readonly reservedMemory?: readonly MemoryReservation[];
+  readonly reservedMemory?: MemoryReservation[];
   /** True or false. @default true */
   readonly enableProfilingHandler?: boolean;
   /** True or false. @default true */
@@ -257,7 +281,7 @@ export interface KubeletConfiguration {
   /** MemoryReservationPolicy. From Kubernetes 1.36 on. */
   readonly memoryReservationPolicy?: MemoryReservationPolicy;
   /** List. */
-  readonly registerWithTaints?: readonly Taint[];
+  readonly registerWithTaints?: Taint[];
   /** True or false. @default true */
   readonly registerNode?: boolean;
   /** TracingConfiguration. */
@@ -290,7 +314,7 @@ export interface JSONOptions {
   /** True or false. */
   readonly splitStream?: boolean;
   /** Quantity such as 512Mi. */
-  readonly infoBufferSize?: string | number;
+  readonly infoBufferSize?: string;
 }
 
 export interface KubeletAnonymousAuthentication {
@@ -337,11 +361,11 @@ export interface LoggingConfiguration {
   /** Text. */
   readonly format?: string;
   /** Duration such as 1m30s. */
-  readonly flushFrequency?: string | number;
+  readonly flushFrequency?: string;
   /** Whole number. */
   readonly verbosity?: number;
   /** List. */
-  readonly vmodule?: readonly VModuleItem[];
+  readonly vmodule?: VModuleItem[];
   /** FormatOptions. */
   readonly options?: FormatOptions;
 }
@@ -350,7 +374,7 @@ export interface MemoryReservation {
   /** Whole number. */
   readonly numaNode?: number;
   /** Map. */
-  readonly limits?: Readonly<Record<string, string | number>>;
+  readonly limits?: { [key: string]: string };
 }
 
 export interface MemorySwapConfiguration {
@@ -380,7 +404,7 @@ export interface TextOptions {
   /** True or false. */
   readonly splitStream?: boolean;
   /** Quantity such as 512Mi. */
-  readonly infoBufferSize?: string | number;
+  readonly infoBufferSize?: string;
 }
 
 export interface TracingConfiguration {

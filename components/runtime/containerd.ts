@@ -1,7 +1,7 @@
 import { stringify } from "smol-toml";
 import type { ContainerdSettings, Proxy, TarballRuntime } from "../spec/runtimeSchema";
 import { merge } from "../validation/maps";
-import type { ProxyConf } from "../worker/hostConf";
+import type { ProxyConf } from "../host/hostConf";
 
 /** Where containerd looks for the mirrors of a registry. */
 const CERTS = "/etc/containerd/certs.d";

@@ -1,7 +1,7 @@
 import { PATHS } from "../cluster/names";
 import type { Proxy, Runtime } from "../spec/runtimeSchema";
-import type { RuntimeConf } from "../worker/hostConf";
-import type { HostFile } from "../worker/hostFiles";
+import type { RuntimeConf } from "../host/hostConf";
+import type { HostFile } from "../host/hostFiles";
 import {
   configVersionOf,
   renderContainerdConfig,

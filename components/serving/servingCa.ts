@@ -4,6 +4,14 @@ import type { CertificateAuthority } from "../spec/servingSchema";
 
 const YEAR_HOURS = 365 * 24;
 
+export interface ServingCaArgs {
+  /**
+   * Common name of the CA's certificate.
+   * @default the name of the resource
+   */
+  readonly commonName?: string;
+}
+
 /**
  * A CA that signs the serving certificates of kubelets and nothing else: whoever trusts it trusts it for that. Its key is in the state, encrypted.
  *
@@ -13,14 +21,14 @@ export class ServingCa extends pulumi.ComponentResource implements CertificateAu
   readonly certificate: pulumi.Output<string>;
   readonly key: pulumi.Output<string>;
 
-  constructor(name: string, args: Record<string, never> = {}, opts?: pulumi.ComponentResourceOptions) {
-    super("tls-bootstrap:index:ServingCa", name, args, opts);
+  constructor(name: string, args: ServingCaArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    super("tls-bootstrap:index:ServingCa", name, {}, opts);
     const key = new PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, { parent: this });
     const certificate = new SelfSignedCert(
       name,
       {
         privateKeyPem: key.privateKeyPem,
-        subject: { commonName: name },
+        subject: { commonName: args.commonName ?? name },
         isCaCertificate: true,
         setSubjectKeyId: true,
         allowedUses: ["cert_signing", "digital_signature"],

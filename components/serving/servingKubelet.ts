@@ -1,5 +1,5 @@
 import type { KubeletConfiguration } from "../kubelet/KubeletConfiguration";
-import type { PlacedPool } from "../spec/resolve";
+import type { PlacedPool } from "../spec/check";
 import type { ServingMode } from "../spec/servingSchema";
 import { isMap } from "../validation/maps";
 import { below } from "../validation/problems";

@@ -1,7 +1,7 @@
 /** Everything that a stack can set, but how to reach the cluster. */
 import { z } from "zod";
-import releases from "../kubelet/releases.json";
-import { minorOf } from "../kubelet/kubeletData";
+import { kubernetesVersion, SUPPORTED_MINORS } from "../kubelet/supportedVersions";
+import { DEFAULT_TOKEN_TTL, tokenTtl } from "../tokens/tokenTtl";
 import * as rules from "../validation/rules";
 import { hiddenString, ruledString, stringInput } from "../validation/ruledString";
 import { kubeProxySchema } from "./kubeProxySchema";
@@ -9,8 +9,6 @@ import { kubeletSettings, poolSchema, scaleGroupSchema } from "./poolSchema";
 import { proxySchema, runtimeSchema } from "./runtimeSchema";
 import { servingSchema } from "./servingSchema";
 import { sshSchema } from "./sshSchema";
-
-const minors = releases.map((release) => minorOf(release)!);
 
 /** The API server as workers reach it. */
 export const clusterSchema = z
@@ -25,9 +23,9 @@ export const clusterSchema = z
 /** What all workers of a cluster share. */
 export const environmentSchema = z
   .strictObject({
-    kubernetesVersion: ruledString(rules.kubernetesVersion, { pattern: `^1\\.(${minors.join("|")})\\.\\d+$` }).describe(
-      `Version of kubelet and kubectl, 1.${minors[0]}.x to 1.${minors.at(-1)}.x.`,
-    ),
+    kubernetesVersion: ruledString(kubernetesVersion, {
+      pattern: `^1\\.(${SUPPORTED_MINORS.join("|")})\\.\\d+$`,
+    }).describe(`Version of kubelet and kubectl, 1.${SUPPORTED_MINORS[0]}.x to 1.${SUPPORTED_MINORS.at(-1)}.x.`),
     downloadUrl: ruledString(rules.downloadUrl)
       .default("https://dl.k8s.io")
       .describe(
@@ -47,10 +45,12 @@ export const environmentSchema = z
       ),
     proxy: proxySchema
       .prefault({})
-      .describe("HTTP proxy for downloads, packages and images. The API server is always reached directly."),
+      .describe(
+        "HTTP proxy for downloads, packages and images. It is written onto the workers, so it has no credentials. Images need a containerd that this module configures. The API server is always reached directly.",
+      ),
     runtime: runtimeSchema
       .prefault({ type: "preinstalled" })
-      .describe("Container runtime. A pool's own runtime replaces it as a whole."),
+      .describe("Container runtime of the workers. A pool's own runtime replaces it as a whole."),
     clusterDomain: ruledString(rules.dnsDomain).default("cluster.local").describe("DNS domain of the cluster."),
     clusterDns: z
       .array(ruledString(rules.ip))
@@ -59,7 +59,9 @@ export const environmentSchema = z
       .describe("Addresses of the cluster's DNS service."),
     kubeProxy: kubeProxySchema
       .prefault({ mode: "off" })
-      .describe("kube-proxy. Off by default: kubeadm brings its own, and some network plugins need none."),
+      .describe(
+        "kube-proxy of the workers. Off by default: kubeadm brings its own, and some network plugins need none.",
+      ),
     servingCertificates: servingSchema
       .prefault({})
       .describe("How kubelet serving certificates are issued, for logs, exec and metrics."),
@@ -69,9 +71,7 @@ export const environmentSchema = z
 
 export type Environment = z.output<typeof environmentSchema>;
 
-export const DEFAULT_TOKEN_TTL = "1h";
-
-const tokenTtl = ruledString(rules.tokenTtl, { pattern: "^[1-9][0-9]*[mhd]$" })
+const tokenTtlSetting = ruledString(tokenTtl, { pattern: "^[1-9][0-9]*[mhd]$" })
   .default(DEFAULT_TOKEN_TTL)
   .describe("Lifetime of the pools' bootstrap tokens from their minting, 5m to 30d.");
 
@@ -90,7 +90,7 @@ export const bootstrapSchema = z
           .enum(["create", "existing"])
           .default("create")
           .describe(
-            "`create`: declare the ClusterRoleBindings. `existing`: the cluster has them, for example from kubeadm.",
+            "Whether this module declares the bindings. `create`: it does. `existing`: the cluster has them, for example from kubeadm.",
           ),
         group: ruledString(rules.bindingGroup)
           .optional()
@@ -105,9 +105,9 @@ export const bootstrapSchema = z
       .enum(["enforce", "off"])
       .default("enforce")
       .describe(
-        "`enforce`: a token may claim the names of its own pool, and never a Ready node's name. `off`: any token may claim any name.",
+        "Which node names a token may claim. `enforce`: the names of its own pool, and never the name of a Ready node. `off`: any name, as without this module.",
       ),
-    tokenTtl,
+    tokenTtl: tokenTtlSetting,
     kubelet: kubeletSettings.default({}).describe("KubeletConfiguration fields for all pools."),
     pools: z.array(poolSchema).min(1).describe("The pools of workers."),
     scaleGroups: z

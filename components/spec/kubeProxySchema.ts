@@ -4,7 +4,7 @@ import * as rules from "../validation/rules";
 import { ruledString } from "../validation/ruledString";
 
 const duration = (meaning: string) =>
-  ruledString(rules.goDuration).optional().describe(`${meaning} A Go duration, such as \`24h0m0s\`.`);
+  ruledString(rules.goDuration).optional().describe(`${meaning}, such as \`24h0m0s\`.`);
 
 /**
  * The fields of KubeProxyConfiguration that depend on the machines.
@@ -34,11 +34,11 @@ const config = z
           .min(0)
           .optional()
           .describe("Smallest limit of tracked connections, whatever the number of processors."),
-        tcpEstablishedTimeout: duration("How long an idle TCP connection is tracked."),
-        tcpCloseWaitTimeout: duration("How long a TCP connection in CLOSE_WAIT is tracked."),
+        tcpEstablishedTimeout: duration("How long an idle TCP connection is tracked"),
+        tcpCloseWaitTimeout: duration("How long a TCP connection in CLOSE_WAIT is tracked"),
         tcpBeLiberal: z.boolean().optional().describe("Accept TCP packets outside the window."),
-        udpTimeout: duration("How long a UDP flow without an answer is tracked."),
-        udpStreamTimeout: duration("How long an answered UDP flow is tracked."),
+        udpTimeout: duration("How long a UDP flow without an answer is tracked"),
+        udpStreamTimeout: duration("How long an answered UDP flow is tracked"),
       })
       .meta({ id: "KubeProxyConntrackSettings" })
       .optional()
@@ -48,8 +48,8 @@ const config = z
         masqueradeBit: z.int().min(0).max(31).optional().describe("Bit of the packet mark that asks for SNAT."),
         masqueradeAll: z.boolean().optional().describe("SNAT every packet to a Service."),
         localhostNodePorts: z.boolean().optional().describe("Accept connections to NodePorts on 127.0.0.1."),
-        syncPeriod: duration("Longest time between two writes of the rules."),
-        minSyncPeriod: duration("Shortest time between two writes of the rules."),
+        syncPeriod: duration("Longest time between two writes of the rules"),
+        minSyncPeriod: duration("Shortest time between two writes of the rules"),
       })
       .meta({ id: "KubeProxyIptablesSettings" })
       .optional()
@@ -73,7 +73,7 @@ const mode = <T extends string>(value: T) =>
   z
     .literal(value)
     .describe(
-      "`off`: this module runs none. `unit`: a systemd unit on each worker. `daemonset`: pods on the workers of this stack.",
+      "How kube-proxy runs. `off`: this module runs none. `unit`: a systemd unit on each worker. `daemonset`: pods on the workers of this stack.",
     );
 
 /** A kube-proxy needs the pods' network: it masquerades what reaches a Service from elsewhere. */

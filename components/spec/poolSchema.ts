@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { KubeletFlags } from "../kubelet/flags";
 import type { KubeletConfiguration } from "../kubelet/KubeletConfiguration";
+import { renewedTokenTtl } from "../tokens/tokenTtl";
 import { isMap } from "../validation/maps";
 import * as rules from "../validation/rules";
 import { ruledString, stringInput } from "../validation/ruledString";
@@ -97,7 +98,7 @@ export const scaleGroupSchema = z
     namePrefix: ruledString(rules.namePrefix).describe(
       "Prefix of the names of the group's nodes. The group's tokens may claim these names only.",
     ),
-    tokenTtl: ruledString(rules.renewedTokenTtl)
+    tokenTtl: ruledString(renewedTokenTtl)
       .default("72h")
       .describe("Lifetime of a token, 2h to 30d. The first update after half of it mints the next token."),
   })

@@ -4,12 +4,13 @@ import { ARCHITECTURES, RELEASES } from "../runtime/releases";
 import * as rules from "../validation/rules";
 import { hiddenString, ruledString } from "../validation/ruledString";
 
+/** Without one, the host reads the checksum file beside the download, which comes from the same server. */
 const sha256 = z
   .partialRecord(z.enum(ARCHITECTURES), ruledString(rules.sha256, { pattern: "^[0-9a-f]{64}$" }))
   .optional()
   .meta({ ts: "{ [architecture: string]: string }" })
   .describe(
-    "SHA-256 of the file, by architecture. Default: for the default version, as the project published it. For another version the host reads the checksum file beside the download, which comes from the same server.",
+    "SHA-256 of the file, by architecture. Default: for the default version, its published checksum; for another one, the checksum file beside the download.",
   );
 
 const release = (name: keyof typeof RELEASES) => ({

@@ -4,9 +4,9 @@ import { RandomPassword, RandomString } from "@pulumi/random";
 import { PrivateKey, SelfSignedCert } from "@pulumi/tls";
 import { ClusterEndpoint, EndpointWithCaFile, renderKubeconfig } from "../cluster/kubeconfig";
 import { TOKEN_NAMESPACE, TOKEN_SECRET_PREFIX, TOKEN_SECRET_TYPE } from "../cluster/names";
-import { DEFAULT_TOKEN_TTL } from "../spec/bootstrapSchema";
 import * as rules from "../validation/rules";
 import { refuse } from "../validation/refuse";
+import { DEFAULT_TOKEN_TTL, expiryOf, renewedTokenTtl, tokenTtl, ttlMinutes } from "./tokenTtl";
 import type { TokenUsage } from "./tokenUsage";
 
 /** When a new token is minted by itself. */
@@ -54,7 +54,7 @@ const NO_RENEWAL_HOURS = 100 * 365 * 24;
 /** How long the clock's certificate lives, and how long before its end the provider makes a new one. */
 function clockHours(ttl: string, renewal: TokenRenewal) {
   if (renewal === "none") return { validityPeriodHours: NO_RENEWAL_HOURS };
-  const hours = Math.floor((rules.ttlMinutes(ttl) ?? 0) / 60);
+  const hours = Math.floor((ttlMinutes(ttl) ?? 0) / 60);
   return { validityPeriodHours: hours, earlyRenewalHours: Math.ceil(hours / 2) };
 }
 
@@ -90,7 +90,7 @@ export class BootstrapToken extends pulumi.ComponentResource {
     } = args;
     refuse(`BootstrapToken '${name}'`, [
       ...groups.map((group, i) => [`groups[${i}]`, rules.tokenGroup(group), group] as const),
-      ["ttl", renewal === "none" ? rules.tokenTtl(ttl) : rules.renewedTokenTtl(ttl), ttl],
+      ["ttl", renewal === "none" ? tokenTtl(ttl) : renewedTokenTtl(ttl), ttl],
       ["usages", usages.length ? undefined : "is empty: the token would be good for nothing"],
     ]);
     const inside = { parent: this };
@@ -146,10 +146,4 @@ export class BootstrapToken extends pulumi.ComponentResource {
       .all([cluster, this.token])
       .apply(([endpoint, token]) => renderKubeconfig(endpoint, "kubelet-bootstrap", { token }));
   }
-}
-
-/** When a token that was minted at `start` (RFC 3339) with this ttl ends, RFC 3339 in UTC. */
-export function expiryOf(start: string, ttl: string): string {
-  const minutes = rules.ttlMinutes(ttl) ?? 0;
-  return new Date(Date.parse(start) + minutes * 60_000).toISOString().replace(/\.\d{3}Z$/, "Z");
 }

@@ -4,8 +4,6 @@
  */
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { isIP } from "node:net";
-import releases from "../kubelet/releases.json";
-import { minorOf } from "../kubelet/kubeletData";
 
 export type Rule = (value: string) => string | undefined;
 
@@ -172,35 +170,6 @@ export const signingKey: Rule = (value) => {
     return "is no private key in PEM that can be read (-----BEGIN EC PRIVATE KEY----- …, without passphrase)";
   }
 };
-
-/** A Kubernetes version `1.<minor>.<patch>` of a minor that has a release in releases.json. */
-export const kubernetesVersion: Rule = (value) => {
-  const minor = minorOf(value);
-  if (minor === undefined) return "is not a version such as 1.37.2 (no leading 'v')";
-  const minors = releases.map((release) => minorOf(release)!);
-  return minors.includes(minor) ? undefined : `is not supported; supported are 1.${minors[0]} to 1.${minors.at(-1)}`;
-};
-
-/** Bounds of a token's life, in minutes: shorter cannot finish a join, longer is a standing credential. */
-export const TTL_MINUTES = { least: 5, most: 30 * 24 * 60 } as const;
-
-/** Minutes of a duration such as `90m`, `1h` or `3d`; undefined when it is not one. */
-export function ttlMinutes(value: string): number | undefined {
-  const match = /^([1-9]\d{0,5})([mhd])$/.exec(value);
-  return match ? Number(match[1]) * { m: 1, h: 60, d: 1440 }[match[2] as "m" | "h" | "d"] : undefined;
-}
-
-/** A bootstrap token's life. */
-export const tokenTtl: Rule = (value) => {
-  const minutes = ttlMinutes(value);
-  if (minutes === undefined) return "is not a duration such as 30m, 1h or 3d (a token that never expires is refused)";
-  return minutes >= TTL_MINUTES.least && minutes <= TTL_MINUTES.most ? undefined : "must be between 5m and 30d";
-};
-
-/** A token's life that is renewed at half of it. Clocks go by hours. */
-export const renewedTokenTtl: Rule = (value) =>
-  tokenTtl(value) ??
-  ((ttlMinutes(value) ?? 0) < 120 ? "must be between 2h and 30d for a token that renews itself" : undefined);
 
 /** What the names of a scale group's nodes begin with. */
 export const namePrefix: Rule = (value) =>

@@ -1,33 +1,45 @@
 import { X509Certificate } from "node:crypto";
 
+/** The client certificate that a node joined with. The kubelet renews it. */
+export interface NodeCertificate {
+  /** `O=system:nodes, CN=system:node:<name>` */
+  readonly subject: string;
+  readonly issuer: string;
+  /** RFC 3339. */
+  readonly notAfter: string;
+}
+
+/** How long the parts of a join took on the worker, in milliseconds. */
+export interface JoinTimes {
+  /** Until the API server accepted the token. */
+  readonly token: number;
+  /** Until the kubelet had its certificate. */
+  readonly certificate: number;
+  /** From the certificate to Ready. */
+  readonly ready: number;
+  readonly total: number;
+}
+
 /** What a worker proves when it has joined. All of it is public. */
 export interface JoinReceipt {
   /** Name of the Node. */
   readonly node: string;
   /** Version of the kubelet, such as `v1.34.4`. */
   readonly kubeletVersion: string;
-  /** The client certificate that it joined with; the kubelet renews it by itself. */
-  readonly certificate: {
-    /** `O=system:nodes, CN=system:node:<name>` */
-    readonly subject: string;
-    readonly issuer: string;
-    /** RFC 3339. */
-    readonly notAfter: string;
-  };
-  /** Of the files that the kubelet runs with, `sha256:…`: equal hashes, equal files. */
+  readonly certificate: NodeCertificate;
+  /** Hash of the files that the kubelet runs with, `sha256:…`. */
   readonly configHash: string;
-  /** What is no problem but worth knowing about the host. */
-  readonly notes: readonly string[];
-  /** Milliseconds on the worker for trying the token, for the certificate, for Ready after it, and in all. */
-  readonly ms: { readonly token: number; readonly certificate: number; readonly ready: number; readonly total: number };
+  /** What the host's administrator should know, and what is no problem. */
+  readonly notes: string[];
+  readonly ms: JoinTimes;
 }
 
 /** What a host says about itself, from its `host` command. */
 export interface HostReceipt {
   /** A hash of its machine-id. */
   readonly machine: string;
-  /** What is no problem but worth knowing. */
-  readonly notes: readonly string[];
+  /** See {@link JoinReceipt.notes}. */
+  readonly notes: string[];
 }
 
 /** The first line that `host` prints is that of the checks. */
@@ -36,7 +48,7 @@ export const parseHostReceipt = (stdout: string): HostReceipt => JSON.parse(stdo
 interface JoinOutput {
   node: string;
   certificate: string;
-  ms: JoinReceipt["ms"];
+  ms: JoinTimes;
 }
 
 /** What the kubelet runs with, as declared: a preview knows it before the worker does. */

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { resolveWorker } from "../spec/resolve";
 import type { ClusterSpec, EnvironmentSpec, WorkerSpec } from "../spec/specs";
 import { refuse } from "../validation/refuse";
-import { hashOf } from "./hostFiles";
+import { hashOf } from "../host/hostFiles";
 import { type JoinReceipt, parseReceipt } from "./receipt";
 import { sendAirGap } from "./steps/airGap";
 import { prepareHost } from "./steps/host";

@@ -3,12 +3,12 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { withLock } from "../host/lock";
 import { removeTree } from "../host/mounts";
-import { type Say, withHeartbeat } from "../cli/progress";
-import { contained, run, type RunOptions } from "../host/run";
+import { containedCommand, run, type RunOptions } from "../host/run";
+import { type Say, withHeartbeat } from "../host/say";
 
 /**
- * A file or folder that takes long to make: whole if it is there at all. When it is missing, `make` makes it at the path that it is given. Of
- * the things in one folder, one command at a time makes one.
+ * Returns a file or folder of the cache and makes it when it is missing. An interrupted command never leaves it half made: `make` gets
+ * another path, which is renamed at the end. A lock lets one command at a time make something in the same folder.
  */
 export async function ensureCached(path: string, say: Say, make: (staging: string) => Promise<void>): Promise<string> {
   if (existsSync(path)) {
@@ -28,8 +28,8 @@ export async function ensureCached(path: string, say: Say, make: (staging: strin
   return path;
 }
 
-/** Runs a command that takes minutes. It dies with this process, and its output stays in `<to>.log` when it fails. */
-export async function runLong(
+/** Runs a command that takes minutes. The command ends with this process. After a failure, `<to>.log` has its output. */
+export async function runLongCommand(
   say: Say,
   doing: string,
   to: string,
@@ -39,29 +39,6 @@ export async function runLong(
 ): Promise<void> {
   const logFile = `${to}.log`;
   await rm(logFile, { force: true });
-  await withHeartbeat(say, doing, () => run(...contained(command, args), { cwd: "/", ...options, logFile }));
+  await withHeartbeat(say, doing, () => run(...containedCommand(command, args), { cwd: "/", ...options, logFile }));
   await rm(logFile);
-}
-
-export interface GoBuild {
-  /** Folder of the Go module that names the program: go.mod and go.sum. */
-  readonly module: string;
-  /** Import path of the program. */
-  readonly program: string;
-  readonly linkerFlags: string;
-  /** Why it cannot be downloaded. */
-  readonly refused: string;
-}
-
-/** Builds a program from a Go module. */
-export async function goBuild({ module, program, linkerFlags, refused }: GoBuild, to: string, say: Say): Promise<void> {
-  // A build that is killed leaves its scratch files. The next build finds them here and removes them.
-  const scratch = `${to}.build`;
-  await rm(scratch, { recursive: true, force: true });
-  await mkdir(scratch, { recursive: true });
-  const env = { CGO_ENABLED: "0", GOFLAGS: "", GOTOOLCHAIN: "local", GOTMPDIR: scratch };
-  const args = ["build", "-trimpath", "-ldflags", linkerFlags, "-o", to, program];
-  const doing = `building from source (no official download: ${refused})`;
-  await runLong(say, doing, to, "go", args, { cwd: module, env });
-  await rm(scratch, { recursive: true });
 }

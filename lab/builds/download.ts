@@ -1,81 +1,56 @@
-import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
+import { basename } from "node:path";
 import { LabError, messageOf } from "../host/labError";
-import { type Say, withHeartbeat } from "../cli/progress";
+import { type Say, withHeartbeat } from "../host/say";
+import { fetchFile, publishedChecksum } from "./fetchFile";
 
 const CONNECT_MS = 4000;
-/** A download that brings nothing for this long has stalled. */
-const STALL_MS = 20_000;
 
 export interface Download {
   readonly url: string;
-  /** Where the file's SHA-256 is published. */
+  /** URL of the file with the published SHA-256. */
   readonly checksums: string;
-  /** The SHA-256 in the text that is published there. */
-  readonly checksumIn: (text: string) => string | undefined;
 }
 
-/** Sites that did not answer. A machine without a way out need not find that out for every file. */
+/** Hosts that did not answer. A machine without internet access waits once for each host, not for each file. */
 const unreachable = new Set<string>();
 
-/** Downloads a file to `to`. Returns why the file cannot be had, if it cannot; a wrong checksum is an error. */
-export async function download(
-  { url, checksums, checksumIn }: Download,
-  to: string,
-  say: Say,
-): Promise<string | undefined> {
+/**
+ * Downloads a file and verifies its checksum.
+ * @returns why the file is not available, or undefined after a success
+ * @throws LabError when the checksum differs from the published one
+ */
+export async function download({ url, checksums }: Download, to: string, say: Say): Promise<string | undefined> {
   const { host } = new URL(checksums);
   if (unreachable.has(host)) {
-    return `${host} can't be reached`;
+    return `cannot reach ${host}`;
   }
-  let wanted: string | undefined;
+  let published: string | undefined;
   try {
     const response = await fetch(checksums, { signal: AbortSignal.timeout(CONNECT_MS) });
-    wanted = checksumIn(await response.text());
-    if (!response.ok || wanted === undefined || !/^[0-9a-f]{64}$/.test(wanted)) {
-      return `${checksums} answers ${response.status}`;
+    if (!response.ok) {
+      return `${checksums}: ${response.status} ${response.statusText}`;
     }
+    published = publishedChecksum(await response.text(), basename(url));
   } catch {
     unreachable.add(host);
-    return `${host} can't be reached`;
+    return `cannot reach ${host}`;
   }
+  if (published === undefined) {
+    return `${checksums} has no SHA-256 of ${basename(url)}`;
+  }
+  let actual: string;
   try {
-    const got = await withHeartbeat(say, "downloading", () => fetchTo(url, to));
-    if (got !== wanted) {
-      await rm(to, { force: true });
-      throw new LabError(`${url} has the SHA-256 ${got}, not the published ${wanted}`, "Nothing was kept; try again.");
-    }
-    return undefined;
+    actual = await withHeartbeat(say, "downloading", () => fetchFile(url, to));
   } catch (error) {
-    if (error instanceof LabError) {
-      throw error;
-    }
-    return `the download broke off: ${messageOf(error)}`;
+    return messageOf(error);
   }
-}
-
-/** Fetches a file and returns its SHA-256. */
-async function fetchTo(url: string, to: string): Promise<string> {
-  const stalled = new AbortController();
-  const watch = setTimeout(() => stalled.abort(new Error("it stalled")), STALL_MS);
-  try {
-    const response = await fetch(url, { signal: stalled.signal });
-    if (!response.ok || response.body === null) {
-      throw new Error(`${url} answers ${response.status}`);
-    }
-    const hash = createHash("sha256");
-    const tap = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-      for await (const chunk of chunks) {
-        watch.refresh();
-        hash.update(chunk);
-        yield chunk;
-      }
-    };
-    await pipeline(response.body, tap, createWriteStream(to));
-    return hash.digest("hex");
-  } finally {
-    clearTimeout(watch);
+  if (actual !== published) {
+    await rm(to, { force: true });
+    throw new LabError(
+      `${url} has the SHA-256 ${actual}, not the published ${published}`,
+      "The lab deleted the file. Run the same command again.",
+    );
   }
+  return undefined;
 }

@@ -1,23 +1,23 @@
 import { existsSync } from "node:fs";
 import { requireBinary } from "../builds/kubernetes/binaries";
-import { type LabOptions, requireLab, requirePart, requireWorker } from "../labState";
+import { labCommand, type LabOptions, requireLab, requirePart, requireWorker } from "../labState";
 import { LabError } from "../host/labError";
-import { interactive } from "../host/run";
+import { runInTerminal } from "../host/run";
 import { ADMIN } from "../workers/workerFiles";
 import { commandInWorker, isWorkerRunning } from "../workers/labWorker";
 
-/** Ways into a lab. Each hands the terminal over and returns the exit status. */
+/** Commands that run a program on this terminal: kubectl, ssh, a command in a worker, a log. They return its exit status. */
 
-/** Arguments for another program, without the `--` that may set them off. */
+/** The arguments for another program, without a leading `--`. */
 const passedOn = (args: readonly string[]): readonly string[] => (args[0] === "--" ? args.slice(1) : args);
 
-export async function kubectl(options: LabOptions, args: readonly string[]): Promise<number> {
+export async function runKubectl(options: LabOptions, args: readonly string[]): Promise<number> {
   const lab = await requireLab(options.name);
   const program = await requireBinary("kubectl", lab.settings.kubernetesVersion);
-  return interactive(program, ["--kubeconfig", lab.paths.kubeconfig, ...passedOn(args)]);
+  return runInTerminal(program, ["--kubeconfig", lab.paths.kubeconfig, ...passedOn(args)]);
 }
 
-export async function ssh(options: LabOptions, name: string, args: readonly string[]): Promise<number> {
+export async function runSsh(options: LabOptions, name: string, args: readonly string[]): Promise<number> {
   const lab = await requireLab(options.name);
   const { address } = requireWorker(lab, name).network;
   const settings = {
@@ -29,15 +29,15 @@ export async function ssh(options: LabOptions, name: string, args: readonly stri
     IdentityFile: lab.paths.sshKey,
     ConnectTimeout: "10",
   };
-  // Nothing of the user's own SSH settings: -F none.
+  // -F none: ignore the user's SSH settings.
   const flags = Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
-  return interactive("ssh", ["-F", "none", ...flags, `${ADMIN}@${address}`, ...passedOn(args)]);
+  return runInTerminal("ssh", ["-F", "none", ...flags, `${ADMIN}@${address}`, ...passedOn(args)]);
 }
 
-export async function exec(options: LabOptions, name: string, args: readonly string[]): Promise<number> {
+export async function runExec(options: LabOptions, name: string, args: readonly string[]): Promise<number> {
   const worker = requireWorker(await requireLab(options.name), name);
   const command = passedOn(args);
-  return interactive(...commandInWorker(worker, command.length > 0 ? command : ["bash", "-l"]));
+  return runInTerminal(...commandInWorker(worker, command.length > 0 ? command : ["bash", "-l"]));
 }
 
 export interface LogOptions extends LabOptions {
@@ -45,18 +45,18 @@ export interface LogOptions extends LabOptions {
   readonly follow?: boolean;
 }
 
-/** A running worker's journal; of anything else the log file. */
-export async function logs(options: LogOptions, part: string): Promise<number> {
+/** Shows the journal of a running worker, and the log file of everything else. */
+export async function showLogs(options: LogOptions, part: string): Promise<number> {
   const lab = await requireLab(options.name);
   requirePart(lab, part);
   const worker = lab.workers.find(({ name }) => name === part);
   if (worker && isWorkerRunning(lab, worker)) {
     const follow = options.follow ? ["--follow"] : [];
-    return interactive(...commandInWorker(worker, ["journalctl", "--no-pager", "-n", options.lines, ...follow]));
+    return runInTerminal(...commandInWorker(worker, ["journalctl", "--no-pager", "-n", options.lines, ...follow]));
   }
   const file = lab.paths.logFile(part);
   if (!existsSync(file)) {
-    throw new LabError(`${part} has not written a log yet`);
+    throw new LabError(`${part} has no log, because it never ran`, `Start it: ${labCommand(lab.name, "up")}`);
   }
-  return interactive("tail", ["-n", options.lines, ...(options.follow ? ["--follow=name"] : []), file]);
+  return runInTerminal("tail", ["-n", options.lines, ...(options.follow ? ["--follow=name"] : []), file]);
 }

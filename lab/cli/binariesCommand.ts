@@ -1,4 +1,4 @@
-import { ensureBinary, labVersion, rewriteModule } from "../builds/kubernetes/binaries";
+import { ensureBinary, labKubernetesVersion, rewriteGoModule } from "../builds/kubernetes/binaries";
 import type { Binary } from "../builds/kubernetes/module";
 import { findLab, type LabOptions } from "../labState";
 import { fillMirror } from "../mirror/mirror";
@@ -8,9 +8,9 @@ export interface BinariesOptions extends LabOptions {
   readonly kubernetesVersion?: string;
 }
 
-/** Makes binaries that no lab needs by itself, and serves them when a worker may ask for them. */
-export async function binaries(names: readonly Binary[], options: BinariesOptions): Promise<void> {
-  const version = options.kubernetesVersion ?? (await labVersion());
+/** Makes binaries that a lab does not need by itself. The mirror then serves those that workers download. */
+export async function makeBinaries(names: readonly Binary[], options: BinariesOptions): Promise<void> {
+  const version = options.kubernetesVersion ?? (await labKubernetesVersion());
   const lab = await findLab(options.name);
   const steps = names.map((binary): Step => ({
     title: `${binary} ${version}`,
@@ -24,6 +24,6 @@ export async function binaries(names: readonly Binary[], options: BinariesOption
   await runSteps([...steps, mirror], options);
 }
 
-/** For upgrades of the lab itself. */
-export const kubernetesModule = (version: string, options: LabOptions): Promise<void> =>
-  runSteps([{ title: `Go module of Kubernetes ${version}`, run: (say) => rewriteModule(version, say) }], options);
+/** Changes the Kubernetes version that labs run by default. */
+export const moveToKubernetesVersion = (version: string, options: LabOptions): Promise<void> =>
+  runSteps([{ title: `Go module of Kubernetes ${version}`, run: (say) => rewriteGoModule(version, say) }], options);

@@ -1,7 +1,7 @@
 import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { findLab, type Lab, labFolder, labOf, type LabOptions, withLabLock } from "../labState";
-import { bridges, ownerOf, ownsNetwork, removeNetwork } from "../network/network";
+import { labBridges, ownerMark, networkOwnership, removeNetwork } from "../network/network";
 import { labPaths, labsFolder } from "../labPaths";
 import { stopDaemon } from "../host/daemon";
 import { namesIn } from "../host/files";
@@ -11,11 +11,11 @@ import { removeTree } from "../host/mounts";
 import { runSteps } from "./progress";
 import { destroyGroups, groupsStartingWith } from "../workers/cgroups";
 
-/** Removes a lab with all that it made. Needs nothing of it to be whole, so it also clears up after half an `up`. */
+/** Removes everything that a lab has made. Works on a damaged lab and after an interrupted `up`, too. */
 export async function down(options: LabOptions): Promise<void> {
   const folder = labFolder(options.name);
   await withLabLock(options.name, async () => {
-    const lab = await identify(options.name, folder);
+    const lab = await findDamagedLab(options.name, folder);
     await runSteps(
       [
         { title: "Processes", run: () => stopAll(folder) },
@@ -25,25 +25,25 @@ export async function down(options: LabOptions): Promise<void> {
           run: () => removeMachines(lab!),
         },
         { title: "Files", run: () => removeTree(folder) },
-        { title: "Kernel settings", run: leave },
+        { title: "Kernel settings", run: restoreMachine },
       ],
       options,
     );
   });
 }
 
-/** The lab's number is in its settings; when they are lost, the bridge still knows. */
-async function identify(name: string, folder: string): Promise<Lab | undefined> {
+/** Finds a lab by its settings, or by its bridge when the settings are lost. */
+async function findDamagedLab(name: string, folder: string): Promise<Lab | undefined> {
   const lab = await findLab(name).catch(() => undefined);
   if (lab) {
     return lab;
   }
-  const bridge = (await bridges()).find(({ owner }) => owner === ownerOf(folder));
+  const bridge = (await labBridges()).find(({ owner }) => owner === ownerMark(folder));
   const nothing = { name, kubernetesVersion: "", workers: 0, bare: 0, flags: {} };
   return bridge && labOf({ ...nothing, number: bridge.number }, folder);
 }
 
-/** All that has a pid file, at once: workers are switched off, not shut down. */
+/** Ends the processes of all pid files at once. Workers do not shut down first. */
 async function stopAll(folder: string): Promise<void> {
   const files = (await namesIn(join(folder, "run"))).filter((name) => name.endsWith(".pid"));
   const components = files.map((file) => file.slice(0, -".pid".length));
@@ -52,19 +52,19 @@ async function stopAll(folder: string): Promise<void> {
 }
 
 async function removeMachines(lab: Lab): Promise<void> {
-  if ((await ownsNetwork(lab)) === "foreign") {
-    return; // Its names are another lab's by now.
+  if ((await networkOwnership(lab)) === "foreign") {
+    return; // Another lab has the bridge's name by now.
   }
   await Promise.all((await groupsStartingWith(`${lab.network.bridge}-`)).map(destroyGroups));
   await removeNetwork(lab);
 }
 
-/** The last lab of the machine puts the kernel's settings back. */
-async function leave(): Promise<void> {
+/** Restores the kernel settings after the last lab of the machine. */
+async function restoreMachine(): Promise<void> {
   await withMachineLock(async () => {
-    if ((await bridges()).length === 0) {
+    if ((await labBridges()).length === 0) {
       await restoreKernel();
     }
   });
-  await rmdir(labsFolder()).catch(() => undefined); // Other labs are in it, or there is none.
+  await rmdir(labsFolder()).catch(() => undefined); // It fails while other labs are in the folder.
 }

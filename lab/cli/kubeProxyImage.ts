@@ -3,14 +3,15 @@ import { dirname, join } from "node:path";
 import { ensureBinary } from "../builds/kubernetes/binaries";
 import { type LabOptions, type LabWorker, requireLab } from "../labState";
 import { LabError } from "../host/labError";
-import { runSteps, type Say } from "./progress";
+import type { Say } from "../host/say";
+import { runSteps } from "./progress";
 import { run } from "../host/run";
 import { packImage } from "../workers/images";
 import { ensureBaseRootfs } from "../workers/rootfs";
-import { inWorker } from "../workers/labWorker";
+import { runInWorker } from "../workers/labWorker";
 
-/** Makes kube-proxy's image and gives it to each worker of a lab that is up. */
-export async function kubeProxyImage(options: LabOptions): Promise<void> {
+/** Makes kube-proxy's image and imports it on each worker of a running lab. */
+export async function makeKubeProxyImage(options: LabOptions): Promise<void> {
   const lab = await requireLab(options.name);
   const version = lab.settings.kubernetesVersion;
   const archive = join(lab.paths.folder, "kube-proxy-image.tar");
@@ -29,13 +30,10 @@ export async function kubeProxyImage(options: LabOptions): Promise<void> {
 }
 
 const IPTABLES = "/usr/sbin/xtables-nft-multi";
-/** Names by which that one program is called. */
+/** Names of that program. It behaves according to the name by which it is called. */
 const IPTABLES_NAMES = ["iptables", "ip6tables"].flatMap((name) => [name, `${name}-save`, `${name}-restore`]);
 
-/**
- * Makes an image under the name of the official one: the real kube-proxy, and iptables from the workers' Debian. There is no registry to pull it
- * from in a lab.
- */
+/** Makes an image of kube-proxy and of iptables from the workers' Debian, with the official image's name. A lab reaches no registry. */
 async function buildImage(version: string, to: string, say: Say): Promise<void> {
   const kubeProxy = await ensureBinary("kube-proxy", version, say);
   const { debian } = await ensureBaseRootfs(say);
@@ -56,7 +54,7 @@ async function buildImage(version: string, to: string, say: Say): Promise<void> 
   await rm(content, { recursive: true });
 }
 
-/** The files in the workers' Debian that iptables loads, by their paths there. */
+/** Paths of iptables and of all files that it loads, in the workers' Debian. */
 async function iptablesFiles(debian: string): Promise<string[]> {
   const libraries = (await run("chroot", [debian, "ldd", IPTABLES])).matchAll(/(\/\S+) \(0x/g);
   const linked = [...libraries].map(([, path]) => path);
@@ -65,14 +63,17 @@ async function iptablesFiles(debian: string): Promise<string[]> {
   return [IPTABLES, ...linked, ...names.map((name) => join(plugins, name))];
 }
 
-/** Brings an image archive to a worker's containerd. */
+/** Imports an image archive into a worker's containerd. */
 async function importImage(worker: LabWorker, archive: string): Promise<void> {
   const inside = "/var/tmp/image.tar";
   const file = join(worker.paths.rootfs, inside);
   await cp(archive, file);
-  const { exitCode, stderr } = await inWorker(worker, ["ctr", "--namespace", "k8s.io", "images", "import", inside]);
+  const { exitCode, stderr } = await runInWorker(worker, ["ctr", "--namespace", "k8s.io", "images", "import", inside]);
   await rm(file);
   if (exitCode !== 0) {
-    throw new LabError(`${worker.name} can't import the image: ${stderr.trim()}`);
+    throw new LabError(
+      `containerd on ${worker.name} cannot import the image: ${stderr.trim()}`,
+      `See its log: npm run lab -- exec ${worker.name} -- journalctl -u containerd`,
+    );
   }
 }

@@ -1,37 +1,37 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import * as access from "./access";
-import { binaries, type BinariesOptions, kubernetesModule } from "./binariesCommand";
+import { makeBinaries, type BinariesOptions, moveToKubernetesVersion } from "./binariesCommand";
 import { down } from "./down";
-import { kubeProxyImage } from "./kubeProxyImage";
-import { power, type PowerOptions } from "./power";
-import { type OutputOptions, outputsOf, pulumi, stackOperation, type StackOptions } from "./stack";
+import { makeKubeProxyImage } from "./kubeProxyImage";
+import { changePower, type PowerOptions } from "./power";
+import { type OutputOptions, stackOutputs, runPulumi, runStackOperation, type StackOptions } from "./stack";
 import { renderOutputs, renderReceipts, renderStatus } from "./render";
 import { statusOf } from "./status";
 import { DEFAULT_WORKERS, up, type UpOptions } from "./up";
 import { type Override, parseOverride } from "../control-plane/componentFlags";
 import { BINARIES, type Binary, isKubernetesVersion } from "../builds/kubernetes/module";
-import { checkLabName, command, DEFAULT_LAB, type LabOptions, requireLab } from "../labState";
+import { checkLabName, labCommand, DEFAULT_LAB, type LabOptions, requireLab } from "../labState";
 import { PLUGIN_KINDS } from "../pulumi/plugins";
 import { LabError } from "../host/labError";
 
 function number(text: string): number {
   if (!/^\d+$/.test(text)) {
-    throw new InvalidArgumentError("It must be a whole number.");
+    throw new InvalidArgumentError("Give a whole number.");
   }
   return Number(text);
 }
 
 function kubernetesVersion(text: string): string {
   if (!isKubernetesVersion(text)) {
-    throw new InvalidArgumentError("Write it as 1.37.2.");
+    throw new InvalidArgumentError("Give a release such as 1.37.2.");
   }
   return text;
 }
 
-/** The flags that every command takes, before or after its name. */
-function common(target: Command): Command {
+/** Adds the options of every command. They may stand before or after the command's name. */
+function addCommonOptions(target: Command): Command {
   return target
-    .addOption(new Option("--name <lab>", "the lab to work on; several can be up side by side").argParser(checkLabName))
+    .addOption(new Option("--name <lab>", "the lab to use; several labs can run side by side").argParser(checkLabName))
     .addOption(
       new Option("--plugins <kind>", "which plugins Pulumi uses (default: published where the machine has them)")
         .choices(PLUGIN_KINDS)
@@ -47,39 +47,39 @@ function print<T>({ json }: LabOptions, result: T, render: (result: T) => string
 const printStatus = async (options: LabOptions): Promise<void> =>
   print(options, await statusOf(await requireLab(options.name), options.plugins), renderStatus);
 
-/** The whole show: a lab, the program's plan, its deployment, and what came of it. */
+/** Starts a lab, previews and deploys the program, and shows the result. */
 async function demonstrate({ name, plugins }: LabOptions): Promise<number> {
   const begin = Date.now();
   const options = { name, plugins };
   await up(options);
   for (const [title, operation] of [["preview", "preview"] as const, ["deploy", "up"] as const]) {
-    console.log(`\n${command(name, title)}\n`);
-    const status = await stackOperation(operation, options);
+    console.log(`\n${labCommand(name, title)}\n`);
+    const status = await runStackOperation(operation, options);
     if (status !== 0) {
       return status;
     }
   }
-  console.log(`\n${command(name, "status")}\n`);
+  console.log(`\n${labCommand(name, "status")}\n`);
   await printStatus(options);
-  const { receipts } = await outputsOf(options);
+  const { receipts } = await stackOutputs(options);
   console.log(`\nJoin receipts (times in ms):\n\n${renderReceipts(receipts)}`);
   const seconds = Math.round((Date.now() - begin) / 1000);
-  console.log(`\nAll of that took ${seconds} s. Look around:`);
+  console.log(`\nThis took ${seconds} s. Next commands:`);
   for (const next of ["kubectl get nodes -o wide", "ssh worker-1", "preview", "down"]) {
-    console.log(`  ${command(name, next)}`);
+    console.log(`  ${labCommand(name, next)}`);
   }
   return 0;
 }
 
 function program(): Command {
-  const lab = common(new Command("npm run lab --"))
-    .description("A real Kubernetes cluster on this machine, and this repository's program run against it.")
+  const lab = addCommonOptions(new Command("npm run lab --"))
+    .description("Runs a real Kubernetes cluster on this machine, and this repository's program against it.")
     .addHelpText("after", "\nWithout a command: up, preview, deploy and status, with three workers.")
     .enablePositionalOptions()
     .showHelpAfterError("(see: npm run lab -- --help)")
     .argument("[command]");
 
-  /** Runs an action with the options before and after the command's name, and ends with the exit status that it returns. */
+  /** Runs an action with all options. The action's exit status becomes that of this process. */
   const act = <Options extends LabOptions, Arguments extends unknown[]>(
     target: Command,
     action: (options: Options, ...args: Arguments) => Promise<number | void>,
@@ -92,7 +92,7 @@ function program(): Command {
     usage: string,
     description: string,
     action: (options: Options, ...args: Arguments) => Promise<number | void>,
-  ): Command => act(common(lab.command(usage)).description(description), action);
+  ): Command => act(addCommonOptions(lab.command(usage)).description(description), action);
 
   act(lab, async (options: LabOptions, name?: string) =>
     name === undefined ? demonstrate(options) : lab.error(`error: unknown command "${name}"`),
@@ -100,7 +100,7 @@ function program(): Command {
 
   add(
     "up",
-    "start the control plane, the mirror and the workers, or bring them to what they should be",
+    "start the control plane, the mirror and the workers, or change what runs already",
     async (options: UpOptions) => {
       await up(options);
       await printStatus(options);
@@ -109,37 +109,37 @@ function program(): Command {
     .option("--workers <n>", `how many (default: as before, or ${DEFAULT_WORKERS})`, number)
     .option(
       "--bare <n>",
-      "how many of them, the last ones, are without a container runtime (as before, or none)",
+      "how many of them, counted from the last, have no container runtime (default: as before, or 0)",
       number,
     )
-    .option("--kubernetes-version <version>", "another version than the newest supported one", kubernetesVersion)
+    .option("--kubernetes-version <version>", "instead of the newest supported version", kubernetesVersion)
     .option(
       "--flag <component=--flag=value>",
-      "a control plane flag, remembered; repeatable",
+      "a control plane flag, which later commands keep; repeatable",
       (text, before: Override[] = []) => [...before, parseOverride(text)],
     )
-    .option("--reset-flags", "forget the flags of earlier commands");
+    .option("--reset-flags", "drop the flags of earlier commands");
 
   for (const [name, operation, description] of [
     ["preview", "preview", "show what deploying the program would change"],
     ["deploy", "up", "run the program against the lab"],
-    ["refresh", "refresh", "take what is really there into the state"],
-    ["destroy", "destroy", "remove everything the program made; the lab stays"],
+    ["refresh", "refresh", "update the state from the cluster"],
+    ["destroy", "destroy", "remove what the program has made; the lab stays"],
   ] as const) {
-    stackOptions(add(name, description, (options: StackOptions) => stackOperation(operation, options)))
+    stackOptions(add(name, description, (options: StackOptions) => runStackOperation(operation, options)))
       .option("--diff", "show every property that changes")
-      .option("--refresh", "look at what is really there first")
-      .option("--expect-no-changes", "fail when there is something to change")
+      .option("--refresh", "update the state from the cluster first")
+      .option("--expect-no-changes", "fail when something changes")
       .option(
         "--replace <urn>",
-        "replace this resource whatever its diff says; * and ** stand for any text",
+        "replace this resource, also without a change; * and ** match any text",
         (urn, before: string[] = []) => [...before, urn],
       );
   }
 
   stackOptions(
     add("output", "print the program's outputs", async (options: OutputOptions) =>
-      print(options, await outputsOf(options), renderOutputs),
+      print(options, await stackOutputs(options), renderOutputs),
     ),
   ).option("--show-secrets", "print secret outputs too");
 
@@ -152,56 +152,50 @@ function program(): Command {
     ["restart", "stop and start again (a worker: reboot)"],
   ] as const) {
     add(`${action} <part>`, `${description} ${targets}`, (options: PowerOptions, part: string) =>
-      power(action, part, options),
+      changePower(action, part, options),
     ).option("--kill", "cut a worker's power instead of shutting it down");
   }
 
-  /** Arguments behind the command's own are another program's. */
+  /** Passes the arguments behind the command's own to another program. */
   const passThrough = (target: Command): Command => target.passThroughOptions().allowUnknownOption();
-  passThrough(add("ssh <worker> [command...]", "log in to a worker, or run a command there", access.ssh));
-  passThrough(add("exec <worker> [command...]", "run a command as root inside a worker, without SSH", access.exec));
-  passThrough(add("kubectl [arguments...]", "kubectl as the cluster's administrator", access.kubectl)).helpOption(
-    false,
-  );
+  passThrough(add("ssh <worker> [command...]", "log in to a worker, or run a command there", access.runSsh));
+  passThrough(add("exec <worker> [command...]", "run a command as root inside a worker, without SSH", access.runExec));
+  passThrough(
+    add("kubectl [arguments...]", "run kubectl as the cluster's administrator", access.runKubectl),
+  ).helpOption(false);
   stackOptions(
-    passThrough(
-      add("pulumi [arguments...]", "any command of the Pulumi CLI, with the lab's backend and settings", pulumi),
-    ),
+    passThrough(add("pulumi [arguments...]", "run any Pulumi command with the lab's backend and settings", runPulumi)),
   ).helpOption(false);
 
-  add("logs <part>", `show the log of ${targets} (its console)`, access.logs)
+  add("logs <part>", `show the log of ${targets} (its console)`, access.showLogs)
     .option("-n, --lines <n>", "how many lines", "100")
-    .option("-f, --follow", "go on as lines are added");
+    .option("-f, --follow", "show new lines as they come");
 
   add(
     "binaries",
-    "make further Kubernetes binaries, such as kube-proxy or kubeadm, and serve the workers' ones",
-    (options: BinariesOptions, names: Binary[]) => binaries(names, options),
+    "make more Kubernetes binaries, such as kube-proxy or kubeadm",
+    (options: BinariesOptions, names: Binary[]) => makeBinaries(names, options),
   )
     .addArgument(new Argument("<name...>").choices(BINARIES))
-    .option("--kubernetes-version <version>", "another version than the newest supported one", kubernetesVersion);
+    .option("--kubernetes-version <version>", "instead of the newest supported version", kubernetesVersion);
 
-  add(
-    "kube-proxy-image",
-    "make the image of kube-proxy for its DaemonSet, which no registry brings here, and give it to the workers",
-    kubeProxyImage,
-  );
+  add("kube-proxy-image", "make kube-proxy's image for its DaemonSet and import it on the workers", makeKubeProxyImage);
 
   add(
     "kubernetes-module",
-    "rewrite lab/builds/kubernetes/go.mod for another Kubernetes version",
-    (options: LabOptions, version: string) => kubernetesModule(version, options),
+    "change the Kubernetes version that labs run by default",
+    (options: LabOptions, version: string) => moveToKubernetesVersion(version, options),
   ).addArgument(new Argument("<version>").argParser(kubernetesVersion));
 
-  add("down", "remove the lab with everything it made; the cache of built things stays", down);
+  add("down", "remove the lab with everything it made; the cache stays", down);
   return lab;
 }
 
 function stackOptions(target: Command): Command {
   return target
-    .option("--program <folder>", "another Pulumi program than the repository's, such as examples/consumer")
-    .option("--stack <stack>", "another stack than lab; give it its settings with --config-file")
-    .option("--config-file <file>", "another stack settings file than the lab's own");
+    .option("--program <folder>", "another Pulumi program, such as examples/consumer")
+    .option("--stack <stack>", "another stack than lab; give its settings with --config-file")
+    .option("--config-file <file>", "another settings file than the lab's");
 }
 
 program()

@@ -9,12 +9,12 @@ import { bootWorker, isWorkerRunning, powerOff, reboot, shutDown } from "../work
 export type PowerAction = "start" | "stop" | "restart";
 
 export interface PowerOptions extends LabOptions {
-  /** Switch a worker off instead of shutting it down. */
+  /** Cut a worker's power instead of shutting it down. */
   readonly kill?: boolean;
 }
 
-/** Starts, stops or restarts one part of a lab: what happens to machines and control planes, for tests of faults. */
-export async function power(action: PowerAction, name: string, options: PowerOptions): Promise<void> {
+/** Starts, stops or restarts one part of a lab. Tests cause faults with it. */
+export async function changePower(action: PowerAction, name: string, options: PowerOptions): Promise<void> {
   await withLabLock(options.name, async () => {
     const { start, stop, reboot } = partOf(await requireLab(options.name), name, options);
     if (action === "restart" && reboot) {
@@ -32,7 +32,7 @@ export async function power(action: PowerAction, name: string, options: PowerOpt
 interface Part {
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
-  /** Stops and starts in one, where the part can do that by itself. */
+  /** Restarts a part that can do that by itself. */
   readonly reboot?: () => Promise<void>;
 }
 

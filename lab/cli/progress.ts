@@ -1,22 +1,20 @@
 import { Listr, ListrLogger, type ListrTask, PRESET_TIMER, ProcessOutput } from "listr2";
 import { messageOf } from "../host/labError";
-
-/** A step may say what it is doing right now. */
-export type Say = (text: string) => void;
+import type { Say } from "../host/say";
 
 export interface Step {
   readonly title: string;
   readonly run?: (say: Say) => Promise<void>;
-  /** Steps within this one: the whole list is known when it begins. */
+  /** Steps within this one. They are listed when this step begins. */
   readonly steps?: () => readonly Step[] | Promise<readonly Step[]>;
   readonly concurrent?: boolean;
-  /** Why there is nothing to do. */
+  /** Why the step has nothing to do, or false. */
   readonly skip?: () => string | false;
 }
 
 /**
- * Runs steps one after another, showing each with its elapsed time; plain lines when nobody watches.
- * @param json progress goes to standard error, because standard output is for a program to read
+ * Runs steps one after another and shows each with its elapsed time. Without a terminal it prints plain lines.
+ * @param json whether a program reads standard output; progress then goes to standard error
  */
 export async function runSteps(steps: readonly Step[], { json }: { readonly json?: boolean }): Promise<void> {
   const stream = json ? process.stderr : process.stdout;
@@ -44,14 +42,14 @@ export async function runSteps(steps: readonly Step[], { json }: { readonly json
 }
 
 function interrupted(): never {
-  console.error("\nInterrupted. The same command goes on from there; `npm run lab -- down` removes what there is.");
+  console.error("\nInterrupted. Run the same command again to continue, or remove the lab: npm run lab -- down");
   process.exit(130);
 }
 
-/** Keeps the first failure whole, and sees to it that nothing is still at work when it is reported. */
+/** Runs the steps of a list. After a failure it begins no other step, and waits for those that run before it reports. */
 class Runner {
   #failure: unknown;
-  readonly #atWork = new Set<Promise<unknown>>();
+  readonly #running = new Set<Promise<unknown>>();
 
   readonly task = ({ title, run, steps, concurrent, skip }: Step): ListrTask => ({
     title,
@@ -65,39 +63,25 @@ class Runner {
 
   async #guard<T>(action: () => Promise<T>): Promise<T> {
     if (this.#failure !== undefined) {
-      throw new Error("not begun");
+      throw new Error("skipped after a failure");
     }
     const work = action();
-    this.#atWork.add(work);
+    this.#running.add(work);
     try {
       return await work;
     } catch (error) {
       this.#failure ??= error;
-      // The list shows one line for it; the whole is told at the end.
+      // The list shows the first line. The command prints the whole error at its end.
       throw new Error(messageOf(error).split("\n")[0], { cause: error });
     } finally {
-      this.#atWork.delete(work);
+      this.#running.delete(work);
     }
   }
 
   async failure(otherwise: unknown): Promise<unknown> {
-    while (this.#atWork.size > 0) {
-      await Promise.allSettled(this.#atWork);
+    while (this.#running.size > 0) {
+      await Promise.allSettled(this.#running);
     }
     return this.#failure ?? otherwise;
-  }
-}
-
-const HEARTBEAT_MS = 30_000;
-
-/** Says how long an action has been at work: each second where that line is redrawn, rarely where it is printed anew. */
-export async function withHeartbeat<T>(say: Say, text: string, action: () => Promise<T>): Promise<T> {
-  const begin = Date.now();
-  const elapsed = (): string => `${text}, ${Math.round((Date.now() - begin) / 1000)} s`;
-  const timer = setInterval(() => say(elapsed()), process.stdout.isTTY ? 1000 : HEARTBEAT_MS);
-  try {
-    return await action();
-  } finally {
-    clearInterval(timer);
   }
 }

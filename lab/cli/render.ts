@@ -2,9 +2,8 @@ import { isRecord } from "../host/isRecord";
 import { renderTable } from "./table";
 import type { NodeStatus, Status } from "./status";
 
-/** What the commands show, as pure functions of what they found. */
+/** Renders the results of commands as text. */
 
-/** Status for people. */
 export function renderStatus(status: Status): string {
   const components = status.components.map(({ name, pid, running }) => [name, running ? `pid ${pid}` : "stopped"]);
   const workers = status.workers.map(({ name, address, running }) => {
@@ -15,12 +14,19 @@ export function renderStatus(status: Status): string {
       running ? "running" : "stopped",
       nodeState(status, node),
       node?.kubeletVersion || "-",
-      about(node),
+      rolesAndTaints(node),
     ];
   });
   const orphans = (status.nodes ?? [])
     .filter((node) => !status.workers.some(({ name }) => name === node.name))
-    .map((node) => [node.name, "-", "no machine", nodeState(status, node), node.kubeletVersion || "-", about(node)]);
+    .map((node) => [
+      node.name,
+      "-",
+      "no machine",
+      nodeState(status, node),
+      node.kubeletVersion || "-",
+      rolesAndTaints(node),
+    ]);
   return [
     `Lab "${status.name}": Kubernetes ${status.kubernetesVersion} at ${status.apiServer}`,
     `${status.cli}; ${status.plugins}`,
@@ -40,13 +46,13 @@ function nodeState(status: Status, node: NodeStatus | undefined): string {
 
 const ROLE = "node-role.kubernetes.io/";
 
-function about(node: NodeStatus | undefined): string {
+function rolesAndTaints(node: NodeStatus | undefined): string {
   const roles = Object.keys(node?.labels ?? {}).filter((label) => label.startsWith(ROLE));
   const taints = (node?.taints ?? []).map(({ key, value, effect }) => `${key}${value ? `=${value}` : ""}:${effect}`);
   return [...roles.map((label) => label.slice(ROLE.length)), ...taints].join(", ") || "-";
 }
 
-/** Outputs for people: a name and its value on each line, structures as indented JSON. */
+/** Renders each output as `name: value`. Objects and lists are indented JSON. */
 export function renderOutputs(outputs: Record<string, unknown>): string {
   return Object.entries(outputs)
     .map(([name, value]) => {
@@ -56,7 +62,7 @@ export function renderOutputs(outputs: Record<string, unknown>): string {
     .join("\n");
 }
 
-/** What the table shows of a receipt: by column, the path in the receipt. */
+/** Columns of the table of receipts, and the path of each value in a receipt. */
 const RECEIPT_COLUMNS: Readonly<Record<string, string>> = {
   KUBELET: "kubeletVersion",
   "CERTIFICATE OF": "certificate.subject",
@@ -68,16 +74,16 @@ const RECEIPT_COLUMNS: Readonly<Record<string, string>> = {
   "TOTAL ms": "ms.total",
 };
 
-/** The proofs of the joins, one line for each node. */
+/** Renders join receipts as a table with a row for each node. */
 export function renderReceipts(receipts: unknown): string {
   const rows = Object.entries(isRecord(receipts) ? receipts : {}).map(([node, receipt]) => [
     node,
-    ...Object.values(RECEIPT_COLUMNS).map((path) => textAt(receipt, path)),
+    ...Object.values(RECEIPT_COLUMNS).map((path) => cellAt(receipt, path)),
   ]);
   return renderTable(["NODE", ...Object.keys(RECEIPT_COLUMNS)], rows);
 }
 
-function textAt(value: unknown, path: string): string {
+function cellAt(value: unknown, path: string): string {
   const found = path.split(".").reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), value);
   return typeof found === "string" || typeof found === "number" ? String(found) : "-";
 }

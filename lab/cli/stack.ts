@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type LabOptions, requireLab } from "../labState";
+import { labCommand, type LabOptions, requireLab } from "../labState";
 import { REPOSITORY } from "../labPaths";
 import type { Operation } from "../pulumi/events";
-import { operate, type OperationOptions } from "../pulumi/operation";
+import { runOperation, type OperationOptions } from "../pulumi/operation";
 import { LAB_STACK, Workspace } from "../pulumi/workspace";
 import { LabError } from "../host/labError";
-import { interactive } from "../host/run";
+import { runInTerminal } from "../host/run";
 
 export interface StackOptions extends LabOptions, OperationOptions {
   readonly program?: string;
@@ -18,21 +18,21 @@ async function openStack(options: StackOptions): Promise<Workspace> {
   const lab = await requireLab(options.name);
   const program = resolve(options.program ?? REPOSITORY);
   if (!existsSync(join(program, "Pulumi.yaml"))) {
-    throw new LabError(`${program} is not a Pulumi program: it has no Pulumi.yaml`);
+    throw new LabError(`${program} has no Pulumi.yaml`, "Give the folder of a Pulumi program with --program.");
   }
   const configFile = resolve(options.configFile ?? lab.paths.configFile);
   if (!existsSync(configFile)) {
     throw new LabError(
-      `there is no ${configFile}`,
-      options.configFile ? undefined : "Write it with: npm run lab -- up",
+      `the settings file ${configFile} does not exist`,
+      options.configFile ? "Give an existing file with --config-file." : `Write it: ${labCommand(lab.name, "up")}`,
     );
   }
   return Workspace.open(lab, { program, name: options.stack ?? LAB_STACK, configFile }, options.plugins);
 }
 
-/** Runs one operation of the stack. Returns the exit status; what it did has been printed. */
-export async function stackOperation(operation: Operation, options: StackOptions): Promise<number> {
-  const result = await operate(await openStack(options), operation, options);
+/** Runs one operation of the stack, prints its result and returns the exit status. */
+export async function runStackOperation(operation: Operation, options: StackOptions): Promise<number> {
+  const result = await runOperation(await openStack(options), operation, options);
   if (options.json) {
     console.log(JSON.stringify(result, null, 2));
   }
@@ -43,17 +43,17 @@ export interface OutputOptions extends StackOptions {
   readonly showSecrets?: boolean;
 }
 
-export async function outputsOf(options: OutputOptions): Promise<Record<string, unknown>> {
+export async function stackOutputs(options: OutputOptions): Promise<Record<string, unknown>> {
   return (await openStack(options)).outputs(options.showSecrets);
 }
 
-/** The commands that read a stack's settings file. */
-const READ_SETTINGS = ["config", "destroy", "import", "logs", "preview", "refresh", "up", "update", "watch"];
+/** The commands that have the flag --config-file. */
+const CONFIG_FILE_COMMANDS = ["config", "destroy", "import", "logs", "preview", "refresh", "up", "update", "watch"];
 
-/** Runs any command of the CLI with the lab's home, backend and passphrase, in the program's folder. Returns its exit status. */
-export async function pulumi(options: StackOptions, args: readonly string[]): Promise<number> {
+/** Runs any Pulumi command in the program's folder, with the lab's home, backend and passphrase. Returns its exit status. */
+export async function runPulumi(options: StackOptions, args: readonly string[]): Promise<number> {
   const { executable, environment: env, stack } = await openStack(options);
-  const settings = READ_SETTINGS.includes(args[0]) && !args.some((arg) => arg.startsWith("--config-file"));
+  const settings = CONFIG_FILE_COMMANDS.includes(args[0]) && !args.some((arg) => arg.startsWith("--config-file"));
   const argv = [...args, ...(settings ? ["--config-file", stack.configFile] : [])];
-  return interactive(executable, argv, { cwd: stack.program, env });
+  return runInTerminal(executable, argv, { cwd: stack.program, env });
 }

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { apiServerUrl, COMPONENTS } from "../control-plane/componentFlags";
-import { isReady } from "../control-plane/controlPlane";
+import { isComponentReady } from "../control-plane/controlPlane";
 import { findBinary } from "../builds/kubernetes/binaries";
 import type { Lab } from "../labState";
 import { MIRROR, mirrorUrl } from "../mirror/mirror";
-import { describeCli, findCli } from "../pulumi/cli";
+import { describeCli, findCli } from "../pulumi/pulumiCli";
 import { choosePlugins, describePlugins, type PluginKind } from "../pulumi/plugins";
 import { runningPid } from "../host/pidFile";
 import { attempt } from "../host/run";
@@ -19,9 +19,9 @@ export async function statusOf(lab: Lab, plugins?: PluginKind) {
   return {
     name: lab.name,
     kubernetesVersion: lab.settings.kubernetesVersion,
-    /** Which Pulumi CLI the lab uses, such as `pulumi v3.248.0 built from source`. */
+    /** The Pulumi CLI that the lab uses, such as `pulumi v3.248.0 built from source`. */
     cli: cli ? describeCli(cli) : "no Pulumi CLI",
-    /** Which plugins the CLI uses, such as `plugins: stand-in`. */
+    /** The plugins that the CLI uses, such as `plugins: stand-in`. */
     plugins: cli ? describePlugins(await choosePlugins(cli, plugins)) : "no plugins",
     configFile: lab.paths.configFile,
     stateDir: lab.paths.folder,
@@ -44,13 +44,13 @@ export async function statusOf(lab: Lab, plugins?: PluginKind) {
       const pid = runningPid(lab.paths.pidFile(name)) ?? null;
       return { name, pid, running: pid !== null };
     }),
-    /** Null when the API server can't be asked. */
+    /** Null when the API server does not answer. */
     nodes: kubectl === null ? null : await nodesOf(lab, kubectl),
   };
 }
 
 async function nodesOf(lab: Lab, kubectl: string): Promise<NodeStatus[] | null> {
-  if (!existsSync(lab.paths.kubeconfig) || !(await isReady(lab, "kube-apiserver").catch(() => false))) {
+  if (!existsSync(lab.paths.kubeconfig) || !(await isComponentReady(lab, "kube-apiserver").catch(() => false))) {
     return null;
   }
   const get = ["--kubeconfig", lab.paths.kubeconfig, "--request-timeout=5s", "get", "nodes", "-o", "json"];
@@ -75,7 +75,7 @@ interface NodeDocument {
 
 export type NodeStatus = ReturnType<typeof parseNodes>[number];
 
-/** The nodes of `kubectl get nodes -o json`. */
+/** Parses the output of `kubectl get nodes -o json`. */
 export function parseNodes(json: string) {
   const { items } = JSON.parse(json) as { items: NodeDocument[] };
   return items.map(({ metadata, spec, status }) => ({

@@ -1,10 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { ensureComponent } from "../control-plane/controlPlane";
 import { COMPONENTS, mergeOverrides, type Override } from "../control-plane/componentFlags";
-import { ensureBinary, labVersion } from "../builds/kubernetes/binaries";
+import { ensureBinary, labKubernetesVersion } from "../builds/kubernetes/binaries";
 import { NEEDED_BINARIES } from "../builds/kubernetes/module";
 import {
-  command,
+  labCommand,
   DEFAULT_LAB,
   findLab,
   type Lab,
@@ -12,74 +12,81 @@ import {
   labOf,
   type LabOptions,
   type LabSettings,
-  numbersInUse,
+  labNumbersInUse,
   saveLab,
   superfluousWorkers,
   withLabLock,
 } from "../labState";
-import { ensureMirror, fillMirror, fillMirrorForBare } from "../mirror/mirror";
+import { ensureMirror, fillMirror, addBareWorkerFiles } from "../mirror/mirror";
 import { MAX_LABS, MAX_WORKERS } from "../network/addresses";
-import { bridges, ensureBridge, ensurePodRoutes } from "../network/network";
+import { labBridges, ensureBridge, ensurePodRoutes } from "../network/network";
 import { cacheFolder } from "../labPaths";
-import { cliVersion, ensureCli } from "../pulumi/cli";
+import { cliVersion, ensureCli } from "../pulumi/pulumiCli";
 import { ensurePublishedPlugins } from "../pulumi/plugins";
 import { writeLabConfig } from "../labConfig";
 import { LabError } from "../host/labError";
-import { PUBLIC, writeFileAtomic } from "../host/files";
+import { WORLD_READABLE, writeFileAtomic } from "../host/files";
 import { prepareKernel } from "../host/kernel";
 import { withMachineLock } from "../host/lock";
-import { ensureEtcd, ensureHostPackages } from "../mirror/debianPackages";
+import { ensureEtcd } from "../builds/etcd";
+import { ensureHostPackages } from "../host/hostPackages";
 import { runSteps, type Step } from "./progress";
-import { ensureKeyPair, publicKey } from "../host/ssh";
+import { ensureKeyPair, publicKey } from "../host/sshKeys";
 import { requireHierarchies } from "../workers/cgroups";
-import { type BareRootfs, ensureBareRootfs, ensureReleases } from "../workers/bare";
+import { type BareRootfs, ensureBareRootfs, ensureRuntimeReleases } from "../workers/bareRootfs";
 import { type BaseRootfs, ensureBaseRootfs } from "../workers/rootfs";
 import { ensureWorker, removeWorker } from "../workers/labWorker";
 
 export interface UpOptions extends LabOptions {
   readonly workers?: number;
-  /** How many of them have no container runtime. */
+  /** How many of the workers have no container runtime. */
   readonly bare?: number;
-  /** Version of the control plane, and of the workers unless their settings say another. */
+  /** Version of the control plane, and of workers whose settings name no other version. */
   readonly kubernetesVersion?: string;
   readonly flag?: readonly Override[];
-  /** Forget what earlier commands gave as `flag`. */
+  /** Drop the flags of earlier commands. */
   readonly resetFlags?: boolean;
 }
 
 export const DEFAULT_WORKERS = 3;
 
-/** Brings a lab up, or to what it should be when it runs already. May be repeated after any interruption. */
+/** Starts a lab, or changes a running lab. Can be repeated after any interruption. */
 export async function up(options: UpOptions): Promise<void> {
   if (options.workers !== undefined && options.workers > MAX_WORKERS) {
-    throw new LabError(`a lab has 0 to ${MAX_WORKERS} workers`, "Give a number with --workers.");
+    throw new LabError(
+      `a lab has at most ${MAX_WORKERS} workers, not ${options.workers}`,
+      "Give a smaller number with --workers.",
+    );
   }
   if (options.bare !== undefined && options.bare > (options.workers ?? Infinity)) {
-    throw new LabError("there cannot be more bare workers than workers", "Give a smaller number with --bare.");
+    throw new LabError(
+      `${options.bare} workers cannot be bare: the lab has ${options.workers} workers`,
+      "Give a smaller number with --bare.",
+    );
   }
   requireHierarchies();
   checkPaths(options.name);
   await withLabLock(options.name, async () => runSteps(await stepsOf(options), options));
 }
 
-/** The mount options of an overlay can't name every path. */
+/** @throws LabError when a path has characters that separate the mount options of an overlay */
 function checkPaths(name: string): void {
   const unusable = [labFolder(name), cacheFolder()].find((path) => /[\s,:\\"]/.test(path));
   if (unusable !== undefined) {
     throw new LabError(
-      `the lab can't work in ${unusable}: its path has a blank, comma, colon, quote or backslash`,
-      "Choose other folders with TLS_BOOTSTRAP_LAB_DIR and TLS_BOOTSTRAP_CACHE_DIR.",
+      `the lab cannot use the folder ${unusable}: the path has a space, comma, colon, quote or backslash`,
+      "Set TLS_BOOTSTRAP_LAB_DIR and TLS_BOOTSTRAP_CACHE_DIR to other folders.",
     );
   }
 }
 
 async function stepsOf(options: UpOptions): Promise<Step[]> {
-  const version = options.kubernetesVersion ?? (await labVersion());
-  // What the steps hand on to each other.
+  const version = options.kubernetesVersion ?? (await labKubernetesVersion());
+  // Results of earlier steps, which later steps use.
   let lab: Lab;
   let base: BaseRootfs;
   let bare: BareRootfs | undefined;
-  /** Releases of a container runtime, for bare workers. */
+  /** Folder of the container runtime releases that bare workers install. */
   let releases = "";
   return [
     {
@@ -111,13 +118,13 @@ async function stepsOf(options: UpOptions): Promise<Step[]> {
         },
       ],
     },
-    { title: "Network", run: async () => void (lab = await claim(options, version)) },
+    { title: "Network", run: async () => void (lab = await reserveLab(options, version)) },
     {
-      title: "What bare workers lack, and can install",
+      title: "Packages and releases for bare workers",
       skip: () => (lab.settings.bare ? false : "there are none"),
       run: async (say) => {
         bare = await ensureBareRootfs(base, say);
-        releases = await ensureReleases(base, say);
+        releases = await ensureRuntimeReleases(base, say);
       },
     },
     { title: "Keys and certificates", run: () => ensureKeys(lab) },
@@ -134,7 +141,7 @@ async function stepsOf(options: UpOptions): Promise<Step[]> {
           run: async () => {
             await fillMirror(lab, version);
             if (bare) {
-              await fillMirrorForBare(lab, bare.packages, releases);
+              await addBareWorkerFiles(lab, bare.packages, releases);
             }
             await ensureMirror(lab, base);
           },
@@ -144,7 +151,7 @@ async function stepsOf(options: UpOptions): Promise<Step[]> {
           concurrent: true,
           steps: async () => [
             ...(await superfluousWorkers(lab)).map((worker) => ({
-              title: `${worker.name}, no longer wanted`,
+              title: `${worker.name}: remove`,
               run: () => removeWorker(lab, worker),
             })),
             ...lab.workers.map((worker) => ({
@@ -166,8 +173,8 @@ async function stepsOf(options: UpOptions): Promise<Step[]> {
   ];
 }
 
-/** Gives the lab its number, writes down what it should be, and makes its bridge, by which others see the number taken. */
-async function claim(options: UpOptions, version: string): Promise<Lab> {
+/** Gives the lab a number, makes its bridge, which reserves the number, and saves the lab's settings. */
+async function reserveLab(options: UpOptions, version: string): Promise<Lab> {
   return withMachineLock(async () => {
     const before = (await findLab(options.name))?.settings;
     const settings: LabSettings = {
@@ -191,16 +198,16 @@ async function freeNumber(name: string): Promise<number> {
   if (name === DEFAULT_LAB) {
     return 0;
   }
-  const taken = new Set([0, ...(await numbersInUse()), ...(await bridges()).map(({ number }) => number)]);
+  const taken = new Set([0, ...(await labNumbersInUse()), ...(await labBridges()).map(({ number }) => number)]);
   const free = Array.from({ length: MAX_LABS }, (_, number) => number).find((number) => !taken.has(number));
   if (free === undefined) {
-    throw new LabError(`there are ${MAX_LABS} labs already`, `Remove one: ${command("<lab>", "down")}`);
+    throw new LabError(`this machine has ${MAX_LABS} labs already`, `Remove one: ${labCommand("<lab>", "down")}`);
   }
   return free;
 }
 
 async function ensureKeys(lab: Lab): Promise<void> {
-  // Loaded when it is needed: it takes longer to load than most commands take.
+  // Loaded only here, because loading takes longer than most commands.
   const { ensurePki } = await import("../control-plane/pki.js");
   await ensurePki(lab);
   await ensureKeyPair(lab.paths.sshKey, `lab-${lab.name}`);
@@ -210,5 +217,5 @@ async function writeKnownHosts(lab: Lab): Promise<void> {
   const lines = lab.workers.map(
     async ({ name, network, paths }) => `${name},${network.address} ${await publicKey(paths.hostKey)}\n`,
   );
-  await writeFileAtomic(lab.paths.knownHosts, (await Promise.all(lines)).join(""), PUBLIC);
+  await writeFileAtomic(lab.paths.knownHosts, (await Promise.all(lines)).join(""), WORLD_READABLE);
 }

@@ -13,10 +13,10 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import * as x509 from "@peculiar/x509";
-import { PRIVATE, PUBLIC, writeFileAtomic } from "../host/files";
+import { OWNER_ONLY, WORLD_READABLE, writeFileAtomic } from "../host/files";
 
-/** Certificates and their keys, as PEM texts. */
-export interface Pair {
+/** A certificate and its private key in PEM. */
+export interface CertificatePair {
   readonly certificate: string;
   readonly key: string;
 }
@@ -24,16 +24,16 @@ export interface Pair {
 export interface CertificateRequest {
   readonly commonName: string;
   readonly organization?: string;
-  /** Host names and IP addresses: makes it a serving certificate too. */
+  /** Host names and IP addresses. They make the certificate valid for servers, too. */
   readonly hosts?: readonly string[];
 }
 
 const DAY_MS = 24 * 3600 * 1000;
 const AUTHORITY_DAYS = 3650;
 const CERTIFICATE_DAYS = 365;
-/** `up` renews what would expire within this time. */
+/** `up` renews a certificate that expires within this time. */
 const RENEW_DAYS = 30;
-/** Clocks of machines differ a little. */
+/** Start of validity before now, for machines whose clock is behind. */
 const BACKDATE_MS = 5 * 60 * 1000;
 
 const validity = (now: Date, days: number): { notBefore: Date; notAfter: Date } => ({
@@ -57,7 +57,7 @@ export interface CertificateParameters {
   readonly extensions?: x509.Extension[];
 }
 
-/** A signed certificate with a serial number that nobody else has. */
+/** Signs a certificate with a random serial number. */
 export async function signCertificate({ signer, ...parameters }: CertificateParameters): Promise<x509.X509Certificate> {
   const jwk = signer.export({ format: "jwk" });
   const signingAlgorithm = algorithmOf(jwk);
@@ -69,20 +69,20 @@ export async function signCertificate({ signer, ...parameters }: CertificatePara
   });
 }
 
-/** How a key signs, in the words of Web Crypto. */
+/** The signature algorithm of a key, as Web Crypto names it. */
 function algorithmOf({ kty, crv = "" }: JsonWebKey): { name: string; hash?: string; namedCurve?: string } {
   if (kty === "RSA") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
   if (kty === "OKP") return { name: "Ed25519" };
   return { name: "ECDSA", namedCurve: crv, hash: { "P-384": "SHA-384", "P-521": "SHA-512" }[crv] ?? "SHA-256" };
 }
 
-const pairOf = (certificate: x509.X509Certificate, key: KeyObject): Pair => ({
+const pairOf = (certificate: x509.X509Certificate, key: KeyObject): CertificatePair => ({
   certificate: `${certificate.toString("pem")}\n`,
   key: String(key.export({ format: "pem", type: "pkcs8" })),
 });
 
-/** A new certificate authority. */
-export async function createAuthority(commonName: string, now: Date): Promise<Pair> {
+/** Makes a self-signed certificate authority. */
+export async function createAuthority(commonName: string, now: Date): Promise<CertificatePair> {
   const key = newKey();
   const publicKey = publicKeyOf(key);
   const name = new x509.Name([{ CN: [commonName] }]);
@@ -102,8 +102,12 @@ export async function createAuthority(commonName: string, now: Date): Promise<Pa
   return pairOf(certificate, key);
 }
 
-/** A new key with a certificate for it, signed by the authority. */
-export async function issueCertificate(authority: Pair, request: CertificateRequest, now: Date): Promise<Pair> {
+/** Makes a key and a certificate that the authority signs. */
+export async function issueCertificate(
+  authority: CertificatePair,
+  request: CertificateRequest,
+  now: Date,
+): Promise<CertificatePair> {
   const key = newKey();
   const issuer = new x509.X509Certificate(authority.certificate);
   const { commonName, organization, hosts = [] } = request;
@@ -126,7 +130,7 @@ export async function issueCertificate(authority: Pair, request: CertificateRequ
   return pairOf(certificate, key);
 }
 
-/** A key pair for signing service account tokens. */
+/** Makes a key pair that signs service account tokens. */
 export function createSigningKey(): { readonly privateKey: string; readonly publicKey: string } {
   return generateKeyPairSync("ec", {
     namedCurve: "prime256v1",
@@ -135,23 +139,31 @@ export function createSigningKey(): { readonly privateKey: string; readonly publ
   });
 }
 
-/** The pair kept as `<path>.crt` and `<path>.key`; made when it is missing, incomplete, of another issuer or about to expire. */
-export async function ensurePair(path: string, now: Date, create: () => Promise<Pair>, issuer?: Pair): Promise<Pair> {
+/**
+ * Returns the certificate and key in `<path>.crt` and `<path>.key`.
+ * @param create makes them when a file is missing, the issuer is another one, or the certificate expires soon
+ */
+export async function ensureCertificatePair(
+  path: string,
+  now: Date,
+  create: () => Promise<CertificatePair>,
+  issuer?: CertificatePair,
+): Promise<CertificatePair> {
   const files = { certificate: `${path}.crt`, key: `${path}.key` };
   if (existsSync(files.certificate) && existsSync(files.key)) {
-    const kept = { certificate: await readFile(files.certificate, "utf8"), key: await readFile(files.key, "utf8") };
-    if (isGood(kept.certificate, now, issuer)) {
-      return kept;
+    const existing = { certificate: await readFile(files.certificate, "utf8"), key: await readFile(files.key, "utf8") };
+    if (isUsable(existing.certificate, now, issuer)) {
+      return existing;
     }
   }
   const pair = await create();
-  // The certificate last: its presence says that its key is there too.
-  await writeFileAtomic(files.key, pair.key, PRIVATE);
-  await writeFileAtomic(files.certificate, pair.certificate, PUBLIC);
+  // The key first, so that an interrupted command leaves no new certificate with an old key.
+  await writeFileAtomic(files.key, pair.key, OWNER_ONLY);
+  await writeFileAtomic(files.certificate, pair.certificate, WORLD_READABLE);
   return pair;
 }
 
-function isGood(pem: string, now: Date, issuer?: Pair): boolean {
+function isUsable(pem: string, now: Date, issuer?: CertificatePair): boolean {
   try {
     const certificate = new X509Certificate(pem);
     const remaining = Date.parse(certificate.validTo) - now.getTime();

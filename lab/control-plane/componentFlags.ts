@@ -2,7 +2,7 @@ import { API_SERVER_PORT, type Network, SERVICE_NETWORK } from "../network/addre
 import type { LabPaths } from "../labPaths";
 import { LabError } from "../host/labError";
 
-/** In the order in which they start. */
+/** The control plane components, in the order in which they start. */
 export const COMPONENTS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] as const;
 export type ControlPlaneComponent = (typeof COMPONENTS)[number];
 
@@ -17,7 +17,7 @@ export const etcdUrl = (network: Network): string => `https://${network.loopback
 
 export const apiServerUrl = (network: Network): string => `https://${network.host}:${API_SERVER_PORT}`;
 
-/** Where a component says whether it is ready. */
+/** The URL at which a component reports whether it is ready. */
 export function readinessUrl(component: ControlPlaneComponent, network: Network): string {
   const urls: Readonly<Record<ControlPlaneComponent, string>> = {
     etcd: `${etcdUrl(network)}/health`,
@@ -33,7 +33,7 @@ export function defaultFlags(component: ControlPlaneComponent, network: Network,
   const pki = (file: string): string => `${paths.pki}/${file}`;
   const peers = `https://${network.loopback}:${ETCD_PEER_PORT}`;
   const kubeconfig = paths.componentKubeconfig(component);
-  /** Of a component that is a client of the API server, and tells of itself by HTTPS. */
+  /** Flags of a component that is a client of the API server and serves its own health by HTTPS. */
   const client = (name: string, port: number): Flags => ({
     "bind-address": network.loopback,
     "secure-port": String(port),
@@ -100,7 +100,7 @@ export function defaultFlags(component: ControlPlaneComponent, network: Network,
       "cluster-signing-duration": "24h",
       "service-account-private-key-file": pki("service-account.key"),
       "use-service-account-credentials": "true",
-      // Off by default in Kubernetes: they sign cluster-info and remove expired bootstrap tokens.
+      // Kubernetes leaves the last two off. They sign cluster-info and remove expired bootstrap tokens.
       controllers: "*,bootstrapsigner,tokencleaner",
     },
     "kube-scheduler": client("scheduler", SCHEDULER_PORT),
@@ -108,13 +108,16 @@ export function defaultFlags(component: ControlPlaneComponent, network: Network,
   return flags[component];
 }
 
-/** `--name=value` or `--name`, which means true. */
+/** Parses `--name=value`, or `--name` with the value true. */
 export function parseFlag(text: string): readonly [name: string, value: string] | undefined {
   const match = /^--([a-z0-9][a-z0-9-]*)(?:=(.*))?$/s.exec(text);
   return match ? [match[1], match[2] ?? "true"] : undefined;
 }
 
-/** The arguments of a component: its flags with some replaced, or added at the end. */
+/**
+ * The arguments of a component.
+ * @param overrides flags such as `--v=3`, which replace a flag or are appended
+ */
 export function commandLine(flags: Flags, overrides: readonly string[] = []): string[] {
   const changed = Object.fromEntries(overrides.map((text) => parseFlag(text)!));
   return Object.entries({ ...flags, ...changed }).map(([name, value]) => `--${name}=${value}`);
@@ -128,7 +131,7 @@ export interface Override {
   readonly flag: string;
 }
 
-/** `<component>=<--flag=value>`, as given to `up --flag`. */
+/** Parses the value of `up --flag`. */
 export function parseOverride(text: string): Override {
   const at = text.indexOf("=");
   const component = COMPONENTS.find((candidate) => candidate === text.slice(0, at));
@@ -142,7 +145,7 @@ export function parseOverride(text: string): Override {
   return { component, flag };
 }
 
-/** Remembered flags with new ones; the last one of a name wins. */
+/** Adds overrides to those of earlier commands. The last value of a flag counts. */
 export function mergeOverrides(remembered: FlagOverrides, added: readonly Override[]): FlagOverrides {
   const merged = { ...remembered };
   for (const { component, flag } of added) {

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { requireBinary } from "../builds/kubernetes/binaries";
 import type { Lab } from "../labState";
 import { ensureDaemon, stopDaemon } from "../host/daemon";
-import { ensureEtcd } from "../mirror/debianPackages";
+import { ensureEtcd } from "../builds/etcd";
 import { commandLine, type ControlPlaneComponent, defaultFlags, readinessUrl } from "./componentFlags";
 
 const READY_MS = 60_000;
-/** An API server waits up to a minute for its watchers to leave; nothing in a lab needs it to linger. */
+/** An API server waits up to a minute for its watchers. A lab does not need that. */
 const STOP_MS = 2000;
 
-/** Starts a component, or starts it again when it runs with other flags than it should. Waits until it is ready. */
+/** Starts a component, or restarts it when its flags have changed. Waits until it is ready. */
 export async function ensureComponent(lab: Lab, component: ControlPlaneComponent): Promise<void> {
   const program = await (component === "etcd"
     ? ensureEtcd(() => undefined)
@@ -27,15 +27,15 @@ export async function ensureComponent(lab: Lab, component: ControlPlaneComponent
   if (component === "etcd") {
     await mkdir(lab.paths.etcd, { recursive: true, mode: 0o700 });
   }
-  await ensureDaemon(daemon, () => isReady(lab, component), READY_MS, STOP_MS);
+  await ensureDaemon(daemon, () => isComponentReady(lab, component), READY_MS, STOP_MS);
 }
 
 export async function stopComponent(lab: Lab, component: ControlPlaneComponent): Promise<void> {
   await stopDaemon(lab.paths.pidFile(component), STOP_MS);
 }
 
-/** Asks the component itself, with a client certificate that it trusts. */
-export async function isReady(lab: Lab, component: ControlPlaneComponent): Promise<boolean> {
+/** Asks a component whether it is ready, with a client certificate that the component trusts. */
+export async function isComponentReady(lab: Lab, component: ControlPlaneComponent): Promise<boolean> {
   const pki = (file: string): Promise<string> => readFile(join(lab.paths.pki, file), "utf8");
   const [authority, client] = component === "etcd" ? ["etcd-ca", "apiserver-etcd-client"] : ["ca", "admin"];
   const options = {

@@ -3,24 +3,28 @@ import { join } from "node:path";
 import { renderKubeconfig } from "../../components/cluster/kubeconfig";
 import { API_SERVER_SERVICE } from "../network/addresses";
 import type { Lab } from "../labState";
-import { PRIVATE, PUBLIC, writeFileAtomic } from "../host/files";
+import { OWNER_ONLY, WORLD_READABLE, writeFileAtomic } from "../host/files";
 import {
   type CertificateRequest,
   createAuthority,
   createSigningKey,
-  ensurePair,
+  ensureCertificatePair,
   issueCertificate,
 } from "./certificates";
 import { apiServerUrl } from "./componentFlags";
 
-/** Keys, certificates and kubeconfigs of the control plane; what is there and good stays as it is. */
+/** Makes the keys, certificates and kubeconfigs of the control plane that are missing or expire soon. */
 export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
   const { paths, network } = lab;
   const at = (name: string): string => join(paths.pki, name);
-  const ca = await ensurePair(at("ca"), now, () => createAuthority("kubernetes-ca", now));
-  const etcdCa = await ensurePair(at("etcd-ca"), now, () => createAuthority("etcd-ca", now));
-  const issue = (authority: typeof ca, name: string, request: CertificateRequest): ReturnType<typeof ensurePair> =>
-    ensurePair(at(name), now, () => issueCertificate(authority, request, now), authority);
+  const ca = await ensureCertificatePair(at("ca"), now, () => createAuthority("kubernetes-ca", now));
+  const etcdCa = await ensureCertificatePair(at("etcd-ca"), now, () => createAuthority("etcd-ca", now));
+  const issue = (
+    authority: typeof ca,
+    name: string,
+    request: CertificateRequest,
+  ): ReturnType<typeof ensureCertificatePair> =>
+    ensureCertificatePair(at(name), now, () => issueCertificate(authority, request, now), authority);
 
   await issue(etcdCa, "etcd", { commonName: "etcd", hosts: ["localhost", network.loopback] });
   await issue(etcdCa, "apiserver-etcd-client", { commonName: "kube-apiserver" });
@@ -35,8 +39,8 @@ export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
 
   if (!existsSync(at("service-account.key")) || !existsSync(at("service-account.pub"))) {
     const { privateKey, publicKey } = createSigningKey();
-    await writeFileAtomic(at("service-account.key"), privateKey, PRIVATE);
-    await writeFileAtomic(at("service-account.pub"), publicKey, PUBLIC);
+    await writeFileAtomic(at("service-account.key"), privateKey, OWNER_ONLY);
+    await writeFileAtomic(at("service-account.pub"), publicKey, WORLD_READABLE);
   }
 
   const clients: readonly (CertificateRequest & { name: string; kubeconfig: string })[] = [
@@ -58,6 +62,6 @@ export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
     const { certificate: clientCertificate, key: clientKey } = await issue(ca, name, request);
     const cluster = { server: apiServerUrl(network), ca: ca.certificate };
     const text = renderKubeconfig(cluster, request.commonName, { clientCertificate, clientKey });
-    await writeFileAtomic(kubeconfig, text, PRIVATE);
+    await writeFileAtomic(kubeconfig, text, OWNER_ONLY);
   }
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: daemon.sh PIDFILE COMMAND [ARGUMENT...]
-# Becomes COMMAND, having said first which process it is: the pid file exists before the command does anything, so that
-# nothing started here is ever lost, even when the program that started it is killed.
+# Writes its pid to PIDFILE and then becomes COMMAND. The pid file exists before COMMAND starts, so the lab can stop
+# COMMAND even after the program that started it was killed.
 set -eu
 pidfile=$1
 shift

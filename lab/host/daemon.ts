@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { LabError } from "./labError";
 import { readText, runningPid, sendSignal } from "./pidFile";
-import { until } from "./until";
+import { waitUntil } from "./waitUntil";
 
 export interface Daemon {
   readonly name: string;
@@ -13,10 +13,13 @@ export interface Daemon {
   readonly cwd?: string;
 }
 
-/** A daemon that may run already. */
-type Started = Pick<Daemon, "name" | "pidFile" | "logFile">;
+/** What identifies a daemon that may be running. */
+type DaemonFiles = Pick<Daemon, "name" | "pidFile" | "logFile">;
 
-/** Starts a daemon, or starts it again when it runs with another command line than it should. Waits until the probe succeeds. */
+/**
+ * Starts a daemon, or restarts it when it runs with another command line. Waits until the probe succeeds.
+ * @param graceMs how long a running daemon may take to end before it is killed
+ */
 export async function ensureDaemon(
   daemon: Daemon,
   probe: () => Promise<boolean>,
@@ -31,7 +34,7 @@ export async function ensureDaemon(
   await waitReady(daemon, probe, timeoutMs);
 }
 
-/** Starts a process that outlives this one. */
+/** Starts the daemon as a process that survives this one. */
 async function startDaemon(daemon: Daemon): Promise<void> {
   mkdirSync(dirname(daemon.pidFile), { recursive: true });
   mkdirSync(dirname(daemon.logFile), { recursive: true });
@@ -39,7 +42,7 @@ async function startDaemon(daemon: Daemon): Promise<void> {
   try {
     const child = spawn(join(__dirname, "daemon.sh"), [daemon.pidFile, ...daemon.command], {
       cwd: daemon.cwd ?? "/",
-      // A daemon gets no more of the user's environment than it needs: no credentials, no proxies.
+      // Without the user's environment, a daemon gets no credentials and no proxy settings.
       env: { PATH: process.env.PATH ?? "", HOME: "/root", LANG: "C.UTF-8" },
       detached: true,
       stdio: ["ignore", log, log],
@@ -49,31 +52,34 @@ async function startDaemon(daemon: Daemon): Promise<void> {
   } finally {
     closeSync(log);
   }
-  if (!(await until(() => runningPid(daemon.pidFile) !== undefined, 3000))) {
+  if (!(await waitUntil(() => runningPid(daemon.pidFile) !== undefined, 3000))) {
     throw daemonError(daemon, "did not start");
   }
 }
 
-/** Ends a process that we started: asks first, and kills it when it has not gone in time. */
+/** Ends the process of a pid file. Sends SIGTERM first, and SIGKILL when the process still runs after `graceMs`. */
 export async function stopDaemon(pidFile: string, graceMs = 5000): Promise<void> {
   for (const [signal, patience] of [["SIGTERM", graceMs] as const, ["SIGKILL", 5000] as const]) {
     const pid = runningPid(pidFile);
     if (pid !== undefined) {
       sendSignal(pid, signal);
-      await until(() => runningPid(pidFile) === undefined, patience);
+      await waitUntil(() => runningPid(pidFile) === undefined, patience);
     }
   }
   const pid = runningPid(pidFile);
   if (pid !== undefined) {
-    throw new LabError(`the process of ${pidFile} (${pid}) does not end`);
+    throw new LabError(`process ${pid} of ${pidFile} does not end`, `See what it waits for: cat /proc/${pid}/status`);
   }
   rmSync(pidFile, { force: true });
 }
 
-/** Waits until the probe succeeds; says what the daemon's log says when it does not, or when the daemon has died. */
-export async function waitReady(daemon: Started, probe: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+/**
+ * Waits until the probe succeeds.
+ * @throws LabError with the last lines of the daemon's log when the daemon ends, or is not ready in time
+ */
+export async function waitReady(daemon: DaemonFiles, probe: () => Promise<boolean>, timeoutMs: number): Promise<void> {
   const hasEnded = (): boolean => runningPid(daemon.pidFile) === undefined;
-  const inTime = await until(async () => (await probe()) || hasEnded(), timeoutMs);
+  const inTime = await waitUntil(async () => (await probe()) || hasEnded(), timeoutMs);
   if (hasEnded()) {
     throw daemonError(daemon, "ended while it was starting");
   }
@@ -82,10 +88,10 @@ export async function waitReady(daemon: Started, probe: () => Promise<boolean>, 
   }
 }
 
-function daemonError({ name, logFile }: Started, what: string): LabError {
+function daemonError({ name, logFile }: DaemonFiles, what: string): LabError {
   const lines = (readText(logFile) ?? "").trimEnd().split("\n").slice(-8).join("\n");
   return new LabError(
     `${name} ${what}.${lines === "" ? "" : ` Its last log lines:\n${lines.replace(/^/gm, "    ")}`}`,
-    `See all of them with: npm run lab -- logs ${basename(logFile, ".log")}`,
+    `See the whole log: npm run lab -- logs ${basename(logFile, ".log")}`,
   );
 }

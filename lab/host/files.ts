@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { mkdir, open, readdir, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Who may read a file: everybody, or its owner alone. */
-export const PUBLIC = 0o644;
-export const PRIVATE = 0o600;
+/** File modes. */
+export const WORLD_READABLE = 0o644;
+export const OWNER_ONLY = 0o600;
 
-/** Writes a file so that a reader, and a crash, see either the old text or the whole new one. */
+/** Writes a file so that a reader sees the old content or the whole new content, also after a crash. */
 export async function writeFileAtomic(file: string, content: string | Uint8Array, mode: number): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const temporary = `${file}.${randomBytes(4).toString("hex")}.new`;
@@ -22,5 +22,5 @@ export async function writeFileAtomic(file: string, content: string | Uint8Array
   await rename(temporary, file);
 }
 
-/** The names in a folder; none when there is no such folder. */
+/** The names in a folder. Empty when the folder does not exist. */
 export const namesIn = async (folder: string): Promise<string[]> => (existsSync(folder) ? readdir(folder) : []);

@@ -1,17 +1,14 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { PUBLIC, writeFileAtomic } from "./files";
+import { WORLD_READABLE, writeFileAtomic } from "./files";
 import { attempt, run } from "./run";
 
 const INOTIFY = "fs.inotify.max_user_instances";
-/** Each systemd, containerd and kubelet uses some dozens; the kernel's default of 128 is used up by eight workers. */
+/** A worker's systemd, containerd and kubelet use some dozens. Eight workers exhaust the kernel's default of 128. */
 const INOTIFY_INSTANCES = 8192;
 
-/**
- * Settings of the whole machine that a lab changes: some itself, some through its kubelets, which set them as on any
- * machine. Their values of before the first lab are kept until the last lab goes.
- */
-const SETTINGS = [
+/** Kernel settings of the machine that a lab or its kubelets change. The last lab restores the values from before the first. */
+const CHANGED_SETTINGS = [
   INOTIFY,
   "kernel.keys.root_maxbytes",
   "kernel.keys.root_maxkeys",
@@ -21,23 +18,25 @@ const SETTINGS = [
   "vm.panic_on_oom",
 ];
 
-/** Cleared by a reboot, as the settings themselves are. */
-const KEPT = "/run/tls-bootstrap-lab-kernel.conf";
+/** The values from before the first lab. A reboot removes this file and resets the settings. */
+const SAVED_SETTINGS = "/run/tls-bootstrap-lab-kernel.conf";
 
+/** Saves the kernel settings and raises the limits that workers exceed. */
 export async function prepareKernel(): Promise<void> {
-  if (!existsSync(KEPT)) {
-    // Some kernels lack some of them.
-    await writeFileAtomic(KEPT, `${(await attempt("sysctl", ["--ignore", ...SETTINGS])).stdout}\n`, PUBLIC);
+  if (!existsSync(SAVED_SETTINGS)) {
+    // --ignore: some kernels lack some of the settings.
+    const { stdout } = await attempt("sysctl", ["--ignore", ...CHANGED_SETTINGS]);
+    await writeFileAtomic(SAVED_SETTINGS, `${stdout}\n`, WORLD_READABLE);
   }
   if (Number(await run("sysctl", ["--values", INOTIFY])) < INOTIFY_INSTANCES) {
     await run("sysctl", ["--write", `${INOTIFY}=${INOTIFY_INSTANCES}`]);
   }
 }
 
-/** Puts back what was before the first lab. */
+/** Restores the kernel settings from before the first lab. */
 export async function restoreKernel(): Promise<void> {
-  if (existsSync(KEPT)) {
-    await attempt("sysctl", ["--ignore", `--load=${KEPT}`]);
-    await rm(KEPT);
+  if (existsSync(SAVED_SETTINGS)) {
+    await attempt("sysctl", ["--ignore", `--load=${SAVED_SETTINGS}`]);
+    await rm(SAVED_SETTINGS);
   }
 }

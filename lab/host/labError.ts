@@ -1,17 +1,17 @@
-/** A fault that the user can act upon: printed as it is, never with a stack trace. */
+/** An error that the user can act upon. The lab prints its message and hint, without a stack trace. */
 export class LabError extends Error {
   override readonly name = "LabError";
 
+  /** @param hint what to do about it, a command where there is one */
   constructor(
     message: string,
-    /** What to do about it. */
     readonly hint?: string,
   ) {
     super(message);
   }
 }
 
-/** The text of anything that was thrown. */
+/** The message of anything that was thrown. Node.js gives some connection errors a code and no message. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code) : String(error);
 }

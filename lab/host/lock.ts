@@ -6,7 +6,10 @@ import { LabError } from "./labError";
 
 const PATIENCE_S = 1800;
 
-/** Runs an action while holding a lock on a file. The lock is gone when this process is, however it ended. */
+/**
+ * Runs an action while this process holds the lock of a file. The lock ends with this process, also when it is killed.
+ * @param onWait called when another process holds the lock
+ */
 export async function withLock<T>(
   file: string,
   action: () => Promise<T>,
@@ -24,19 +27,22 @@ export async function withLock<T>(
   }
 }
 
-/** The kernel holds the lock for a small child that ends with its standard input. */
+/** Starts a child process that holds the lock until its standard input is closed, which the kernel does when this process ends. */
 async function acquire(file: string, patience: string): Promise<() => void> {
   const command = [patience, file, "sh", "-c", "echo locked; exec cat"];
   const holder = spawn("flock", command, { stdio: ["pipe", "pipe", "ignore"], detached: true });
   await Promise.race([once(holder.stdout, "readable"), once(holder, "exit")]);
   if (holder.stdout.read() === null) {
-    throw new LabError(`could not lock ${file}`, "Another command is at work on the same thing; try again later.");
+    throw new LabError(
+      `cannot lock ${file}: another command has held the lock for ${PATIENCE_S / 60} minutes`,
+      "Find that command: lslocks --output PID,COMMAND,PATH",
+    );
   }
   holder.stdout.destroy();
   holder.unref();
   return () => holder.stdin.end();
 }
 
-/** Serialises what concerns all labs of the machine: who has which number, and the kernel's settings. */
+/** Holds the lock for what all labs of the machine share: the lab numbers and the kernel settings. */
 export const withMachineLock = <T>(action: () => Promise<T>): Promise<T> =>
   withLock("/run/lock/tls-bootstrap-lab-machine.lock", action);

@@ -1,18 +1,18 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { run } from "./run";
 
-/** /proc/self/mountinfo writes blanks, tabs, newlines and backslashes as octal numbers. */
-const unescape = (path: string): string =>
+/** /proc/self/mountinfo writes spaces, tabs, newlines and backslashes as octal numbers. */
+const decodePath = (path: string): string =>
   path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 
 export interface Mount {
   readonly path: string;
   readonly type: string;
-  /** Of the file system: for an overlay, which folders it consists of. */
+  /** Options of the file system, such as the layers of an overlay. */
   readonly options: string;
 }
 
-/** All mounts, in the order in which they were made. */
+/** Parses /proc/self/mountinfo. The mounts are in the order in which they were made. */
 export function parseMounts(mountinfo: string): Mount[] {
   return mountinfo
     .split("\n")
@@ -20,26 +20,26 @@ export function parseMounts(mountinfo: string): Mount[] {
     .map((line) => {
       const [left, right] = line.split(" - ");
       const [type, , options] = right.split(" ");
-      return { path: unescape(left.split(" ")[4]), type, options: unescape(options ?? "") };
+      return { path: decodePath(left.split(" ")[4]), type, options: decodePath(options ?? "") };
     });
 }
 
-export const mounts = (): Mount[] => parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
+export const currentMounts = (): Mount[] => parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
 
 export const isMounted = (path: string): boolean =>
-  existsSync(path) && mounts().some((mount) => mount.path === realpathSync(path));
+  existsSync(path) && currentMounts().some((mount) => mount.path === realpathSync(path));
 
-/** Unmounts a folder and all that is mounted below it. */
+/** Unmounts a folder and everything that is mounted below it. */
 export async function unmountAll(folder: string): Promise<void> {
   const top = realpathSync(folder);
-  const below = mounts().filter(({ path }) => path === top || path.startsWith(`${top}/`));
+  const below = currentMounts().filter(({ path }) => path === top || path.startsWith(`${top}/`));
   for (const { path } of below.reverse()) {
-    // Lazily: whoever still holds a file there must not keep the mount in everybody's way.
+    // --lazy: a process with an open file must not prevent the unmount.
     await run("umount", ["--lazy", path]);
   }
 }
 
-/** Removes a folder with all that is in it, and nothing that is mounted there. */
+/** Unmounts what is mounted in a folder, and removes the folder. Mounted files survive. */
 export async function removeTree(folder: string): Promise<void> {
   if (existsSync(folder)) {
     await unmountAll(folder);

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 
-/** State and start time from /proc/<pid>/stat, whose second field may itself contain blanks and brackets. */
+/** Parses state and start time in /proc/<pid>/stat. The second field, the name, may contain spaces and brackets. */
 export function parseStat(text: string): { readonly state: string; readonly startTime: string } | undefined {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return text.includes(")") && fields.length >= 20 ? { state: fields[0], startTime: fields[19] } : undefined;
 }
 
-/** A file's text; undefined when it does not exist, or no longer. */
+/** A file's text. Undefined when the file does not exist. */
 export function readText(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
@@ -16,9 +16,8 @@ export function readText(file: string): string | undefined {
 }
 
 /**
- * The pid in a pid file (`<pid> <start time> <boot id>`, as written by daemon.sh), provided that the very process still runs; a zombie does
- * not. A number alone may belong to somebody else by now: only together with the time at which the process started, in that boot of the
- * machine, does it name a process.
+ * The pid in a pid file, when that process still runs and is no zombie. daemon.sh writes `<pid> <start time> <boot id>`, because the kernel
+ * reuses pids: pid, start time and boot together identify a process.
  */
 export function runningPid(pidFile: string, read: (file: string) => string | undefined = readText): number | undefined {
   const recorded = read(pidFile) ?? "";
@@ -31,11 +30,11 @@ export function runningPid(pidFile: string, read: (file: string) => string | und
   return recorded.trim() === now ? Number(pid) : undefined;
 }
 
-/** Sends a signal to a process, which may have ended by itself in between. */
+/** Sends a signal to a process, unless the process has ended. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }

@@ -1,12 +1,12 @@
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
-/** This machine as Go, Kubernetes and Debian (amd64 and arm64 alike) name it. */
+/** This machine's architecture by the name that Go, Kubernetes and Debian use: `amd64` or `arm64`. */
 export function architecture(): string {
   return process.arch === "x64" ? "amd64" : process.arch;
 }
 
-/** Where a command is on PATH. */
+/** Finds a command on PATH. */
 export async function which(command: string): Promise<string | undefined> {
   for (const folder of (process.env.PATH ?? "").split(delimiter).filter((entry) => entry.startsWith("/"))) {
     const file = join(folder, command);

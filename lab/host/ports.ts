@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 
-/** Whether something accepts connections; says nothing, so no service takes it for a client. */
-export function accepts(host: string, port: number): Promise<boolean> {
+/** Whether a server accepts connections. Sends nothing to the server. */
+export function acceptsConnections(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: 1000 });
     const end = (result: boolean) => (): void => {

@@ -8,18 +8,15 @@ import type { Lab } from "../labState";
 import { MIRROR_PORT } from "../network/addresses";
 import { ensureDaemon } from "../host/daemon";
 import { architecture } from "../host/platform";
-import { accepts } from "../host/ports";
+import { acceptsConnections } from "../host/ports";
 import type { BaseRootfs } from "../workers/rootfs";
 
-/** The name under which its log and its process are known. */
+/** Name of the mirror's process and log. */
 export const MIRROR = "mirror";
 
 export const mirrorUrl = (lab: Lab): string => `http://${lab.network.host}:${MIRROR_PORT}`;
 
-/**
- * Puts the worker's binaries where the mirror serves them, laid out like dl.k8s.io. They are copies: a test may spoil one
- * without spoiling the cache.
- */
+/** Copies the workers' binaries into the mirror, laid out like dl.k8s.io. They are copies, because tests damage them. */
 export async function fillMirror(lab: Lab, version: string): Promise<void> {
   const folder = join(lab.paths.mirror, `v${version}`, "bin", "linux", architecture());
   await mkdir(folder, { recursive: true });
@@ -36,13 +33,13 @@ export async function fillMirror(lab: Lab, version: string): Promise<void> {
   await Promise.all(WORKER_BINARIES.map(add));
 }
 
-/** Adds what bare workers can install: packages for apt, and releases laid out like GitHub. */
-export async function fillMirrorForBare(lab: Lab, packages: string, releases: string): Promise<void> {
+/** Adds what bare workers install: an apt repository, and container runtime releases laid out like GitHub. */
+export async function addBareWorkerFiles(lab: Lab, packages: string, releases: string): Promise<void> {
   await cp(packages, join(lab.paths.mirror, "debian"), { recursive: true });
   await cp(releases, join(lab.paths.mirror, "github"), { recursive: true });
 }
 
-/** Serves the mirror's folder on the lab's bridge by the busybox of the workers' root file system. */
+/** Serves the mirror's folder on the lab's bridge with the busybox of the workers' root file system. */
 export async function ensureMirror(lab: Lab, base: BaseRootfs): Promise<void> {
   const { host } = lab.network;
   const daemon = {
@@ -51,5 +48,5 @@ export async function ensureMirror(lab: Lab, base: BaseRootfs): Promise<void> {
     logFile: lab.paths.logFile(MIRROR),
     command: [`${base.debian}/bin/busybox`, "httpd", "-f", "-p", `${host}:${MIRROR_PORT}`, "-h", lab.paths.mirror],
   };
-  await ensureDaemon(daemon, () => accepts(host, MIRROR_PORT), 5000);
+  await ensureDaemon(daemon, () => acceptsConnections(host, MIRROR_PORT), 5000);
 }

@@ -1,13 +1,10 @@
-/**
- * Every name and address of a lab follows from its number, so that labs side by side never meet. All are pure functions
- * of it; nothing here looks at the machine.
- */
+/** The names and addresses of a lab. All follow from the lab's number, so labs never share one. */
 export const MAX_LABS = 100;
 export const MAX_WORKERS = 200;
 export const API_SERVER_PORT = 6443;
 export const MIRROR_PORT = 8080;
 export const SERVICE_NETWORK = "10.96.0.0/16";
-/** The API server's own address among the services: always the first one. */
+/** The service address of the API server: always the first of the service network. */
 export const API_SERVER_SERVICE = "10.96.0.1";
 
 const FIRST_WORKER_ADDRESS = 10;
@@ -17,14 +14,14 @@ export type Network = Readonly<ReturnType<typeof networkOf>>;
 
 export function networkOf(lab: number) {
   if (!Number.isInteger(lab) || lab < 0 || lab >= MAX_LABS) {
-    throw new RangeError(`a lab's number is 0 to ${MAX_LABS - 1}, not ${lab}`);
+    throw new RangeError(`a lab's number must be from 0 to ${MAX_LABS - 1}, but is ${lab}`);
   }
   return {
-    /** Its name also starts the name of all else that a lab makes in the kernel: links, network namespaces, control groups. */
+    /** The names of the lab's links, network namespaces and control groups begin with this name, too. */
     bridge: `tlsb${lab}`,
-    /** The bridge's own address: API server and mirror listen there, and nowhere else. */
+    /** The bridge's address. API server and mirror listen here. */
     host: `10.89.${lab}.1`,
-    /** etcd, controller manager and scheduler listen there: each lab has a loopback address of its own. */
+    /** etcd, controller manager and scheduler listen here. */
     loopback: `127.89.${lab}.1`,
     podNetwork: `10.${FIRST_POD_NETWORK + lab}.0.0/16`,
   };
@@ -32,7 +29,7 @@ export function networkOf(lab: number) {
 
 export const workerName = (worker: number): string => `worker-${worker}`;
 
-/** The number in a worker's name; undefined when it is not a worker's name. */
+/** The number in a worker's name. Undefined for any other name. */
 export function workerNumber(name: string): number | undefined {
   const match = /^worker-([1-9]\d{0,2})$/.exec(name);
   return match ? Number(match[1]) : undefined;
@@ -42,13 +39,13 @@ export type WorkerNetwork = Readonly<ReturnType<typeof workerNetworkOf>>;
 
 export function workerNetworkOf(lab: number, worker: number) {
   if (!Number.isInteger(worker) || worker < 1 || worker > MAX_WORKERS) {
-    throw new RangeError(`a worker's number is 1 to ${MAX_WORKERS}, not ${worker}`);
+    throw new RangeError(`a worker's number must be from 1 to ${MAX_WORKERS}, but is ${worker}`);
   }
   const { bridge } = networkOf(lab);
   return {
     address: `10.89.${lab}.${FIRST_WORKER_ADDRESS + worker}`,
     podSubnet: `10.${FIRST_POD_NETWORK + lab}.${worker}.0/24`,
-    /** The host's end of the worker's cable. */
+    /** The host's end of the veth pair that connects the worker. */
     link: `${bridge}w${worker}`,
     namespace: `${bridge}-${workerName(worker)}`,
   };

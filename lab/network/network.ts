@@ -13,58 +13,58 @@ async function listed<T>(...args: string[]): Promise<T[]> {
 
 const links = (): Promise<Link[]> => listed("-details", "link", "show");
 
-/** Runs commands of `ip` together, in this machine's network or in a namespace. */
+/** Runs several `ip` commands at once, on the host or in a network namespace. */
 const batch = (lines: readonly string[], namespace?: string): Promise<string> =>
   run("ip", [...(namespace ? ["-n", namespace] : []), "-batch", "-"], { input: `${lines.join("\n")}\n` });
 
-/** A bridge's alias says whose it is: labs of other clones use the same names. */
-export const ownerOf = (folder: string): string => `tls-bootstrap lab in ${folder}`.slice(0, 255);
+/** The alias of a lab's bridge. Labs of other clones use the same bridge names, so the alias names the lab's folder. */
+export const ownerMark = (folder: string): string => `tls-bootstrap lab in ${folder}`.slice(0, 255);
 
-/** The numbers of the labs that have a bridge on this machine, with the folder's mark. */
-export async function bridges(): Promise<{ number: number; owner: string }[]> {
+/** The bridges of all labs on this machine: the lab's number and the bridge's alias. */
+export async function labBridges(): Promise<{ number: number; owner: string }[]> {
   return (await links()).flatMap(({ ifname, ifalias }) => {
     const number = /^tlsb(\d+)$/.exec(ifname)?.[1];
     return number === undefined ? [] : [{ number: Number(number), owner: ifalias ?? "" }];
   });
 }
 
-/** Whether the lab's names in the kernel are free, or its own already. */
-export async function ownsNetwork(lab: Lab): Promise<"ours" | "free" | "foreign"> {
-  const bridge = (await bridges()).find(({ number }) => number === lab.settings.number);
+/** Whether the lab's bridge belongs to this lab, to a lab of another folder, or does not exist. */
+export async function networkOwnership(lab: Lab): Promise<"ours" | "free" | "foreign"> {
+  const bridge = (await labBridges()).find(({ number }) => number === lab.settings.number);
   if (!bridge) {
     return "free";
   }
-  return bridge.owner === ownerOf(lab.paths.folder) ? "ours" : "foreign";
+  return bridge.owner === ownerMark(lab.paths.folder) ? "ours" : "foreign";
 }
 
-/** The lab's bridge: its workers' switch, and the host's way to them. */
+/** Makes the bridge that connects the workers with each other and with the host. */
 export async function ensureBridge(lab: Lab): Promise<void> {
   const { bridge, host } = lab.network;
-  const owner = await ownsNetwork(lab);
+  const owner = await networkOwnership(lab);
   if (owner === "foreign") {
     throw new LabError(
-      `${bridge} belongs to a lab of another folder (see: ip -d link show ${bridge})`,
-      "Remove that lab with its own `npm run lab -- down`, or give this one a name: --name <lab>.",
+      `the bridge ${bridge} belongs to a lab of another folder (see: ip -d link show ${bridge})`,
+      "In that folder's clone run: npm run lab -- down\nOr give this lab a name: npm run lab -- --name <lab> up",
     );
   }
   if (owner === "free") {
-    // In one step, so that there is never a bridge without an owner.
-    await batch([`link add ${bridge} type bridge`, `link set dev ${bridge} alias "${ownerOf(lab.paths.folder)}"`]);
+    // In one batch, so that an interrupted command leaves no bridge without an owner.
+    await batch([`link add ${bridge} type bridge`, `link set dev ${bridge} alias "${ownerMark(lab.paths.folder)}"`]);
   }
   await batch([`address replace ${host}/24 dev ${bridge}`, `link set ${bridge} up`]);
   await openFirewall(bridge);
 }
 
-/** What a bridge's traffic needs where the machine has a firewall: workers to the host, and to each other. */
+/** Firewall rules that let workers reach the host and each other. */
 const firewallRules = (bridge: string): string[][] => [
   ["INPUT", "-i", bridge, "-j", "ACCEPT"],
   ["FORWARD", "-i", bridge, "-o", bridge, "-j", "ACCEPT"],
 ];
 
-/** Where there is no iptables, it fails: there is no firewall. */
+/** Runs iptables. The command fails on a machine without iptables, which has no firewall to open. */
 const iptables = (...args: readonly string[]): Promise<RunResult> => attempt("iptables", ["-w", ...args]);
 
-/** Docker, for one, drops what is forwarded, on bridges too; other firewalls drop what comes in. */
+/** Adds the rules where a policy or another rule may drop packets. Docker, for example, drops forwarded packets, on bridges too. */
 async function openFirewall(bridge: string): Promise<void> {
   for (const rule of firewallRules(bridge)) {
     const rules = (await iptables("-S", rule[0])).stdout.trim();
@@ -80,12 +80,13 @@ async function closeFirewall(bridge: string): Promise<void> {
   }
 }
 
-/** A network namespace for the worker, with a cable to the bridge. What is half made is made anew. */
+/** Makes the worker's network namespace and connects it with the bridge. Replaces a half-made namespace. */
 export async function ensureWorkerNetwork(lab: Lab, worker: LabWorker): Promise<void> {
   const { namespace, link, address } = worker.network;
   const { bridge, host } = lab.network;
-  const there = await attempt("ip", ["-n", namespace, "route", "show", "default"]);
-  if (there.exitCode === 0 && there.stdout.includes(host)) {
+  // The default route comes last, so it shows that the namespace is complete.
+  const route = await attempt("ip", ["-n", namespace, "route", "show", "default"]);
+  if (route.exitCode === 0 && route.stdout.includes(host)) {
     return;
   }
   await removeWorkerNetwork(worker);
@@ -97,7 +98,7 @@ export async function ensureWorkerNetwork(lab: Lab, worker: LabWorker): Promise<
   );
 }
 
-/** Each worker knows the way to the others' pods, and the host to all of them. */
+/** Adds the routes to the workers' pods, on the host and on each worker. */
 export async function ensurePodRoutes(running: readonly LabWorker[]): Promise<void> {
   const routes = (except?: LabWorker): string[] =>
     running
@@ -108,17 +109,17 @@ export async function ensurePodRoutes(running: readonly LabWorker[]): Promise<vo
 }
 
 export async function removeWorkerNetwork(worker: LabWorker): Promise<void> {
-  // Each of them may be gone already.
+  // Each command fails when its object does not exist.
   await attempt("ip", ["link", "delete", worker.network.link]);
   await attempt("ip", ["netns", "delete", worker.network.namespace]);
 }
 
-/** Removes the bridge and every link and namespace whose name says that it is this lab's. */
+/** Removes the bridge, and every link and namespace whose name begins with the bridge's name. */
 export async function removeNetwork(lab: Lab): Promise<void> {
   const { bridge } = lab.network;
-  const cables = (await links()).map(({ ifname }) => ifname).filter((name) => name.startsWith(`${bridge}w`));
+  const workerLinks = (await links()).map(({ ifname }) => ifname).filter((name) => name.startsWith(`${bridge}w`));
   await closeFirewall(bridge);
-  for (const link of [...cables, bridge]) {
+  for (const link of [...workerLinks, bridge]) {
     await attempt("ip", ["link", "delete", link]);
   }
   for (const { name } of await listed<{ name: string }>("netns", "list")) {

@@ -8,13 +8,14 @@ import { formatPath } from "./diff";
 import type { CheckFailure, Diff, Fields, InitializationError } from "./provider";
 import type { Props } from "./propertyValues";
 
-/** The fields of requests that hold properties. */
-const structs = ["args", "inputs", "news", "oldInputs", "olds", "properties"];
+/** The fields of requests that contain resource properties. */
+const PROPERTY_FIELDS = ["args", "inputs", "news", "oldInputs", "olds", "properties"];
 
+/** The fields of a request, with properties as JSON values. */
 export function fieldsOf<T extends object>(message: { toObject(): T }): Fields<T> {
   const fields = message.toObject() as Props;
   const getters = message as unknown as Record<string, () => Struct | undefined>;
-  for (const name of structs) {
+  for (const name of PROPERTY_FIELDS) {
     if (name in fields) fields[name] = getters[`get${upperFirst(name)}`]()?.toJavaScript() ?? {};
   }
   return fields as Fields<T>;
@@ -50,7 +51,7 @@ export function diffResponse({ changes, deleteBeforeReplace = false }: Diff): rp
   return response;
 }
 
-/** By these details of an error, the engine records a resource that exists despite the error. */
+/** Error details with which the engine records a resource that exists despite the error. */
 export function initializationDetails({ message, result: { id, properties, inputs } }: InitializationError): Metadata {
   const failed = new rpc.ErrorResourceInitFailed()
     .setId(id)

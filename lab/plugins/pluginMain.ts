@@ -1,35 +1,37 @@
-import type { Package } from "./provider";
+import type { ProviderPlugin } from "./provider";
 
 /**
- * The entry of every stand-in plugin. The CLI starts an executable that runs one of
+ * Entry point of all stand-in plugins. The CLI starts an executable that runs one of
  *
  *     pluginMain.ts resource <name> [flags] <engine address>
  *     pluginMain.ts language nodejs [flags] <engine address>
  *
- * Each plugin loads what it needs itself.
+ * The imports are dynamic, so that a plugin loads only its own code.
  */
-const packages: Readonly<Record<string, () => Promise<Package>>> = {
-  command: async () => (await import("./command/index.js")).command,
-  kubernetes: async () => (await import("./kubernetes/index.js")).kubernetes,
-  random: async () => (await import("./random.js")).random,
-  tls: async () => (await import("./tls/index.js")).tls,
+const packages: Readonly<Record<string, () => Promise<ProviderPlugin>>> = {
+  command: async () => (await import("./command/commandPlugin.js")).commandPlugin,
+  kubernetes: async () => (await import("./kubernetes/kubernetesPlugin.js")).kubernetesPlugin,
+  random: async () => (await import("./randomPlugin.js")).randomPlugin,
+  tls: async () => (await import("./tls/tlsPlugin.js")).tlsPlugin,
 };
 
-const parentLookMs = 1000;
+const PARENT_CHECK_MS = 1000;
 
-/** The CLI sends SIGINT to end a plugin. A killed CLI sends nothing, so this looks whether its process is still the parent. */
+/** Ends this process at SIGINT, which the CLI sends, and when the parent process changes, because a killed CLI sends nothing. */
 function endWithParent(): void {
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid !== parent) process.exit(0);
-  }, parentLookMs);
+  }, PARENT_CHECK_MS);
   timer.unref();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(0));
 }
 
 async function serve(kind: string, name: string, engineAddress: string): Promise<{ port: number }> {
-  if (kind === "language") return (await import("./language/host.js")).serveLanguage(engineAddress);
-  if (!Object.hasOwn(packages, name)) throw new Error(`no stand-in for ${kind} ${name}`);
+  if (kind === "language") return (await import("./language/languageHost.js")).serveLanguage(engineAddress);
+  if (!Object.hasOwn(packages, name)) {
+    throw new Error(`there is no stand-in for ${kind} ${name}; there are ${Object.keys(packages).join(", ")}`);
+  }
   const { serveResources } = await import("./server.js");
   return serveResources(await packages[name](), engineAddress);
 }
@@ -37,7 +39,7 @@ async function serve(kind: string, name: string, engineAddress: string): Promise
 async function main([kind = "", name = "", ...args]: string[]): Promise<void> {
   endWithParent();
   const { port } = await serve(kind, name, args.at(-1) ?? "");
-  // The CLI reads the port.
+  // The CLI reads the port from the first line.
   process.stdout.write(`${port}\n`);
 }
 

@@ -3,7 +3,7 @@ import type * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import type { Change } from "./diff";
 import type { Props } from "./propertyValues";
 
-/** The fields of a message under the protocol's names, properties as values. */
+/** The fields of a protocol message. Resource properties are JSON values. */
 export type Fields<Message> = {
   [Name in keyof Message]-?: Message[Name] extends Struct.AsObject | undefined ? Props : Message[Name];
 };
@@ -15,7 +15,7 @@ export type UpdateRequest = Fields<rpc.UpdateRequest.AsObject>;
 export type ReadRequest = Fields<rpc.ReadRequest.AsObject>;
 export type DeleteRequest = Fields<rpc.DeleteRequest.AsObject>;
 
-/** How old inputs differ from new ones. */
+/** The differences between old and new inputs. */
 export interface Diff {
   changes: Change[];
   deleteBeforeReplace?: boolean;
@@ -27,44 +27,44 @@ export interface CheckFailure {
 }
 
 export interface Created {
-  /** Empty in a preview that cannot tell. */
+  /** Empty when a preview does not know it. */
   id: string;
   properties: Props;
 }
 
-/** Resources of one type, or of several, of a configured instance. */
+/** Manages the resources of one or several types. */
 export interface Provider {
   check(request: CheckRequest): Promise<{ inputs: Props; failures: CheckFailure[] }>;
   diff(request: DiffRequest): Promise<Diff>;
-  /** A preview must change nothing. Properties that only a real create can tell are unknown. */
+  /** Creates a resource. In a preview it must change nothing. It then returns unknown values for properties that only a create knows. */
   create(request: CreateRequest): Promise<Created>;
   update(request: UpdateRequest): Promise<Props>;
-  /** The resource as it is now, or undefined when it is gone. */
+  /** Reads the resource. Undefined when the resource is gone. */
   read(request: ReadRequest): Promise<(Created & { inputs: Props }) | undefined>;
   delete(request: DeleteRequest): Promise<void>;
 }
 
-/** A plugin such as `random`. */
-export interface Package {
+/** A resource plugin, such as the one for `random`. */
+export interface ProviderPlugin {
   name: string;
-  /** Its resource types, for the error about any other. */
+  /** The resource types, for the error that refuses another type. */
   types: string[];
-  /** Gives the provider of a resource type, or undefined when the type is unknown. */
+  /** Configures the plugin. The returned function gives the provider of a resource type, or undefined for an unknown type. */
   configure: (config: Props, host: ProviderHost) => (type: string) => Provider | undefined;
   checkConfig?: (config: Props) => CheckFailure[];
-  /** Whether a changed configuration replaces the provider and all its resources. */
+  /** Compares two configurations. A replacement replaces the provider and all its resources. */
   diffConfig?: (oldInputs: Props, newInputs: Props) => Diff;
 }
 
-/** What the engine offers to a provider while it works. */
+/** What a provider can use of the engine. */
 export interface ProviderHost {
-  /** Shows a line beside the resource while the operation runs. The engine does not keep it. */
+  /** Shows a status line beside a resource while the operation runs. */
   status: (urn: string, message: string) => void;
   /** Aborts when the user cancels the operation. */
   signal: AbortSignal;
 }
 
-/** The resource exists, but is not as it should be, for example not ready in time. The engine records it with the message. */
+/** A resource exists, but its create or update has failed, for example because it is not ready in time. The engine records it. */
 export class InitializationError extends Error {
   constructor(
     message: string,

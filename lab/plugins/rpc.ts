@@ -9,14 +9,14 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { mapValues } from "lodash";
-import { messageOf } from "./pluginError";
+import { messageOf } from "../host/labError";
 
-/** A method of a gRPC service: gives its answer, or writes to its caller until it ends. */
+/** A method of a gRPC service. It returns its response, or writes a stream to the call. */
 type Method = (request: never, call: never) => unknown;
 export type Methods = Record<string, Method>;
 
-/** Serves methods on a free port of loopback. gRPC refuses every method of the service that is not among them, by its name. */
-export async function serve(service: object, methods: Methods): Promise<{ server: Server; port: number }> {
+/** Serves methods of a gRPC service on a free port of 127.0.0.1. gRPC refuses the service's other methods by name. */
+export async function serveGrpc(service: object, methods: Methods): Promise<{ server: Server; port: number }> {
   const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
   server.addService(service as ServiceDefinition, mapValues(methods, handlerOf) as UntypedServiceImplementation);
   const bind = promisify(server.bindAsync.bind(server));
@@ -26,7 +26,7 @@ export async function serve(service: object, methods: Methods): Promise<{ server
 type Callback = (error: Partial<ServiceError> | null, response?: unknown) => void;
 
 const handlerOf = (method: Method) => (call: ServerWritableStream<never, never>, callback?: Callback) => {
-  // In a `then`, so that an error is an answer also when it is thrown at once.
+  // In `then`, so that an error of a synchronous method becomes a response, too.
   Promise.resolve()
     .then(() => method(call.request, call as never))
     .then(
@@ -35,7 +35,7 @@ const handlerOf = (method: Method) => (call: ServerWritableStream<never, never>,
     );
 };
 
-/** An error as gRPC carries it. */
+/** Converts an error to a gRPC status. */
 function failure(error: unknown): Partial<ServiceError> {
   const { metadata } = error as Partial<ServiceError>;
   return { code: status.UNKNOWN, details: messageOf(error), metadata };

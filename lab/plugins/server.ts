@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import type { Server } from "@grpc/grpc-js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
@@ -9,57 +8,55 @@ import * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import { differences } from "./diff";
 import { PluginError } from "./pluginError";
 import { checkResponse, diffResponse, fieldsOf, initializationDetails } from "./messages";
-import { InitializationError, type Package, type Provider } from "./provider";
-import { serve, type Methods } from "./rpc";
+import { InitializationError, type ProviderPlugin, type Provider } from "./provider";
+import { serveGrpc, type Methods } from "./rpc";
+import { sdkVersion } from "./sdkVersion";
 import { StatusLines } from "./statusLines";
 
-/** The CLI warns unless a plugin has the version that the SDK package asks for. */
-function sdkVersion(name: string): string {
-  const { version } = createRequire(__filename)(`@pulumi/${name}/package.json`) as { version: string };
-  return version;
-}
-
 /**
- * Serves a resource plugin: Pulumi's ResourceProvider service in front of one provider. The engine starts one process for each
- * provider instance and configures it once, so a server holds at most one configured provider.
+ * Serves a resource plugin by Pulumi's ResourceProvider protocol. The engine starts a process for each provider instance and configures it
+ * once, so a server has at most one configured provider.
  */
-export function serveResources(pkg: Package, engineAddress: string): Promise<{ server: Server; port: number }> {
-  const version = sdkVersion(pkg.name);
+export function serveResources(
+  plugin: ProviderPlugin,
+  engineAddress: string,
+): Promise<{ server: Server; port: number }> {
+  const version = sdkVersion(plugin.name);
   const lines = new StatusLines(engineAddress);
   const cancelled = new AbortController();
-  let configured: ReturnType<Package["configure"]> | undefined;
+  let configured: ReturnType<ProviderPlugin["configure"]> | undefined;
 
   const refuse = (what: string, token: string): never => {
     throw new PluginError(
-      `${what} '${token}' is unknown to the stand-in for the ${pkg.name} plugin. It has the resource types ` +
-        `${pkg.types.join(", ")}. Run on the published plugin for anything else.`,
+      `${what} '${token}' is unknown to the stand-in for the ${plugin.name} plugin. It has the resource types ` +
+        `${plugin.types.join(", ")}. Use the published plugin for all others.`,
     );
   };
-  /** While a preview does not know the configuration, the engine answers itself and asks for none of this. */
+  /** The provider of a request. When a preview does not know the configuration, the engine sends no such request. */
   const providerOf = (request: { getType(): string }): Provider => {
-    if (!configured) throw new PluginError(`the ${pkg.name} plugin is not configured`);
+    if (!configured) throw new PluginError(`the ${plugin.name} plugin is not configured`);
     return configured(request.getType()) ?? refuse("resource type", request.getType());
   };
 
   const methods: Methods = {
     handshake: () => new rpc.ProviderHandshakeResponse().setAcceptSecrets(true),
     getPluginInfo: () => new PluginInfo().setVersion(version),
-    getSchema: () => new rpc.GetSchemaResponse().setSchema(JSON.stringify({ name: pkg.name, version })),
+    getSchema: () => new rpc.GetSchemaResponse().setSchema(JSON.stringify({ name: plugin.name, version })),
     cancel: () => {
       cancelled.abort(new PluginError("the operation was cancelled"));
       return new Empty();
     },
     checkConfig: (request: rpc.CheckRequest) => {
       const { news } = fieldsOf(request);
-      return checkResponse(news, pkg.checkConfig?.(news));
+      return checkResponse(news, plugin.checkConfig?.(news));
     },
     diffConfig: (request: rpc.DiffRequest) => {
       const { oldInputs, news } = fieldsOf(request);
-      return diffResponse(pkg.diffConfig?.(oldInputs, news) ?? { changes: differences(oldInputs, news) });
+      return diffResponse(plugin.diffConfig?.(oldInputs, news) ?? { changes: differences(oldInputs, news) });
     },
     configure: (request: rpc.ConfigureRequest) => {
       const status = (urn: string, message: string): void => lines.send(urn, message);
-      configured = pkg.configure(fieldsOf(request).args, { status, signal: cancelled.signal });
+      configured = plugin.configure(fieldsOf(request).args, { status, signal: cancelled.signal });
       return new rpc.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
     },
     check: async (request: rpc.CheckRequest) => {
@@ -78,7 +75,7 @@ export function serveResources(pkg: Package, engineAddress: string): Promise<{ s
     read: async (request: rpc.ReadRequest) => {
       const existing = await providerOf(request).read(fieldsOf(request));
       const response = new rpc.ReadResponse();
-      if (!existing) return response; // an empty id: the resource is gone
+      if (!existing) return response; // An empty id means that the resource is gone.
       const { id, inputs, properties } = existing;
       return response
         .setId(id)
@@ -101,12 +98,12 @@ export function serveResources(pkg: Package, engineAddress: string): Promise<{ s
       if (error instanceof InitializationError) {
         throw Object.assign(error, { metadata: initializationDetails(error) });
       }
-      // Whatever the cancellation broke, it is the reason.
+      // After a cancellation, the cancellation is the reason of every error.
       cancelled.signal.throwIfAborted();
       throw error;
     } finally {
       await lines.flush();
     }
   });
-  return serve(ResourceProviderService, guarded);
+  return serveGrpc(ResourceProviderService, guarded);
 }

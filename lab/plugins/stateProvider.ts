@@ -3,24 +3,24 @@ import type { z } from "zod";
 import { differences, formatPath, type Change, type Path } from "./diff";
 import { PluginError } from "./pluginError";
 import type * as api from "./provider";
-import { asSecret, hasUnknowns, plain, unknown, type Props } from "./propertyValues";
+import { asSecret, hasUnknowns, unwrapAllSecrets, UNKNOWN, type Props } from "./propertyValues";
 
-/** A resource that only the state knows: it is made from its inputs, and nothing can be read back. */
+/** A resource that exists only in the state. The plugin makes it from its inputs and cannot read it again. */
 export interface StateResource<Inputs extends z.ZodObject> {
-  /** The inputs, with a default for each that has a value in any case. The schema refuses others by their names. */
+  /** Schema of the inputs with their defaults. It refuses other inputs by name. */
   inputs: Inputs;
-  /** Inputs that are secret, whether or not the program says so. */
+  /** Inputs that are always secret. */
   secrets?: string[];
-  /** Outputs that only a create or an update can tell. */
+  /** Outputs that only a create or an update knows. */
   computed: string[];
   /** Whether a change of this input replaces the resource. */
   replaces: (input: string) => boolean;
-  /** Gives the computed outputs. The inputs have their defaults and no secrets. */
+  /** Returns the computed outputs. The inputs have their defaults, and plain values instead of secrets. */
   create: (inputs: z.output<Inputs>, request: api.CreateRequest) => Promise<api.Created> | api.Created;
-  /** Gives the computed outputs. Without this, an update keeps them. */
+  /** Returns the computed outputs. Without this function, an update keeps them. */
   update?: (inputs: z.output<Inputs>, request: api.UpdateRequest) => Promise<Props>;
   delete?: (inputs: z.output<Inputs>, request: api.DeleteRequest) => Promise<void>;
-  /** A computed output that time makes true. The resource is replaced then. */
+  /** A computed output that becomes true at some time. Then the resource is replaced. */
   due?: { output: string; isDue: (inputs: z.output<Inputs>, outputs: Props) => boolean };
 }
 
@@ -34,9 +34,9 @@ export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
 
   check({ news }: api.CheckRequest) {
     const { inputs: schema, secrets = [] } = this.resource;
-    // An unknown input is checked when it is known.
+    // An unknown input is checked later, when its value is known.
     const later = mapValues(pickBy(news, hasUnknowns), () => true) as object;
-    const { data, error } = schema.omit(later).safeParse(plain(omitBy(news, hasUnknowns)));
+    const { data, error } = schema.omit(later).safeParse(unwrapAllSecrets(omitBy(news, hasUnknowns)));
     const failures = error?.issues.map(({ path, message }) => ({
       property: formatPath(path as Path),
       reason: message,
@@ -50,12 +50,12 @@ export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
     const { inputs, replaces, due } = this.resource;
     const [before, after] = [oldInputs, news].map((given) => ({ ...this.defaults, ...given }));
     const changes = Object.keys(inputs.shape).flatMap((key): Change[] => {
-      // Told by whole inputs, however deep the difference.
+      // A change is reported for the whole input, at whatever depth the difference is.
       const [first] = differences(before[key], after[key]);
       if (!first) return [];
       return [{ path: [key], kind: first.path.length > 0 ? "update" : first.kind, replace: replaces(key) }];
     });
-    if (due?.isDue(this.complete(news), plain(olds))) {
+    if (due?.isDue(this.complete(news), unwrapAllSecrets(olds))) {
       changes.push({ path: [due.output], kind: "update", replace: true });
     }
     return Promise.resolve({ changes });
@@ -78,7 +78,7 @@ export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
   read({ id, inputs, properties, type }: api.ReadRequest) {
     if (isEmpty(properties)) throw new PluginError(`the stand-in plugin cannot import a ${type}`);
     const { due } = this.resource;
-    const now = due && { [due.output]: due.isDue(this.complete(inputs), plain(properties)) };
+    const now = due && { [due.output]: due.isDue(this.complete(inputs), unwrapAllSecrets(properties)) };
     return Promise.resolve({ id, inputs, properties: { ...properties, ...now } });
   }
 
@@ -87,20 +87,20 @@ export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
   }
 
   private complete(inputs: Props): z.output<Inputs> {
-    return { ...this.defaults, ...plain(inputs) } as z.output<Inputs>;
+    return { ...this.defaults, ...unwrapAllSecrets(inputs) } as z.output<Inputs>;
   }
 
   private later(): Props {
-    return Object.fromEntries(this.resource.computed.map((output) => [output, unknown]));
+    return Object.fromEntries(this.resource.computed.map((output) => [output, UNKNOWN]));
   }
 }
 
-/** A plugin of such resources, by their types. */
-export function statePackage(
+/** Makes a plugin of resources that exist only in the state. */
+export function statePlugin(
   name: string,
   resources: Record<string, (host: api.ProviderHost) => api.Provider>,
-): api.Package {
-  const configure: api.Package["configure"] = (_config, host) => {
+): api.ProviderPlugin {
+  const configure: api.ProviderPlugin["configure"] = (_config, host) => {
     const providers = mapValues(resources, (make) => make(host));
     return (type) => providers[type];
   };

@@ -1,8 +1,9 @@
-/** The type of the resource that a URN names: `urn:pulumi:<stack>::<project>::<parent type>$<type>::<name>`. */
-export function typeOf(urn: string): string {
+/** The type of the resource that a URN identifies: `urn:pulumi:<stack>::<project>::<parent type>$<type>::<name>`. */
+export function typeOfUrn(urn: string): string {
   return (urn.split("::")[2] ?? "").split("$").pop() ?? "";
 }
 
-export function nameOf(urn: string): string {
+/** The name of the resource that a URN identifies. */
+export function nameOfUrn(urn: string): string {
   return urn.split("::").slice(3).join("::");
 }

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import { nameOf, typeOf } from "../plugins/urn";
+import { nameOfUrn, typeOfUrn } from "../plugins/urn";
 
 export type Operation = "preview" | "up" | "refresh" | "destroy";
 
@@ -14,7 +14,7 @@ const OPS = [
   "read",
   "refresh",
 ] as const;
-/** By the engine's names for them. */
+/** Severities by the engine's names. Others are not reported. */
 const SEVERITIES: Readonly<Record<string, Diagnostic["severity"] | undefined>> = {
   info: "info",
   "info#err": "info",
@@ -38,20 +38,20 @@ export interface Diagnostic {
   readonly message: string;
 }
 
-/** What an operation did, or what a preview would do. */
+/** What an operation did, or what it would do in case of a preview. */
 export interface OperationResult {
   readonly operation: Operation;
   readonly ok: boolean;
-  /** How many resources were changed, by the kind of change. */
+  /** Number of resources by kind of change. */
   readonly changes: Partial<Record<(typeof CHANGE_KINDS)[number], number>>;
   readonly steps: StepResult[];
   readonly diagnostics: Diagnostic[];
-  /** The stack's outputs after the operation; secrets read `[secret]`. Not of previews. */
+  /** The stack's outputs after the operation, with `[secret]` for secrets. A preview has none. */
   readonly outputs?: Record<string, unknown>;
   readonly durationMs: number;
 }
 
-/** One line of the CLI's event log. One of the parts is there. */
+/** A line of the CLI's event log. It has one of these fields. */
 interface EngineEvent {
   resourcePreEvent?: { metadata: StepMetadata };
   resOutputsEvent?: { metadata: StepMetadata };
@@ -68,7 +68,7 @@ interface StepMetadata {
   keys?: string[] | null;
 }
 
-/** What the event log of an operation says. */
+/** Reads the steps, the diagnostics and the numbers of changes in an event log. */
 export function readEvents(log: string): Pick<OperationResult, "changes" | "steps" | "diagnostics"> {
   const steps: StepResult[] = [];
   const diagnostics: Diagnostic[] = [];
@@ -94,16 +94,16 @@ export function readEvents(log: string): Pick<OperationResult, "changes" | "step
   return { changes, steps, diagnostics };
 }
 
-/** A step of the result; none for the engine's own steps. */
+/** The step of an event. Empty for the engine's own steps, such as those of default providers. */
 function stepOf({ op, urn, diffs, detailedDiff, keys }: StepMetadata): StepResult[] {
   const found = OPS.find((name) => name === op);
-  const [type, name] = [typeOf(urn), nameOf(urn)];
+  const [type, name] = [typeOfUrn(urn), nameOfUrn(urn)];
   if (!found || (type.startsWith("pulumi:providers:") && /^default(_|$)/.test(name))) return [];
   const changed = [...(detailedDiff ? Object.keys(detailedDiff) : (diffs ?? [])), ...(keys ?? [])];
   return [{ op: found, urn, type, name, ...(changed.length > 0 ? { diff: [...new Set(changed)] } : {}) }];
 }
 
-/** A diagnostic of the result; none for what the CLI shows for a moment only, or for debugging. */
+/** The diagnostic of an event. Empty for live output and debug messages. */
 function diagnosticOf({
   urn,
   message,

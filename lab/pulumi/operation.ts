@@ -1,22 +1,22 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { interactive } from "../host/run";
+import { runInTerminal } from "../host/run";
 import { type Operation, type OperationResult, readEvents } from "./events";
 import { awaitLocks, clearPendingCreates, hasPendingCreates } from "./interruption";
-import { TAKE_OVER } from "./plugins";
+import { TAKE_OVER_VARIABLE } from "./plugins";
 import type { Workspace } from "./workspace";
 
 export interface OperationOptions {
   /** Show every property that changes. */
   readonly diff?: boolean;
-  /** Show nothing of the progress: the caller prints the result. */
+  /** Print no progress. The caller prints the result as JSON. */
   readonly json?: boolean;
-  /** Any change is an error. */
+  /** Fail when something changes. */
   readonly expectNoChanges?: boolean;
-  /** Read every resource first. */
+  /** Update the state from the cluster first. */
   readonly refresh?: boolean;
-  /** URNs, or patterns of such, of resources to replace. */
+  /** URNs of resources to replace. * and ** match any text. */
   readonly replace?: readonly string[];
 }
 
@@ -34,8 +34,8 @@ function flagsOf(operation: Operation, configFile: string, options: OperationOpt
   ];
 }
 
-/** Runs one operation of a stack. An operation that fails gives a result with `ok: false`; the CLI has said why. */
-export async function operate(
+/** Runs one operation of a stack. A failed operation has a result with `ok: false`. The CLI has printed the reason. */
+export async function runOperation(
   workspace: Workspace,
   operation: Operation,
   options: OperationOptions,
@@ -46,12 +46,12 @@ export async function operate(
   const log = join(workspace.folder, `events-${process.pid}.jsonl`);
   await removeLogs(workspace.folder);
   try {
-    // Some events carry secrets in clear, so the file is root's alone, and gone right after.
+    // Events may contain secrets in plain text. Only root can read the file, and this function removes it.
     await writeFile(log, "", { mode: 0o600 });
     const args = [...flagsOf(operation, workspace.stack.configFile, options), "--event-log", log];
-    const code = await interactive(workspace.executable, args, {
+    const code = await runInTerminal(workspace.executable, args, {
       cwd: workspace.stack.program,
-      env: { ...workspace.environment, ...(isInterrupted && { [TAKE_OVER]: "true" }) },
+      env: { ...workspace.environment, ...(isInterrupted && { [TAKE_OVER_VARIABLE]: "true" }) },
       stdio: ["ignore", options.json ? "ignore" : "inherit", "inherit"],
     });
     if (isInterrupted && code === 0) {
@@ -65,7 +65,7 @@ export async function operate(
   }
 }
 
-/** Removes the logs that commands left which were killed. */
+/** Removes the event logs of killed commands. */
 async function removeLogs(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = /^events-(\d+)\.jsonl$/.exec(name)?.[1];

@@ -1,18 +1,18 @@
 import { existsSync } from "node:fs";
 import { copyFile, link, mkdir, readFile, realpath } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { cacheFolder } from "../labPaths";
 import { LabError } from "../host/labError";
 import { writeFileAtomic } from "../host/files";
 import { architecture, which } from "../host/platform";
-import type { Say } from "../cli/progress";
 import { attempt } from "../host/run";
-import { bundlePlugins } from "./bundle";
-import type { Cli } from "./cli";
+import type { Say } from "../host/say";
+import { sdkVersion } from "../plugins/sdkVersion";
+import { bundlePlugins } from "./pluginBundle";
+import type { PulumiCli } from "./pulumiCli";
 
-/** Where plugins come from: published by Pulumi, or the lab's own stand-ins for them (lab/plugins). */
+/** Plugins are published by Pulumi, or the lab's stand-ins for them (lab/plugins). */
 export const PLUGIN_KINDS = ["published", "stand-in"] as const;
 export type PluginKind = (typeof PLUGIN_KINDS)[number];
 
@@ -22,7 +22,7 @@ type ResourcePlugin = (typeof RESOURCE_PLUGINS)[number];
 
 const LANGUAGE_HOST = "pulumi-language-nodejs";
 
-/** Which plugins the CLI is to use. */
+/** The plugins that the CLI uses. */
 export interface Plugins {
   readonly languageHost: PluginKind;
   readonly resources: PluginKind;
@@ -32,24 +32,19 @@ export function describePlugins({ languageHost, resources }: Plugins): string {
   return `plugins: ${resources}${languageHost === resources ? "" : `, language host: ${languageHost}`}`;
 }
 
-/** A plugin's version is the version of its SDK package. */
-function versionOf(name: ResourcePlugin): string {
-  return (createRequire(__filename)(`@pulumi/${name}/package.json`) as { version: string }).version;
-}
-
-const folderName = (name: ResourcePlugin): string => `resource-${name}-v${versionOf(name)}`;
+const folderName = (name: ResourcePlugin): string => `resource-${name}-v${sdkVersion(name)}`;
 const fileName = (name: ResourcePlugin): string => `pulumi-resource-${name}`;
 
 /**
- * The variable that lets the Kubernetes plugin take over objects that exist, for the command after an interrupted one. An object that
- * another tool manages stays its own: the API server answers with a conflict.
+ * The environment variable with which the Kubernetes plugin takes over existing objects, for the command after an interrupted one. For an
+ * object that another tool manages, the API server answers with a conflict.
  */
-export const TAKE_OVER = "TLS_BOOTSTRAP_LAB_TAKE_OVER";
+export const TAKE_OVER_VARIABLE = "TLS_BOOTSTRAP_LAB_TAKE_OVER";
 
-/** The home of the CLI for plugins that the lab downloads. */
+/** The CLI's home folder for the published plugins that the lab downloads. */
 const downloadHome = (): string => join(cacheFolder(), "pulumi", "home");
 
-/** The folder of a published resource plugin. */
+/** Finds the folder of a published resource plugin in a home folder of the CLI or on PATH. */
 async function findPublished(name: ResourcePlugin): Promise<string | undefined> {
   const homes = [process.env.PULUMI_HOME ?? join(homedir(), ".pulumi"), downloadHome()];
   const folder = homes
@@ -65,25 +60,26 @@ async function missingPlugins(): Promise<ResourcePlugin[]> {
 }
 
 /**
- * Published plugins win where all of them are on this machine.
- * @param asked forces one kind; published plugins that are missing are then an error.
+ * Chooses published resource plugins when this machine has all of them, and stand-ins otherwise. The same for the language host.
+ * @param asked the kind that the user asked for
+ * @throws LabError when the user asked for published plugins and some are missing
  */
-export async function choosePlugins(cli: Cli, asked?: PluginKind): Promise<Plugins> {
+export async function choosePlugins(cli: PulumiCli, asked?: PluginKind): Promise<Plugins> {
   if (asked === "stand-in") {
     return { languageHost: asked, resources: asked };
   }
   const hasHost = existsSync(join(dirname(await realpath(cli.file)), LANGUAGE_HOST));
   const missing = await missingPlugins();
   if (asked === "published" && (missing.length > 0 || !hasHost)) {
-    const lacking = [
-      ...missing.map((name) => `${fileName(name)} ${versionOf(name)}`),
+    const names = [
+      ...missing.map((name) => `${fileName(name)} ${sdkVersion(name)}`),
       ...(hasHost ? [] : [LANGUAGE_HOST]),
     ];
     throw new LabError(
-      `these published plugins are not on this machine: ${lacking.join(", ")}`,
+      `this machine lacks the published plugins ${names.join(", ")}`,
       missing.length > 0
-        ? missing.map((name) => `Run: pulumi plugin install resource ${name} ${versionOf(name)}`).join("\n")
-        : "Install the official Pulumi CLI, which comes with it, and put it on PATH.",
+        ? missing.map((name) => `Run: pulumi plugin install resource ${name} ${sdkVersion(name)}`).join("\n")
+        : "Install the official Pulumi CLI, which includes the language host, and put it on PATH.",
     );
   }
   return {
@@ -95,14 +91,14 @@ export async function choosePlugins(cli: Cli, asked?: PluginKind): Promise<Plugi
 const PLUGIN_DOWNLOADS = "https://get.pulumi.com/releases/plugins";
 const CONNECT_MS = 4000;
 
-/** Downloads the published resource plugins that are missing, where Pulumi's site can be reached. */
-export async function ensurePublishedPlugins(cli: Cli, asked: PluginKind | undefined, say: Say): Promise<void> {
+/** Downloads the published resource plugins that this machine lacks, if it reaches Pulumi's site. */
+export async function ensurePublishedPlugins(cli: PulumiCli, asked: PluginKind | undefined, say: Say): Promise<void> {
   for (const name of asked === "stand-in" ? [] : await missingPlugins()) {
-    const version = versionOf(name);
+    const version = sdkVersion(name);
     const url = `${PLUGIN_DOWNLOADS}/pulumi-resource-${name}-v${version}-linux-${architecture()}.tar.gz`;
     const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(CONNECT_MS) }).catch(() => undefined);
     if (!answer?.ok) {
-      say(`stand-ins, since ${new URL(url).host} can't be reached`);
+      say(`using stand-in plugins: cannot reach ${new URL(url).host}`);
       return;
     }
     say(`installing ${fileName(name)} ${version}`);
@@ -112,15 +108,15 @@ export async function ensurePublishedPlugins(cli: Cli, asked: PluginKind | undef
 }
 
 /**
- * Puts the plugins where the CLI finds them without a warning: resource plugins in its home, a language host beside its
- * executable. Returns the executable to run.
+ * Puts the plugins where the CLI finds them without a warning: resource plugins into its home, a language host beside its executable.
+ * @returns the executable of the CLI to run
  */
-export async function installPlugins(cli: Cli, plugins: Plugins, home: string): Promise<string> {
+export async function installPlugins(cli: PulumiCli, plugins: Plugins, home: string): Promise<string> {
   for (const name of RESOURCE_PLUGINS) {
     const published = plugins.resources === "published" && (await findPublished(name));
     const command = published ? [join(published, fileName(name))] : await standInCommand("resource", name);
-    // The variable must not reach the program, whose SDK would write it into the stack's state.
-    const takeOver = `[ -z "$${TAKE_OVER}" ] || export PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true`;
+    // Set here, in the plugin's script. The program must not see the variable, because its SDK would write it into the state.
+    const takeOver = `[ -z "$${TAKE_OVER_VARIABLE}" ] || export PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true`;
     await writeExecutable(join(home, "plugins", folderName(name), fileName(name)), command, [takeOver]);
   }
   if (plugins.languageHost === "published") {
@@ -130,21 +126,21 @@ export async function installPlugins(cli: Cli, plugins: Plugins, home: string): 
   if (!existsSync(executable)) {
     await mkdir(dirname(executable), { recursive: true });
     const file = await realpath(cli.file);
-    // Not a symbolic link, since the CLI looks beside the file that the link leads to.
+    // No symbolic link, because the CLI would look for the language host beside the link's target.
     await link(file, executable).catch(() => copyFile(file, executable));
   }
   await writeExecutable(join(dirname(executable), LANGUAGE_HOST), await standInCommand("language", "nodejs"));
   return executable;
 }
 
-/** A stand-in plugin: this clone's lab/plugins/pluginMain.ts with the words that say which one. */
+/** The command line of a stand-in plugin. */
 const standInCommand = async (...words: readonly string[]): Promise<string[]> => [
   process.execPath,
   await bundlePlugins(),
   ...words,
 ];
 
-/** Writes a script that becomes the command. */
+/** Writes a shell script that executes the command. */
 async function writeExecutable(file: string, command: readonly string[], before: string[] = []): Promise<void> {
   const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
   const text = ["#!/bin/sh", ...before, `exec ${words.join(" ")} "$@"`, ""].join("\n");

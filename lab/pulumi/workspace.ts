@@ -5,10 +5,10 @@ import { parse } from "yaml";
 import type { Lab } from "../labState";
 import { LabError } from "../host/labError";
 import { attempt } from "../host/run";
-import { requireCli } from "./cli";
+import { requireCli } from "./pulumiCli";
 import { choosePlugins, installPlugins, type PluginKind } from "./plugins";
 
-/** The stack that a lab's commands work on unless told otherwise. */
+/** The name of the stack that the lab's commands use by default. */
 export const LAB_STACK = "lab";
 
 /** A stack of a Pulumi program in a lab. */
@@ -16,60 +16,57 @@ export interface StackRef {
   /** The folder with Pulumi.yaml. */
   readonly program: string;
   readonly name: string;
-  /** The stack's settings: a Pulumi.<stack>.yaml with passphrase secrets. */
+  /** The stack's settings file, such as Pulumi.lab.yaml. Its secrets are encrypted with the lab's passphrase. */
   readonly configFile: string;
 }
 
-/**
- * The CLI for one stack, with a home, a backend and a passphrase of the lab's: nothing of the user's own Pulumi is used, but published
- * plugins.
- */
+/** Runs the CLI for one stack, with the lab's home, backend and passphrase. Of the user's own Pulumi, only published plugins are used. */
 export class Workspace {
   private constructor(
     readonly stack: StackRef,
-    /** The project's name, by which the backend knows the program. */
+    /** The project's name. The backend files stacks under this name. */
     private readonly project: string,
     readonly folder: string,
-    /** What to run: the CLI, or a link to it that has the stand-in language host beside it. */
+    /** The CLI, or a link to the CLI beside the stand-in language host. */
     readonly executable: string,
     readonly environment: Readonly<Record<string, string | undefined>>,
   ) {}
 
-  /** Opens a stack, and makes it if there is none. */
+  /** Opens a stack. Makes the stack first when it does not exist. */
   static async open(lab: Lab, stack: StackRef, asked?: PluginKind): Promise<Workspace> {
     const cli = await requireCli();
     const plugins = await choosePlugins(cli, asked);
     const folder = lab.paths.pulumi;
-    // Commands that use other plugins have another home, so that they may run side by side.
+    // One home for each choice of plugins, so that commands with different plugins can run at the same time.
     const home = join(folder, `home-${plugins.languageHost}-${plugins.resources}`);
     const backend = join(folder, "backend");
     await mkdir(backend, { recursive: true, mode: 0o700 });
     const executable = await installPlugins(cli, plugins, home);
     const workspace = new Workspace(stack, await projectName(stack.program), folder, executable, {
       PULUMI_HOME: home,
-      // Without metadata, since a killed CLI can leave an empty metadata file, with which no command can read the state.
+      // A killed CLI can leave an empty metadata file, and then no command can read the state. So the backend has no metadata.
       PULUMI_BACKEND_URL: `file://${backend}?metadata=skip`,
       PULUMI_STACK: stack.name,
       PULUMI_CONFIG_PASSPHRASE_FILE: lab.paths.passphrase,
       PULUMI_CONFIG_PASSPHRASE: undefined,
       PULUMI_ACCESS_TOKEN: undefined,
       PULUMI_SKIP_UPDATE_CHECK: "true",
-      // All plugins are in the home. Without these, the CLI searches PATH, and the network for seconds.
+      // All plugins are in the home. Without these variables, the CLI searches PATH, and for seconds the network.
       PULUMI_IGNORE_AMBIENT_PLUGINS: "true",
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-      // Makes the flag --event-log known.
+      // The CLI has the flag --event-log only with this variable.
       PULUMI_DEBUG_COMMANDS: "true",
     });
     await workspace.ensureStack();
     return workspace;
   }
 
-  /** Where the backend keeps the stack's state. */
+  /** The file in which the backend keeps the stack's state. */
   get stateFile(): string {
     return join(this.folder, "backend", ".pulumi", "stacks", this.project, `${this.stack.name}.json`);
   }
 
-  /** The folder with a file for each command that holds the stack. */
+  /** The folder in which each command that holds the stack's lock has a file. */
   get locksFolder(): string {
     return join(this.folder, "backend", ".pulumi", "locks", "organization", this.project, this.stack.name);
   }
@@ -78,8 +75,7 @@ export class Workspace {
     if (existsSync(this.stateFile)) {
       return;
     }
-    // `stack init` writes a settings file into the project. The backend knows a stack by the project's name alone, so another
-    // folder with a project of that name serves.
+    // `stack init` writes a settings file into the project's folder, so it runs in a folder with a project of the same name.
     const folder = join(this.folder, "init", `${this.project}-${process.pid}`);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
@@ -90,7 +86,10 @@ export class Workspace {
     }
   }
 
-  /** Runs a command that must succeed and returns what it printed. */
+  /**
+   * Runs a Pulumi command and returns its output.
+   * @throws LabError when the command fails
+   */
   async capture(args: readonly string[], options: { cwd?: string; input?: string } = {}): Promise<string> {
     const result = await attempt(this.executable, [...args, "--non-interactive"], {
       cwd: this.stack.program,
@@ -104,7 +103,7 @@ export class Workspace {
     return result.stdout;
   }
 
-  /** The outputs of the stack's last operation. Secrets read `[secret]` unless they are asked for. */
+  /** The outputs of the stack's last operation, with `[secret]` for secrets unless `showSecrets` is set. */
   async outputs(showSecrets = false): Promise<Record<string, unknown>> {
     const args = ["stack", "output", "--json", ...(showSecrets ? ["--show-secrets"] : [])];
     return JSON.parse((await this.capture(args)) || "{}") as Record<string, unknown>;
@@ -115,7 +114,7 @@ async function projectName(program: string): Promise<string> {
   const file = join(program, "Pulumi.yaml");
   const project = parse(await readFile(file, "utf8")) as { name?: unknown } | null;
   if (typeof project?.name !== "string") {
-    throw new LabError(`${file} has no "name:"`);
+    throw new LabError(`${file} has no "name"`, "Add the project's name, for example: name: tls-bootstrap");
   }
   return project.name;
 }

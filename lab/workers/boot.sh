@@ -1,6 +1,6 @@
 #!/bin/sh
 # Usage: boot.sh NAMESPACE HOSTNAME ROOTFS GROUPFILE...
-# Boots a worker, and again each time it reboots itself. GROUPFILE: the cgroup.procs of the worker's control groups.
+# Boots a worker, and boots it again after each reboot. GROUPFILE is the file cgroup.procs of a control group of the worker.
 set -u
 namespace=$1
 hostname=$2
@@ -11,7 +11,7 @@ shift 3
 reboot_status=133
 
 boot() {
-  # The shell that becomes systemd-nspawn joins the groups; this one stays out, so that it survives the worker's processes.
+  # A second shell joins the groups and becomes systemd-nspawn. This shell stays outside, so that it survives the worker.
   # shellcheck disable=SC2016
   setpriv --pdeathsig KILL -- sh -c '
     rootfs=$1 namespace=$2 hostname=$3
@@ -25,7 +25,7 @@ boot() {
   ' sh "$rootfs" "$namespace" "$hostname" "$@"
 }
 
-# What the last run left: empty groups of services and pods.
+# Removes the empty groups of services and pods that the last boot left.
 clear_groups() {
   for group; do
     find "${group%/cgroup.procs}" -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null

@@ -2,19 +2,16 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LabError } from "../host/labError";
-import { type Mount, mounts } from "../host/mounts";
+import { type Mount, currentMounts } from "../host/mounts";
 import { readText, sendSignal } from "../host/pidFile";
 import { attempt } from "../host/run";
-import { until } from "../host/until";
+import { waitUntil } from "../host/waitUntil";
 
-/**
- * Each worker lives in a control group of its own, which tells its processes from all others whatever they do: in every
- * hierarchy on a machine with version 1, in the only one there is with version 2.
- */
+/** The control group hierarchies of the machine: one with cgroup v2, several with v1. A worker has a group in each. */
 export interface Hierarchies {
   readonly version: 1 | 2;
   readonly roots: readonly string[];
-  /** The hierarchy in which every process of a worker is found. */
+  /** The hierarchy in which the lab finds the processes of a worker. */
   readonly processes: string;
 }
 
@@ -32,11 +29,11 @@ export function hierarchiesOf(all: readonly Mount[]): Hierarchies | undefined {
 }
 
 export function requireHierarchies(): Hierarchies {
-  const found = hierarchiesOf(mounts());
+  const found = hierarchiesOf(currentMounts());
   if (!found) {
     throw new LabError(
-      `there are no usable control groups below ${ROOT}`,
-      "The lab needs cgroup v2, or cgroup v1 with systemd's own hierarchy (/sys/fs/cgroup/systemd).",
+      `this machine has no usable control groups in ${ROOT}`,
+      "Mount cgroup v2, or cgroup v1 with systemd's hierarchy (/sys/fs/cgroup/systemd).",
     );
   }
   return found;
@@ -45,13 +42,13 @@ export function requireHierarchies(): Hierarchies {
 const V2_CONTROLLERS = ["cpuset", "cpu", "io", "memory", "pids"];
 const CPUSET_FILES = ["cpuset.cpus", "cpuset.mems"];
 
-/** Makes the worker's groups and returns the files by which a process joins them. */
+/** Makes a worker's groups. Returns the files to which a process writes its pid to join them. */
 export async function createGroups(name: string): Promise<string[]> {
   const { version, roots } = requireHierarchies();
   const groups = roots.map((root) => join(root, name));
   for (const group of groups) {
     await mkdir(group, { recursive: true });
-    // A new group of this controller is unusable until it says which processors and memory it has.
+    // With cgroup v1, a new cpuset group accepts no process until its processors and memory are set.
     for (const file of CPUSET_FILES) {
       const parent = join(group, "..", file);
       if (version === 1 && existsSync(join(group, file)) && existsSync(parent)) {
@@ -60,7 +57,7 @@ export async function createGroups(name: string): Promise<string[]> {
     }
   }
   if (version === 2) {
-    // Only a group without processes of its own may hand controllers down: the machine gets a group below.
+    // With cgroup v2, a group with processes cannot enable controllers for its children. So the processes go into a child.
     for (const group of [ROOT, join(ROOT, name)]) {
       for (const controller of V2_CONTROLLERS) {
         await writeFile(join(group, "cgroup.subtree_control"), `+${controller}`).catch(() => undefined);
@@ -72,7 +69,7 @@ export async function createGroups(name: string): Promise<string[]> {
   return groups.map((group) => join(group, "cgroup.procs"));
 }
 
-/** The pids in a control group and those below it, which come and go while a worker runs. */
+/** The pids in a control group and in its children. */
 function processesBelow(group: string): number[] {
   const pids = (readText(join(group, "cgroup.procs")) ?? "").split("\n").filter(Boolean).map(Number);
   return [...pids, ...foldersIn(group).flatMap((name) => processesBelow(join(group, name)))];
@@ -83,6 +80,7 @@ function foldersIn(group: string): string[] {
     const entries = readdirSync(group, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   } catch (error) {
+    // A group may end while the lab reads it.
     if (["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code!)) {
       return [];
     }
@@ -90,33 +88,38 @@ function foldersIn(group: string): string[] {
   }
 }
 
-/** The pids in a worker's control group. */
+/** The pids of a worker. */
 export const processesOf = (name: string): number[] => processesBelow(join(requireHierarchies().processes, name));
 
-/** Ends all processes of a worker at once, as a power cut does, and removes its groups. */
+/** Kills all processes of a worker, as a power cut does, and removes its groups. */
 export async function destroyGroups(name: string): Promise<void> {
   const areKilled = (): boolean => {
     const pids = processesOf(name);
     pids.forEach((pid) => sendSignal(pid, "SIGKILL"));
     return pids.length === 0;
   };
-  if (!(await until(areKilled, 5000))) {
-    throw new LabError(`processes of ${name} do not end: ${processesOf(name).join(", ")}`);
+  if (!(await waitUntil(areKilled, 5000))) {
+    const pids = processesOf(name).join(",");
+    throw new LabError(
+      `processes ${pids} of ${name} do not end`,
+      `See what they wait for: ps -o pid,stat,wchan,args -p ${pids}`,
+    );
   }
   const groups = requireHierarchies().roots.map((root) => join(root, name));
   const areGone = async (): Promise<boolean> => {
     await attempt("find", [...groups, "-depth", "-type", "d", "-delete"]);
     return !groups.some((group) => existsSync(group));
   };
-  // The kernel may still be busy with the last process of a group.
-  if (!(await until(areGone, 2000))) {
+  // The kernel frees a group a moment after its last process has ended.
+  if (!(await waitUntil(areGone, 2000))) {
     throw new LabError(
-      `can't remove the control groups of ${name}: ${groups.filter((group) => existsSync(group)).join(", ")}`,
+      `cannot remove the control groups ${groups.filter((group) => existsSync(group)).join(", ")}`,
+      "Run the same command again.",
     );
   }
 }
 
-/** The names of all groups of which the name starts so. */
+/** The names of the groups that begin with a prefix. */
 export async function groupsStartingWith(prefix: string): Promise<string[]> {
   const names = await Promise.all(requireHierarchies().roots.map((root) => readdir(root)));
   return [...new Set(names.flat().filter((name) => name.startsWith(prefix)))];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { architecture } from "../host/platform";
 import { run } from "../host/run";
 
-/** Packs a folder as an image archive, as `docker save` makes them and `ctr images import` takes them. */
+/** Packs a folder as an image archive in the format of `docker save`, which `ctr images import` reads. */
 export async function packImage(name: string, command: string, content: string, to: string): Promise<void> {
   const staging = `${to}.new`;
   await rm(staging, { recursive: true, force: true });
@@ -24,7 +24,7 @@ export async function packImage(name: string, command: string, content: string, 
   await rm(staging, { recursive: true });
 }
 
-/** The two images that the lab's pods use, made of what is at hand: a small Go program, and Debian's busybox. */
+/** Makes the images of the lab's pods: `pause` from a small Go program, `busybox` from Debian's busybox. */
 export async function buildImages(busybox: string, folder: string, scratch: string): Promise<void> {
   const pause = join(scratch, "pause");
   await run("go", ["build", "-trimpath", "-ldflags", "-s -w", "-o", join(pause, "pause"), "main.go"], {

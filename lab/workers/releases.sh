@@ -1,7 +1,7 @@
 #!/bin/sh
-# Usage: releases.sh DEBIAN FOLDER CONTAINERD RUNC CNI   (the versions)
-# Makes what a worker can install as releases, laid out in FOLDER like the projects' own on GitHub: containerd and the CNI plugins built from
-# their Go modules, runc that of Debian.
+# Usage: releases.sh DEBIAN FOLDER CONTAINERD-VERSION RUNC-VERSION CNI-VERSION
+# Makes container runtime releases in FOLDER, laid out like GitHub. Builds containerd and the CNI plugins from their Go modules. Takes runc
+# from the root file system DEBIAN.
 set -eu
 debian=$1
 folder=$2

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: rootfs.sh FOLDER SUITE PACKAGE[,PACKAGE...]
-# Makes the root file system of a bare Debian machine: packages, an administrator who may log in by key, nothing of
-# Kubernetes. What identifies a machine (host keys, machine-id, name, address) is left to each worker.
+# Makes the root file system that all workers share: Debian with PACKAGES and an administrator, without Kubernetes. Each worker adds its own
+# host keys, machine-id, name and address.
 set -eu
 folder=$1
 suite=$2
@@ -14,13 +14,13 @@ chroot "$folder" useradd --create-home --shell /bin/bash admin
 install -d -m 0700 "$folder/home/admin/.ssh"
 chroot "$folder" chown -R admin:admin /home/admin
 
-# Plugins where the Kubernetes world looks for them.
+# Container runtimes look for CNI plugins in /opt/cni/bin.
 install -d "$folder/opt/cni/bin" "$folder/etc/cni/net.d"
 for plugin in "$folder"/usr/lib/cni/*; do
   ln -s "/usr/lib/cni/${plugin##*/}" "$folder/opt/cni/bin/"
 done
 
-# A journal that outlives a reboot; no consoles and no housekeeping.
+# A persistent journal. No consoles and no maintenance timers.
 install -d "$folder/var/log/journal"
 for unit in console-getty.service container-getty@.service getty.target e2scrub_all.timer e2scrub_reap.service \
   fstrim.timer apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer systemd-pstore.service; do

@@ -2,10 +2,10 @@ import { hash } from "node:crypto";
 import { cp, mkdir, readdir, readFile, stat, utimes } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { cacheFolder } from "../labPaths";
-import { ensureCached, runLong } from "../builds/cache";
+import { ensureCached, runLongCommand } from "../builds/cache";
 import { architecture } from "../host/platform";
-import { mounts, removeTree } from "../host/mounts";
-import type { Say } from "../cli/progress";
+import { currentMounts, removeTree } from "../host/mounts";
+import type { Say } from "../host/say";
 import { buildImages } from "./images";
 
 const SUITE = "bookworm";
@@ -31,35 +31,35 @@ const PACKAGES = [
   "busybox-static",
 ];
 const SCRIPT = join(__dirname, "rootfs.sh");
-/** What every worker has besides Debian's packages, laid out as on the worker. */
+/** Files that every worker has besides Debian's packages, laid out as on the worker. */
 const MACHINE = join(__dirname, "machine");
 const IMAGE_SOURCES = [join(__dirname, "images.ts"), join(__dirname, "pause", "main.go")];
 const CACHE = join(cacheFolder(), "rootfs");
 
-/** The same for the same recipe: a change of anything that goes in gives another root file system. */
+/** Hash of everything that goes into a root file system. A change of the recipe makes another root file system. */
 export async function recipeHash(words: readonly string[], files: readonly string[]): Promise<string> {
   const parts = [...words, ...(await Promise.all(files.map((file) => readFile(file, "utf8"))))];
   return hash("sha256", parts.map((part) => `${part.length}\n${part}`).join("")).slice(0, 12);
 }
 
-/** What all workers share, read-only: the lower layers of their overlays. */
+/** The layers that all workers share, read-only. */
 export interface BaseRootfs {
-  /** Debian as debootstrap makes it: takes minutes, and seldom changes. */
+  /** The folder that debootstrap has made. */
   readonly debian: string;
   /** The layers of the overlay, the topmost first. */
   readonly layers: readonly string[];
-  /** What a worker's /var is a copy of. */
+  /** Folder of which each worker's /var is a copy. */
   readonly var: string;
 }
 
-/** As the mount option `lowerdir` wants it. */
-export const lowerDir = ({ layers }: BaseRootfs): string => layers.join(":");
+/** The value of an overlay's mount option `lowerdir`. */
+export const lowerDirOption = ({ layers }: BaseRootfs): string => layers.join(":");
 
-/** Finds the shared layers in the cache, or makes them. */
+/** Returns the shared layers, from the cache or newly made. */
 export async function ensureBaseRootfs(say: Say): Promise<BaseRootfs> {
   const debianHash = await recipeHash([SUITE, architecture(), PACKAGES.join()], [SCRIPT]);
   const debian = await ensureLayer(`debian-${debianHash}`, say, (staging) =>
-    runLong(say, `debootstrap ${SUITE}`, staging, SCRIPT, [staging, SUITE, PACKAGES.join()]),
+    runLongCommand(say, `debootstrap ${SUITE}`, staging, SCRIPT, [staging, SUITE, PACKAGES.join()]),
   );
   const entries = await readdir(MACHINE, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
@@ -76,7 +76,7 @@ export async function ensureBaseRootfs(say: Say): Promise<BaseRootfs> {
   return { debian, layers: [lab, debian], var: join(debian, "var") };
 }
 
-/** A folder of the cache, and of the overlays of workers. */
+/** Returns a layer, from the cache or newly made. Its modification time says when it was last used. */
 export async function ensureLayer(name: string, say: Say, make: (staging: string) => Promise<void>): Promise<string> {
   const folder = await ensureCached(join(CACHE, name), say, async (staging) => {
     await removeUnused();
@@ -89,11 +89,11 @@ export async function ensureLayer(name: string, say: Say, make: (staging: string
 
 const UNUSED_DAYS = 7;
 
-/** Removes what nobody has used for some time: layers of earlier recipes, and what interrupted commands have left. */
+/** Removes layers that no command has used for a week: those of earlier recipes and of interrupted commands. */
 async function removeUnused(): Promise<void> {
-  const mounted = mounts()
+  const mounted = currentMounts()
     .flatMap(({ options }) => /lowerdir=([^,]*)/.exec(options)?.[1].split(":") ?? [])
-    .map((layer) => layer.replace(/\/root$/, "")); // of a bare worker
+    .map((layer) => layer.replace(/\/root$/, "")); // A bare worker's layer is the folder `root` in a folder of the cache.
   const oldest = Date.now() - UNUSED_DAYS * 24 * 3600 * 1000;
   for (const name of (await readdir(CACHE)).filter((entry) => /^(debian|lab|bare)-/.test(entry))) {
     const folder = join(CACHE, name);

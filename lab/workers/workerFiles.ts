@@ -1,10 +1,10 @@
-/** Texts of the files that are a worker's own; what all workers share is in the folder `machine`. */
+/** Renders the files that differ between workers. The folder `machine` has the files that all workers share. */
 
 export const ADMIN = "admin";
 
 /**
- * The pods of one worker share a bridge of its own. Pods keep their address on the way to other pods; what leaves for any
- * other place, such as the API server, carries the worker's (lab-pods.service).
+ * Renders the CNI config: a bridge for the pods of the worker. It does not masquerade, so pods keep their address on the way to other pods.
+ * lab-pods.service masquerades the packets to all other addresses.
  */
 export function renderCniConfig(podSubnet: string): string {
   const conflist = {
@@ -31,7 +31,7 @@ export interface HostsInput {
   readonly apiServer: string;
 }
 
-/** There are no name servers in a lab, and a kubelet that has to wait for one registers late. */
+/** Renders /etc/hosts. A lab has no name servers, and a kubelet that waits for one registers late. */
 export function renderHosts({ name, address, apiServer }: HostsInput): string {
   return `127.0.0.1 localhost
 ::1 localhost ip6-localhost ip6-loopback
@@ -40,14 +40,14 @@ ${apiServer} api-server
 `;
 }
 
-/** A bare worker's packages come from the lab's mirror, whose repository nobody signs. */
+/** Renders the apt sources of a bare worker: the lab's mirror, whose repository is not signed. */
 export const renderAptSources = (mirror: string): string => `deb [trusted=yes] ${mirror}/debian ./\n`;
 
-/** Lets pods out of the worker, under the worker's address. */
+/** Renders the unit with which pods reach addresses outside the pod network, under the worker's address. */
 export function renderPodsService(podNetwork: string, wantedBy: string): string {
   const rule = `POSTROUTING -s ${podNetwork} ! -d ${podNetwork} -j MASQUERADE`;
   return `[Unit]
-Description=Masquerade what pods send out of the lab's pod network
+Description=Masquerade packets of pods to addresses outside the pod network
 After=network.target
 Before=containerd.service
 ConditionPathExists=/usr/sbin/iptables

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { arch } from "node:process";
 import { RELEASES } from "../../components/runtime/releases";
-import { RUNC_VERSION } from "../../lab/workers/bare";
+import { RUNC_VERSION } from "../../lab/workers/bareRootfs";
 import type { TestLab } from "./testLab";
 
 /**

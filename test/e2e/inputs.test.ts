@@ -263,7 +263,7 @@ it("the lab tells a user who is not root what it needs", async () => {
     const argv = ["--reuid=65534", "--clear-groups", join(folder, "run"), "status"];
     const run = promisify(execFile)("setpriv", argv, { cwd: folder });
     const error = (await run.catch((failure: unknown) => failure)) as { code: number; stderr: string };
-    expect(error.stderr).toContain("it must be run by root");
+    expect(error.stderr).toContain("the lab needs root");
     expect(error.code).toBe(1);
     noStackTrace(error.stderr);
   } finally {

@@ -19,7 +19,7 @@ import {
   UNKNOWN,
   type Which,
 } from "../pluginClient";
-import { bundlePlugins } from "../../lab/pulumi/bundle";
+import { bundlePlugins } from "../../lab/pulumi/pluginBundle";
 import { TestLab } from "./testLab";
 
 const lab = new TestLab();

@@ -1,83 +1,70 @@
-/** Making the archive for workers that download nothing: what belongs into it follows from a stack's settings. */
-import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+/** Makes the archive for workers without internet access. The settings of a stack determine its content. */
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import type { ReadableStream } from "node:stream/web";
 import * as tar from "tar";
 import { parse } from "yaml";
 import { AIR_GAP_LIST, airGapPath } from "../../components/downloads/airGap";
-import { type Download, downloadsOf, pathsOf, siteUrls } from "../../components/downloads/downloads";
+import { type Download, downloadsOf, siteUrls } from "../../components/downloads/downloads";
 import type { Architecture } from "../../components/runtime/releases";
+import { fetchFile, publishedChecksum } from "../../lab/builds/fetchFile";
 import { parseDownloadSettings } from "../../settings/settings";
 
-/** A download, and where it is. */
-export interface Wanted extends Download {
+/** A download and the base URL of its site. */
+export interface LocatedDownload extends Download {
   readonly base: string;
 }
 
-/** Everything that any pool of a stack needs, which stands in the stack's file. */
-export async function wantedBy(stackFile: string, architecture: Architecture): Promise<Wanted[]> {
+/** The downloads that the pools of a stack need, each once. */
+export async function downloadsForStack(stackFile: string, architecture: Architecture): Promise<LocatedDownload[]> {
   const { config } = parse(await readFile(stackFile, "utf8")) as { config?: Record<string, unknown> };
   const { downloadUrl, runtime, pools, ...settings } = parseDownloadSettings(config ?? {});
-  const wanted = pools.flatMap((pool) => {
+  const located = pools.flatMap((pool) => {
     const own = { downloadUrl, runtime: pool.runtime ?? runtime };
     const urls = siteUrls(own);
-    return downloadsOf({ ...settings, ...own }, architecture).map((download): Wanted => ({
+    return downloadsOf({ ...settings, ...own }, architecture).map((download): LocatedDownload => ({
       ...download,
       base: urls[download.site]!, // a download of a site implies the site
     }));
   });
-  return [...new Map(wanted.map((download) => [airGapPath(download, download.path), download])).values()];
+  return [...new Map(located.map((download) => [airGapPath(download, download.path), download])).values()];
 }
 
-async function download(url: string, file: string): Promise<void> {
-  const answer = await fetch(url).catch((error: Error) => {
-    const { message } = error.cause instanceof Error ? error.cause : error; // fetch itself says no more than that it failed
-    throw new Error(`cannot download ${url}: ${message}`);
-  });
-  if (!answer.ok) throw new Error(`cannot download ${url}: ${answer.status} ${answer.statusText}`);
-  await mkdir(dirname(file), { recursive: true });
-  await pipeline(Readable.fromWeb(answer.body as ReadableStream), createWriteStream(file));
-}
+/** A file in the archive: its path and SHA-256. */
+type ArchivedFile = readonly [path: string, sha256: string];
 
-async function sha256(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(file), hash);
-  return hash.digest("hex");
-}
-
-/** The checksum of a file in the text of a checksum file, which holds it alone or with those of others. */
-function publishedSum(text: string, file: string): string | undefined {
-  const lines = text.split("\n").map((line) => line.trim().split(/\s+\*?/));
-  return lines.find(([, name]) => name === undefined || name === file)?.[0];
-}
-
-/** Downloads into `folder` and verifies; the paths of what is there now. */
-async function fetchVerified(wanted: Wanted, folder: string): Promise<string[]> {
-  const { base, path, verifiedBy, site } = wanted;
-  const at = (of: string) => join(folder, airGapPath({ site }, of));
-  await download(`${base}/${path}`, at(path));
+/** Downloads a file into `folder` and verifies it. Returns the file, and the checksum file where there is one. */
+async function fetchVerified(
+  { base, path, verifiedBy, site }: LocatedDownload,
+  folder: string,
+): Promise<ArchivedFile[]> {
+  const fetchPart = async (part: string): Promise<ArchivedFile> => {
+    const archived = airGapPath({ site }, part);
+    const file = join(folder, archived);
+    await mkdir(dirname(file), { recursive: true });
+    return [archived, await fetchFile(`${base}/${part}`, file)];
+  };
+  const files = [await fetchPart(path)];
   let expected: string | undefined;
-  if ("sha256" in verifiedBy) expected = verifiedBy.sha256;
-  else {
-    await download(`${base}/${verifiedBy.sums}`, at(verifiedBy.sums));
-    expected = publishedSum(await readFile(at(verifiedBy.sums), "utf8"), path.split("/").at(-1)!);
+  if ("sha256" in verifiedBy) {
+    expected = verifiedBy.sha256;
+  } else {
+    const sums = await fetchPart(verifiedBy.sums);
+    files.push(sums);
+    expected = publishedChecksum(await readFile(join(folder, sums[0]), "utf8"), path.split("/").at(-1)!);
     if (!expected) throw new Error(`${base}/${verifiedBy.sums} holds no SHA-256 of ${path}`);
   }
-  const actual = await sha256(at(path));
+  const [[, actual]] = files;
   if (actual !== expected) throw new Error(`${base}/${path} has SHA-256 ${actual}, but ${expected} is expected`);
-  return pathsOf(wanted).map((of) => airGapPath({ site }, of));
+  return files;
 }
 
 /**
- * Downloads, verifies and packs.
- * @throws Error that names the file that could not be had; then there is no archive.
+ * Downloads and verifies the files and packs them into an archive.
+ * @param say prints the URL of each file
+ * @throws Error that names the file that is missing or damaged; no archive is written
  */
 export async function makeArchive(
-  wanted: readonly Wanted[],
+  downloads: readonly LocatedDownload[],
   output: string,
   say: (line: string) => void,
 ): Promise<void> {
@@ -85,15 +72,15 @@ export async function makeArchive(
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   try {
-    const paths: string[] = [];
-    for (const one of wanted) {
-      say(`${one.base}/${one.path}`);
-      paths.push(...(await fetchVerified(one, folder)));
+    const files: ArchivedFile[] = [];
+    for (const download of downloads) {
+      say(`${download.base}/${download.path}`);
+      files.push(...(await fetchVerified(download, folder)));
     }
-    const sums = await Promise.all(paths.map(async (path) => `${await sha256(join(folder, path))}  ${path}\n`));
-    await writeFile(join(folder, AIR_GAP_LIST), sums.join(""));
-    // Made again of the same files it is the same archive, so that nothing is sent anew.
+    await writeFile(join(folder, AIR_GAP_LIST), files.map(([path, sha256]) => `${sha256}  ${path}\n`).join(""));
+    // The same files give the same archive, byte for byte. Pulumi compares its hash, and sends an equal archive only once.
     const archive = join(folder, "archive");
+    const paths = files.map(([path]) => path);
     await tar.create({ file: archive, cwd: folder, portable: true, mtime: new Date(0) }, [AIR_GAP_LIST, ...paths]);
     await rename(archive, output);
   } finally {

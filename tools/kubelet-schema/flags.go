@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// flagFunctions register the kubelet's flags. What a flag sets is a field of KubeletConfiguration, or of KubeletFlags; the latter has fields
-// of the same name where the flag was there first (SeccompDefault).
+// flagFunctions are the packages whose functions register the kubelet's flags. A flag sets a field of KubeletConfiguration or of
+// KubeletFlags. Some fields of KubeletFlags have the name of a KubeletConfiguration field, such as SeccompDefault.
 var flagFunctions = []struct{ path, prefix string }{
 	{"k8s.io/kubernetes/cmd/kubelet/app/options", ""},
 	{"k8s.io/kubernetes/pkg/kubelet/config", ""},
 	{"k8s.io/component-base/logs/api/v1", "Logging."},
 }
 
-// readFlags collects the flags of a release with the JSON path of their configuration field, "" when they have none.
+// readFlags returns the flags of a release, each with the JSON path of the field that it sets, or "".
 func readFlags(src *Sources, types *Types) (map[string]string, error) {
 	flags := map[string]string{"version": "", "help": ""}
 	for _, source := range flagFunctions {
@@ -54,12 +54,12 @@ func readFlags(src *Sources, types *Types) (map[string]string, error) {
 		}
 	}
 	if len(flags) < 100 {
-		return nil, fmt.Errorf("only %d flags were found", len(flags))
+		return nil, fmt.Errorf("found only %d flags: the sources register flags in a way that flags.go does not read", len(flags))
 	}
 	return flags, nil
 }
 
-// takesConfig tells whether a function registers the flags of a configuration: those must all have a field.
+// takesConfig reports whether a function registers the flags of a configuration. Each of these flags must have a field.
 func takesConfig(function *ast.FuncDecl) bool {
 	for _, parameter := range function.Type.Params.List {
 		kind := parameter.Type
@@ -74,8 +74,8 @@ func takesConfig(function *ast.FuncDecl) bool {
 	return false
 }
 
-// registered recognises fs.StringVar(&target, "name", …), fs.Var(value, "name", …) and cadvisor's register(global, local, "name"). The name may be a
-// constant.
+// registered returns the flag that a call registers: fs.StringVar(&target, "name", …), fs.Var(value, "name", …) or cadvisor's
+// register(global, local, "name"). The name may be a constant.
 func (p *Package) registered(file *ast.File, call *ast.CallExpr) (name string, target ast.Expr, err error) {
 	switch function := call.Fun.(type) {
 	case *ast.SelectorExpr:
@@ -89,7 +89,7 @@ func (p *Package) registered(file *ast.File, call *ast.CallExpr) (name string, t
 		return name, call.Args[0], err
 	case *ast.Ident:
 		if (function.Name == "register" || function.Name == "registerDeprecated") && len(call.Args) >= 3 {
-			if named, ok := call.Args[2].(*ast.Ident); ok && named.Name == "globalName" { // one of these functions calls the other
+			if named, ok := call.Args[2].(*ast.Ident); ok && named.Name == "globalName" { // registerDeprecated calls register
 				return "", nil, nil
 			}
 			name, err = p.text(file, call.Args[2])
@@ -99,7 +99,7 @@ func (p *Package) registered(file *ast.File, call *ast.CallExpr) (name string, t
 	return "", nil, nil
 }
 
-// goPath finds A.B in an expression such as &c.A.B.Duration, NewX(&c.A.B) or (*string)(&c.A.B).
+// goPath returns the path A.B.Duration of an expression such as &c.A.B.Duration, NewX(&c.A.B.Duration) or (*string)(&c.A.B).
 func goPath(expression ast.Expr) string {
 	path := ""
 	if expression == nil {
@@ -125,20 +125,20 @@ func goPath(expression ast.Expr) string {
 	return path
 }
 
-// jsonPath turns a Go path within KubeletConfiguration into that of its JSON, "" when it is not one. Internal and published types have the
-// same Go names.
+// jsonPath converts a Go path in KubeletConfiguration to its JSON path. The flags use the internal types, whose fields have the same Go names
+// as those of the published types.
 func (t *Types) jsonPath(goPath string) (string, error) {
 	structure, names := "KubeletConfiguration", []string{}
 	for _, part := range strings.Split(goPath, ".") {
 		if _, more := t.Structs[structure]; !more {
-			if part == "Duration" { // metav1.Duration's own
+			if part == "Duration" { // the field of metav1.Duration
 				continue
 			}
-			return "", fmt.Errorf("no field %s of %s", part, structure)
+			return "", fmt.Errorf("%s has no field %s", structure, part)
 		}
-		field := fieldBy(t.Structs[structure], part)
+		field := fieldByGoName(t.Structs[structure], part)
 		if field == nil {
-			return "", fmt.Errorf("no field %s of %s", part, structure)
+			return "", fmt.Errorf("%s has no field %s", structure, part)
 		}
 		names = append(names, field.Name)
 		structure = field.Type
@@ -146,7 +146,7 @@ func (t *Types) jsonPath(goPath string) (string, error) {
 	return strings.Join(names, "."), nil
 }
 
-func fieldBy(fields []Field, goName string) *Field {
+func fieldByGoName(fields []Field, goName string) *Field {
 	for i := range fields {
 		if fields[i].Go == goName {
 			return &fields[i]

@@ -9,15 +9,15 @@ import (
 // Gate is a feature gate of a release.
 type Gate struct {
 	Default bool
-	// Locked gates accept their default only: a kubelet that is told otherwise exits.
+	// Locked says that the gate accepts only its default. A kubelet with another value exits.
 	Locked bool
-	// Needs are the gates without which it cannot be on.
+	// Needs are the gates that must be on for this gate to be on.
 	Needs []string
 }
 
-// gatePackages register feature gates in a kubelet: by init (pkg/features, apiserver, apiextensions, controller-manager), or by calls in pkg/features
-// (zpages, client-go), cmd/kubelet/app/server.go (logs) and pkg/kubelet/server/server.go (metrics). Those that others define and
-// pkg/features refers to are found by that.
+// gatePackages are the packages that define a kubelet's feature gates. Some register the gates in init: pkg/features, apiserver, apiextensions
+// and controller-manager. Others are called by pkg/features (zpages, client-go), cmd/kubelet/app/server.go (logs) and
+// pkg/kubelet/server/server.go (metrics).
 var gatePackages = []string{
 	"k8s.io/kubernetes/pkg/features",
 	"k8s.io/apiserver/pkg/features",
@@ -29,7 +29,7 @@ var gatePackages = []string{
 	"k8s.io/component-base/zpages/features",
 }
 
-// readGates collects the gates of a release.
+// readGates returns the gates of a release by name.
 func readGates(src *Sources) (map[string]Gate, error) {
 	gates := map[string]Gate{}
 	for _, path := range gatePackages {
@@ -38,7 +38,7 @@ func readGates(src *Sources) (map[string]Gate, error) {
 			return nil, err
 		}
 		for _, file := range p.files {
-			if err := eachMap(file, isSpec, func(literal *ast.CompositeLit) error { return p.gatesIn(file, literal, gates) }); err != nil {
+			if err := eachGateMap(file, isSpec, func(literal *ast.CompositeLit) error { return p.gatesIn(file, literal, gates) }); err != nil {
 				return nil, err
 			}
 		}
@@ -48,15 +48,15 @@ func readGates(src *Sources) (map[string]Gate, error) {
 		return nil, err
 	}
 	for _, file := range p.files {
-		if err := eachMap(file, isList, func(literal *ast.CompositeLit) error { return p.needsIn(file, literal, gates) }); err != nil {
+		if err := eachGateMap(file, isGateList, func(literal *ast.CompositeLit) error { return p.needsIn(file, literal, gates) }); err != nil {
 			return nil, err
 		}
 	}
 	return gates, nil
 }
 
-// eachMap calls back with each map literal of a file whose keys are gates, and whose values are as asked for.
-func eachMap(file *ast.File, isValue func(ast.Expr) bool, each func(*ast.CompositeLit) error) (failed error) {
+// eachGateMap calls each with the map literals of a file whose keys are gates and whose value type satisfies isValue.
+func eachGateMap(file *ast.File, isValue func(ast.Expr) bool, each func(*ast.CompositeLit) error) (failed error) {
 	ast.Inspect(file, func(node ast.Node) bool {
 		if literal, ok := node.(*ast.CompositeLit); ok && failed == nil {
 			if kind, ok := literal.Type.(*ast.MapType); ok && lastName(kind.Key) == "Feature" && isValue(kind.Value) {
@@ -68,14 +68,14 @@ func eachMap(file *ast.File, isValue func(ast.Expr) bool, each func(*ast.Composi
 	return failed
 }
 
-// isSpec recognises featuregate.FeatureSpec, and VersionedSpecs.
+// isSpec reports whether a type is featuregate.FeatureSpec or VersionedSpecs.
 func isSpec(expression ast.Expr) bool {
 	name := lastName(expression)
 	return name == "FeatureSpec" || name == "VersionedSpecs"
 }
 
-// isList recognises []featuregate.Feature: what a gate needs (pkg/features, from 1.35 on).
-func isList(expression ast.Expr) bool {
+// isGateList reports whether a type is []featuregate.Feature, the gates that a gate needs (pkg/features, from 1.35 on).
+func isGateList(expression ast.Expr) bool {
 	list, ok := expression.(*ast.ArrayType)
 	return ok && lastName(list.Elt) == "Feature"
 }
@@ -108,7 +108,7 @@ func (p *Package) needsIn(file *ast.File, literal *ast.CompositeLit, gates map[s
 		}
 		gate, known := gates[name]
 		if !known {
-			return fmt.Errorf("needs of %s, which is no gate", name)
+			return fmt.Errorf("%s needs other gates, but is not a gate itself", name)
 		}
 		for _, constant := range entry.Value.(*ast.CompositeLit).Elts {
 			needed, err := p.gateName(file, constant)
@@ -140,7 +140,7 @@ func (p *Package) gatesIn(file *ast.File, literal *ast.CompositeLit, gates map[s
 	return nil
 }
 
-// specOf reads {Default: true, LockToDefault: true}, or of a list of those with versions the last that this release has reached.
+// specOf reads {Default: true, LockToDefault: true}. Of a list with versions it reads the last entry that applies to this release.
 func (p *Package) specOf(literal *ast.CompositeLit) (gate Gate, exists bool, err error) {
 	for _, element := range literal.Elts {
 		if spec, ok := element.(*ast.CompositeLit); ok {
@@ -160,7 +160,7 @@ func (p *Package) specOf(literal *ast.CompositeLit) (gate Gate, exists bool, err
 		exists = true
 		entry := element.(*ast.KeyValueExpr)
 		value := lastName(entry.Value)
-		// Some defaults are constants of the package, such as contextualLoggingDefault.
+		// A default may be a constant of the package, such as contextualLoggingDefault.
 		if value != "true" && value != "false" && lastName(entry.Key) == "Default" {
 			if value, err = p.boolean(value); err != nil {
 				return gate, false, err
@@ -184,12 +184,12 @@ func (p *Package) boolean(name string) (string, error) {
 		}
 	})
 	if word == "" {
-		return "", fmt.Errorf("no constant %s", name)
+		return "", fmt.Errorf("%s: no constant %s", p.path, name)
 	}
 	return word, nil
 }
 
-// versionOf reads Version: version.MustParse("1.34"), as its minor; 1.0 and the like are 0.
+// versionOf returns the minor in Version: version.MustParse("1.34").
 func versionOf(spec *ast.CompositeLit) (int, error) {
 	for _, element := range spec.Elts {
 		entry := element.(*ast.KeyValueExpr)

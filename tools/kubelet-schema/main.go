@@ -1,7 +1,7 @@
-// Command kubelet-schema writes what this project knows of kubelets, read from the Go sources of Kubernetes: the fields of
+// Command kubelet-schema reads the Go sources of Kubernetes and writes the schema of kubelets: the fields of
 // KubeletConfiguration with their types, the feature gates and the command line flags, each with the minors that have it.
 //
-// The sources are those of the Go modules, fetched and verified by the go command; nothing of them is compiled or run.
+// The go command downloads and verifies the sources as Go modules. They are parsed, but not compiled or run.
 //
 //	go run . -releases FILE [-minor 34] -out FOLDER
 package main
@@ -20,7 +20,7 @@ func main() {
 	log.SetFlags(0)
 	file := flag.String("releases", "", "JSON list of the releases to read, one for each supported minor, oldest first")
 	out := flag.String("out", "", "folder of the files to write")
-	only := flag.String("minor", "", "read one minor only, 34 for example, and print its part of kubelets.json")
+	only := flag.String("minor", "", "read one minor only, such as 34, and print its kubelets.json")
 	flag.Parse()
 
 	list, err := os.ReadFile(*file)
@@ -43,7 +43,7 @@ func main() {
 		}
 	}
 	if len(releases) == 0 {
-		log.Fatalf("there is no minor %s among %v", *only, versions)
+		log.Fatalf("%s has no release of minor %s: %v", *file, *only, versions)
 	}
 	schema, err := Merge(releases)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"sort"
 )
 
-// Release is what one Kubernetes release says.
+// Release is the schema of one Kubernetes release.
 type Release struct {
 	Version string
 	Types   *Types
@@ -14,7 +14,7 @@ type Release struct {
 	Flags   map[string]string // name to JSON path
 }
 
-// Read reads one release.
+// Read reads the sources of one release.
 func Read(version string) (*Release, error) {
 	src := newSources(version)
 	api, err := src.load("k8s.io/kubelet/config/v1beta1")
@@ -36,10 +36,10 @@ func Read(version string) (*Release, error) {
 	return &Release{version, types, gates, flags}, nil
 }
 
-// Span is the minors that have something; 0 stands for all earlier or later ones that this project supports.
+// Span is the first and the last minor that has something. 0 means that all earlier or later supported minors have it.
 type Span struct{ Since, Until int }
 
-// Schema is what all releases say together. Names are in the order in which they are to be read.
+// Schema is the schema of all releases. Its lists are in the order of the output.
 type Schema struct {
 	Releases []string
 	Structs  []Named[[]Named[FieldOf]]
@@ -60,10 +60,10 @@ type FieldOf struct {
 
 type GateOf struct {
 	Span
-	Locked int // the first minor that accepts the default only, 0 for none
+	Locked int // the first minor that accepts only Value, or 0
 	Value  bool
 	Needs  []Named[Span]
-	On     *Span // the minors in which it is on by default, nil for none
+	On     *Span // the minors in which it is on by default, or nil
 }
 
 type FlagOf struct {
@@ -71,7 +71,7 @@ type FlagOf struct {
 	Field string
 }
 
-// Merge puts releases together, and fails on what the schema has no way to say.
+// Merge merges the schemas of releases, oldest first. It fails when the schema cannot express a difference.
 func Merge(releases []*Release) (*Schema, error) {
 	newest := releases[len(releases)-1]
 	schema := &Schema{}
@@ -82,7 +82,7 @@ func Merge(releases []*Release) (*Schema, error) {
 	for _, name := range unionOf(releases, func(r *Release) []string { return keys(r.Types.Structs) }) {
 		order := []string{}
 		fields := map[string]Field{}
-		for _, release := range slices.Backward(releases) { // the newest one's order; removed fields last
+		for _, release := range slices.Backward(releases) { // the order of the newest release, then removed fields
 			for _, field := range release.Types.Structs[name] {
 				known, seen := fields[field.Name]
 				if seen && known.Type != field.Type {
@@ -97,7 +97,7 @@ func Merge(releases []*Release) (*Schema, error) {
 		for _, field := range order {
 			span, err := spanOf(releases, func(r *Release) bool {
 				_, isThere := r.Types.Structs[name]
-				// A struct that is new comes with the field that has it.
+				// A release without the struct does not count: the field that holds the struct says since when it exists.
 				return !isThere || slices.ContainsFunc(r.Types.Structs[name], func(f Field) bool { return f.Name == field })
 			})
 			if err != nil {
@@ -171,7 +171,7 @@ func Merge(releases []*Release) (*Schema, error) {
 	return schema, nil
 }
 
-// spanOf finds the minors in which something is there; it must be there without a gap.
+// spanOf returns the minors in which something is there. It fails when there is a gap.
 func spanOf(releases []*Release, isThere func(*Release) bool) (Span, error) {
 	span, state := Span{}, "before"
 	for i, release := range releases {
@@ -182,7 +182,7 @@ func spanOf(releases []*Release, isThere func(*Release) bool) (Span, error) {
 				span.Since = minorOf(release.Version)
 			}
 		case there && state == "after":
-			return span, fmt.Errorf("it went and came back")
+			return span, fmt.Errorf("it was removed and came back in %s, which a span cannot express", release.Version)
 		case !there && state == "in":
 			state, span.Until = "after", minorOf(releases[i-1].Version)
 		}
@@ -198,6 +198,7 @@ func keys[T any](m map[string]T) []string {
 	return names
 }
 
+// unionOf returns the sorted names that any release has.
 func unionOf(releases []*Release, of func(*Release) []string) []string {
 	seen := map[string]bool{}
 	for _, release := range releases {

@@ -14,14 +14,14 @@ import (
 	"strings"
 )
 
-// Sources finds Go packages of one Kubernetes release.
+// Sources loads the Go packages of one Kubernetes release.
 type Sources struct {
 	version  string // 1.34.4
 	modules  map[string]string
 	packages map[string]*Package
 }
 
-// Package is a Go package as its files say it, without type checking.
+// Package is a parsed Go package, without type checking.
 type Package struct {
 	path  string
 	files []*ast.File
@@ -37,8 +37,8 @@ func minorOf(version string) int {
 	return minor
 }
 
-// moduleOf finds the module and the version that a package is in. k8s.io/kubernetes has its staging modules' sources, published as v0 of the same
-// release; its go.mod says which versions of others it uses.
+// moduleOf returns the module and the version of a package. Kubernetes 1.x.y publishes its other k8s.io modules as v0.x.y. The go.mod of
+// k8s.io/kubernetes has the versions of all other modules.
 func (s *Sources) moduleOf(pkg string) (path, version string, err error) {
 	if strings.HasPrefix(pkg, "k8s.io/") {
 		path = strings.Join(strings.SplitN(pkg, "/", 3)[:2], "/")
@@ -61,24 +61,24 @@ func (s *Sources) moduleOf(pkg string) (path, version string, err error) {
 		}
 	}
 	if path == "" {
-		return "", "", fmt.Errorf("Kubernetes %s requires no module that has %s", s.version, pkg)
+		return "", "", fmt.Errorf("the go.mod of Kubernetes %s has no module with the package %s", s.version, pkg)
 	}
 	return path, version, nil
 }
 
 var requirement = regexp.MustCompile(`(?m)^\t(\S+) (v\S+)`)
 
-// module returns the folder of a module.
+// module downloads a module and returns its folder.
 func (s *Sources) module(path, version string) (string, error) {
 	if folder, ok := s.modules[path]; ok {
 		return folder, nil
 	}
 	command := exec.Command("go", "mod", "download", "-json", path+"@"+version)
-	command.Dir = os.TempDir() // no go.mod of ours has a say
+	command.Dir = os.TempDir() // outside of any Go module, whose go.mod could change the version
 	output, err := command.Output()
 	var answer struct{ Dir, Error string }
 	if json.Unmarshal(output, &answer) != nil || answer.Error != "" {
-		return "", fmt.Errorf("%s %s: %s", path, version, answer.Error)
+		return "", fmt.Errorf("cannot download %s %s: %s", path, version, answer.Error)
 	}
 	if err != nil {
 		return "", err
@@ -87,7 +87,7 @@ func (s *Sources) module(path, version string) (string, error) {
 	return answer.Dir, nil
 }
 
-// load parses a package of Kubernetes, without its tests and its files for Windows.
+// load parses a package, without its tests and its files for Windows.
 func (s *Sources) load(path string) (*Package, error) {
 	if loaded, ok := s.packages[path]; ok {
 		return loaded, nil
@@ -102,7 +102,7 @@ func (s *Sources) load(path string) (*Package, error) {
 	}
 	names, err := filepath.Glob(filepath.Join(folder, strings.TrimPrefix(path, module), "*.go"))
 	if err != nil || len(names) == 0 {
-		return nil, fmt.Errorf("there is no package %s", path)
+		return nil, fmt.Errorf("%s %s has no package %s", module, version, path)
 	}
 	loaded := &Package{path: path, src: s}
 	for _, name := range names {
@@ -119,7 +119,7 @@ func (s *Sources) load(path string) (*Package, error) {
 	return loaded, nil
 }
 
-// imported resolves a package name within a file.
+// imported returns the package that a file imports under a name.
 func (p *Package) imported(file *ast.File, name string) (*Package, error) {
 	for _, spec := range file.Imports {
 		path, _ := strconv.Unquote(spec.Path.Value)
@@ -127,10 +127,10 @@ func (p *Package) imported(file *ast.File, name string) (*Package, error) {
 			return p.src.load(path)
 		}
 	}
-	return nil, fmt.Errorf("%s: no import of %s", p.path, name)
+	return nil, fmt.Errorf("%s: a file uses %s and does not import it", p.path, name)
 }
 
-// typeSpec finds the declaration of a type and the file it is in.
+// typeSpec returns the declaration of a type and its file.
 func (p *Package) typeSpec(name string) (*ast.TypeSpec, *ast.File) {
 	for _, file := range p.files {
 		for _, declaration := range file.Decls {
@@ -146,7 +146,7 @@ func (p *Package) typeSpec(name string) (*ast.TypeSpec, *ast.File) {
 	return nil, nil
 }
 
-// definitions calls back with each constant of the package that is defined by a value of its own, and the type it is declared with.
+// definitions calls each with the constants of the package that have a value, and their declared types.
 func (p *Package) definitions(each func(name string, typeOf, value ast.Expr)) {
 	for _, file := range p.files {
 		for _, declaration := range file.Decls {
@@ -164,7 +164,7 @@ func (p *Package) definitions(each func(name string, typeOf, value ast.Expr)) {
 	}
 }
 
-// text is the value of a string: a literal, a constant of the package, or one of a package that the file imports.
+// text returns the value of a string: a literal, a constant of the package, or a constant of an imported package.
 func (p *Package) text(file *ast.File, expression ast.Expr) (string, error) {
 	definer := p
 	switch expression := expression.(type) {
@@ -180,7 +180,7 @@ func (p *Package) text(file *ast.File, expression ast.Expr) (string, error) {
 	return definer.constant(lastName(expression))
 }
 
-// constants calls back with each string constant of the package and its declared type, "" when it has none.
+// constants calls each with the string constants of the package and their declared types, "" for none.
 func (p *Package) constants(each func(name, typeName, value string)) {
 	p.definitions(func(name string, typeOf, value ast.Expr) {
 		typeName := lastName(typeOf)
@@ -194,7 +194,7 @@ func (p *Package) constants(each func(name, typeName, value string)) {
 	})
 }
 
-// constant is the value of one string constant.
+// constant returns the value of a string constant.
 func (p *Package) constant(name string) (string, error) {
 	found, value := false, ""
 	p.constants(func(constant, _, text string) {
@@ -208,7 +208,7 @@ func (p *Package) constant(name string) (string, error) {
 	return value, nil
 }
 
-// hasMethod tells whether a type has a method of its own, by value or pointer.
+// hasMethod reports whether a type has a method, by value or pointer.
 func (p *Package) hasMethod(typeName, method string) bool {
 	for _, file := range p.files {
 		for _, declaration := range file.Decls {

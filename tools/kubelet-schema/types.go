@@ -9,22 +9,22 @@ import (
 	"strings"
 )
 
-// Field is a field of a struct, as JSON names it.
+// Field is a field of a struct.
 type Field struct {
-	Name    string
-	Go      string
+	Name    string // in JSON
+	Go      string // name in Go
 	Type    string // see README.md
-	Default string // as the source's comment says it, "" when it does not
+	Default string // from the comment in the sources, or ""
 }
 
-// Types are the structs by name, and the enums: named strings with constants.
+// Types are the structs and the enums by name. An enum is a named string type with constants.
 type Types struct {
 	Structs map[string][]Field
 	Enums   map[string][]string
 	origin  map[string]string
 }
 
-// scalars are the types that read their JSON by code of their own.
+// scalars are the types with an UnmarshalJSON method.
 var scalars = map[string]string{
 	"k8s.io/apimachinery/pkg/apis/meta/v1.Duration":        "duration",
 	"k8s.io/apimachinery/pkg/apis/meta/v1.Time":            "time",
@@ -37,7 +37,7 @@ func newTypes() *Types {
 	return &Types{Structs: map[string][]Field{}, Enums: map[string][]string{}, origin: map[string]string{}}
 }
 
-// named returns how a named type is written in the schema, and takes up its declaration.
+// named returns a named type as the schema writes it, and adds its declaration to the schema.
 func (t *Types) named(p *Package, name string) (string, error) {
 	switch name {
 	case "bool", "string", "int32", "int64", "uint32", "float64":
@@ -51,7 +51,7 @@ func (t *Types) named(p *Package, name string) (string, error) {
 		return "", fmt.Errorf("%s: no type %s", p.path, name)
 	}
 	if p.hasMethod(name, "UnmarshalJSON") {
-		return "", fmt.Errorf("%s.%s reads its JSON by itself: add it to the scalars", p.path, name)
+		return "", fmt.Errorf("%s.%s has an UnmarshalJSON method: add it to scalars in types.go", p.path, name)
 	}
 	structure, ok := spec.Type.(*ast.StructType)
 	if !ok {
@@ -59,7 +59,7 @@ func (t *Types) named(p *Package, name string) (string, error) {
 		if underlying != "string" || err != nil {
 			return underlying, err
 		}
-		if name == "ResourceName" { // its constants are the well-known ones, not all there are
+		if name == "ResourceName" { // other values than its constants are valid, too
 			return "string", nil
 		}
 		var values []string
@@ -86,10 +86,10 @@ func (t *Types) named(p *Package, name string) (string, error) {
 	return name, err
 }
 
-// claim refuses two types of one name from different packages.
+// claim fails for two types of the same name from different packages.
 func (t *Types) claim(p *Package, name string) error {
 	if origin, ok := t.origin[name]; ok && origin != p.path {
-		return fmt.Errorf("type %s is in %s and in %s", name, origin, p.path)
+		return fmt.Errorf("%s and %s both have a type %s, and the schema has one name for both", origin, p.path, name)
 	}
 	t.origin[name] = p.path
 	return nil
@@ -112,7 +112,7 @@ func (t *Types) expression(p *Package, file *ast.File, expression ast.Expr) (str
 		return "[]" + element, err
 	case *ast.MapType:
 		if key, err := t.expression(p, file, expression.Key); err != nil || key != "string" {
-			return "", fmt.Errorf("%s: a map by %s (%v)", p.path, key, err)
+			return "", fmt.Errorf("%s: cannot read a map with keys of type %s (%v)", p.path, key, err)
 		}
 		value, err := t.expression(p, file, expression.Value)
 		return "map " + value, err
@@ -133,7 +133,7 @@ func (t *Types) fields(p *Package, file *ast.File, structure *ast.StructType) ([
 				return nil, err
 			}
 			fields = append(fields, t.Structs[inlined]...)
-			delete(t.Structs, inlined) // it is nowhere by its own name
+			delete(t.Structs, inlined) // no field has the inlined struct's type
 			delete(t.origin, inlined)
 			continue
 		}
@@ -160,7 +160,7 @@ func jsonTag(field *ast.Field) (name, options string) {
 
 var defaultLine = regexp.MustCompile(`(?m)^Default: *("[^"\n]*"|true|false|-?[0-9.]+)(?: |\.?$)`)
 
-// defaultOf takes a plain default value from a comment.
+// defaultOf returns the default in a comment, if it is a plain value.
 func defaultOf(comment string) string {
 	if match := defaultLine.FindStringSubmatch(comment); match != nil && match[1] != `""` {
 		return match[1]

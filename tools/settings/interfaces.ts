@@ -13,7 +13,9 @@ export interface JsonSchema {
   readonly additionalProperties?: JsonSchema | boolean;
   readonly anyOf?: readonly JsonSchema[];
   readonly oneOf?: readonly JsonSchema[];
+  readonly allOf?: readonly JsonSchema[];
   readonly $defs?: Readonly<Record<string, JsonSchema>>;
+  readonly definitions?: Readonly<Record<string, JsonSchema>>;
   /** The TypeScript type, where it does not follow from the schema. */
   readonly ts?: string;
   /** A program may give the value later. */
@@ -56,7 +58,7 @@ export function renderInterfaces(definitions: Readonly<Record<string, JsonSchema
     if (schema.input) return "pulumi.Input<string>";
     if (schema.enum) return enumeration(name, schema.enum as string[]);
     if (schema.properties) return nested(name, schema);
-    switch (schema.type) {
+    switch (String(schema.type)) {
       case "array":
         return `${typeOf(schema.items ?? {}, name)}[]`;
       case "integer":
@@ -66,7 +68,7 @@ export function renderInterfaces(definitions: Readonly<Record<string, JsonSchema
         return `{ [key: string]: ${typeof schema.additionalProperties === "object" ? typeOf(schema.additionalProperties, name) : "any"} }`;
       case "string":
       case "boolean":
-        return schema.type;
+        return String(schema.type);
       default:
         return "any";
     }

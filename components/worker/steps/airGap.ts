@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { readAirGap } from "../../downloads/airGap";
 import { siteUrls } from "../../downloads/downloads";
-import type { AirGapConf } from "../hostConf";
+import type { AirGapConf } from "../../host/hostConf";
 import { commonArgs, machineOf, type StepContext } from "./step";
 
 /** Where the archive arrives, in the home of the SSH user. */

@@ -8,8 +8,8 @@ import { proxyVariables } from "../../runtime/containerd";
 import { runtimeFiles, runtimeVariables } from "../../runtime/runtimeFiles";
 import { servingNamesOf } from "../../serving/servingNames";
 import type { ResolvedWorker } from "../../spec/resolve";
-import type { HostConf } from "../hostConf";
-import { renderHostScript } from "../hostFiles";
+import type { HostConf } from "../../host/hostConf";
+import { renderHostScript } from "../hostScript";
 import { airGapVariables, downloadSites, resendOption } from "./airGap";
 import { commandLines, commonArgs, machineOf, type StepContext } from "./step";
 

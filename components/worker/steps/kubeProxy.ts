@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { PATHS } from "../../cluster/names";
 import { renderKubeProxyConfig, renderKubeProxyUnit } from "../../kubeProxy/kubeProxyConfig";
 import type { ResolvedWorker } from "../../spec/resolve";
-import type { HostFile } from "../hostFiles";
+import type { HostFile } from "../../host/hostFiles";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
 /** The files of a kube-proxy that is a unit, but its credential. The step `kubelet` writes them. */

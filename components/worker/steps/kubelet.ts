@@ -4,8 +4,8 @@ import type { ClusterEndpoint } from "../../cluster/kubeconfig";
 import { binariesOf, CONTAINERD_SOCKET, PATHS } from "../../cluster/names";
 import { renderKubeletConfig } from "../../kubelet/kubeletConfig";
 import { renderKubeletUnit } from "../../kubelet/kubeletUnit";
-import { renderConf } from "../hostConf";
-import { type HostFile, renderBundle } from "../hostFiles";
+import { renderConf } from "../../host/hostConf";
+import { type HostFile, renderBundle } from "../../host/hostFiles";
 import { kubeProxyFiles } from "./kubeProxy";
 import { commandLines, commonArgs, type StepContext } from "./step";
 

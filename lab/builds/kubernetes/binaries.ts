@@ -2,29 +2,24 @@ import { existsSync } from "node:fs";
 import { chmod, copyFile, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheFolder } from "../../labPaths";
-import { ensureCached, goBuild } from "../cache";
-import { download } from "../download";
 import { LabError } from "../../host/labError";
 import { architecture, which } from "../../host/platform";
-import type { Say } from "../../cli/progress";
 import { attempt, run } from "../../host/run";
-import { type Binary, linkerFlags, printedVersion, renderGoMod, versionArguments, versionOf } from "./module";
+import type { Say } from "../../host/say";
+import { ensureCached } from "../cache";
+import { download } from "../download";
+import { buildGoProgram, requiredVersion } from "../goModule";
+import { type Binary, linkerFlags, printedVersion, renderGoMod, versionArguments } from "./module";
 
-const MODULE = __dirname;
+const MODULE_FOLDER = __dirname;
 
-/** The Kubernetes version of the lab: the one that its Go module asks for. */
-export async function labVersion(): Promise<string> {
-  const version = versionOf(await readFile(join(MODULE, "go.mod"), "utf8"));
-  if (version === undefined) {
-    throw new LabError(`${join(MODULE, "go.mod")} names no version of k8s.io/kubernetes`);
-  }
-  return version;
-}
+/** The Kubernetes version that a lab runs by default: the one in go.mod, such as `1.37.2`. */
+export const labKubernetesVersion = (): Promise<string> => requiredVersion(MODULE_FOLDER, "k8s.io/kubernetes");
 
 const folderOf = (version: string): string =>
   join(cacheFolder(), "kubernetes", `v${version}`, `linux-${architecture()}`);
 
-/** Where a binary of that version is on this machine already: on PATH, or in the cache. */
+/** Finds a binary of a version on PATH or in the cache. */
 export async function findBinary(binary: Binary, version: string): Promise<string | undefined> {
   const onPath = await which(binary);
   if (onPath !== undefined) {
@@ -40,39 +35,41 @@ export async function findBinary(binary: Binary, version: string): Promise<strin
 export async function requireBinary(binary: Binary, version: string): Promise<string> {
   const file = await findBinary(binary, version);
   if (file === undefined) {
-    throw new LabError(`${binary} ${version} is not on this machine`, "Make it with: npm run lab -- up");
+    throw new LabError(
+      `${binary} ${version} is neither on PATH nor in the lab's cache`,
+      `Make it: npm run lab -- binaries ${binary} --kubernetes-version ${version}`,
+    );
   }
   return file;
 }
 
-/** Finds, downloads or builds a binary; returns where it is. */
+/** Finds, downloads or builds a binary, and returns its path. */
 export async function ensureBinary(binary: Binary, version: string, say: Say): Promise<string> {
   const make = async (staging: string): Promise<void> => {
     const url = `https://dl.k8s.io/v${version}/bin/linux/${architecture()}/${binary}`;
-    const checksumIn = (text: string): string => text.trim().split(/\s/)[0];
-    const refused = await download({ url, checksums: `${url}.sha256`, checksumIn }, staging, say);
+    const refused = await download({ url, checksums: `${url}.sha256` }, staging, say);
     if (refused !== undefined) {
+      const folder = await ensureModule(version, say);
       const program = `k8s.io/kubernetes/cmd/${binary}`;
-      const module = await moduleFor(version, say);
-      await goBuild({ module, program, linkerFlags: linkerFlags(version), refused }, staging, say);
+      await buildGoProgram({ folder, program, linkerFlags: linkerFlags(version) }, staging, refused, say);
     }
     await chmod(staging, 0o755);
   };
   return (await findBinary(binary, version)) ?? ensureCached(join(folderOf(version), binary), say, make);
 }
 
-/** Moves the lab to another Kubernetes version. */
-export async function rewriteModule(version: string, say: Say): Promise<void> {
-  const module = await moduleFor(version, say);
-  if (module !== MODULE) {
-    await cp(module, MODULE, { recursive: true });
+/** Changes the lab's own Go module to another Kubernetes version. */
+export async function rewriteGoModule(version: string, say: Say): Promise<void> {
+  const folder = await ensureModule(version, say);
+  if (folder !== MODULE_FOLDER) {
+    await cp(folder, MODULE_FOLDER, { recursive: true });
   }
 }
 
-/** The Go module for a version: the committed one, or one made for the occasion. */
-async function moduleFor(version: string, say: Say): Promise<string> {
-  if (version === (await labVersion())) {
-    return MODULE;
+/** Folder of the Go module for a version: this one, or one in the cache. */
+async function ensureModule(version: string, say: Say): Promise<string> {
+  if (version === (await labKubernetesVersion())) {
+    return MODULE_FOLDER;
   }
   return ensureCached(join(cacheFolder(), "kubernetes", `v${version}`, "module"), say, async (staging) => {
     say("resolving the Go module");
@@ -81,11 +78,14 @@ async function moduleFor(version: string, say: Say): Promise<string> {
     const downloaded = await attempt("go", args, { cwd: "/", env });
     const upstream = (JSON.parse(downloaded.stdout || "{}") as { GoMod?: string }).GoMod;
     if (upstream === undefined) {
-      throw new LabError(`there is no Go module of Kubernetes ${version}: ${downloaded.stderr.trim()}`);
+      throw new LabError(
+        `cannot download the Go module of Kubernetes ${version}: ${downloaded.stderr.trim()}`,
+        "Check the version, and that this machine reaches a Go module proxy.",
+      );
     }
     await mkdir(staging);
     await writeFile(join(staging, "go.mod"), renderGoMod(version, await readFile(upstream, "utf8")));
-    await copyFile(join(MODULE, "tools.go"), join(staging, "tools.go"));
+    await copyFile(join(MODULE_FOLDER, "tools.go"), join(staging, "tools.go"));
     await run("go", ["mod", "tidy"], { cwd: staging, env });
   });
 }

@@ -1,6 +1,6 @@
 //go:build tools
 
-// Package kubernetes names the programs that the lab builds, so that go.mod and go.sum cover what they import.
+// Package kubernetes imports the programs that the lab builds, so that go.mod and go.sum pin their dependencies.
 package kubernetes
 
 import (

@@ -5,26 +5,27 @@ import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { mapValues } from "lodash";
 import { Client, utils, type ClientChannel, type ConnectConfig, type ParsedKey, type SFTPWrapper } from "ssh2";
-import { messageOf, PluginError } from "../pluginError";
+import { messageOf } from "../../host/labError";
+import { PluginError } from "../pluginError";
 import type { ProviderHost } from "../provider";
-import type { Connection } from ".";
+import type { Connection } from "./commandPlugin";
 
 /**
- * A peer that has fallen silent is given up after 150 s, as by the published plugin, whose sockets have the defaults of Go's net.Dialer:
- * asked after 15 s, and nine times more every 15 s. Node's ask ten times, every second, so they begin later.
+ * Milliseconds until the first TCP keep-alive probe. The published plugin gives up a silent peer after 150 s: Go's net.Dialer probes after
+ * 15 s, and nine more times every 15 s. Node.js probes ten times, every second, so its first probe is later.
  */
 const keepAliveInitialDelay = 140_000;
 
-const retry = { firstMs: 100, factor: 1.5, maxMs: 5000 };
+const RETRY = { firstMs: 100, factor: 1.5, maxMs: 5000 };
 
 interface Request {
   urn: string;
-  /** Seconds, from `customTimeouts`, for the dialing only. 0: no limit. */
+  /** Limit in seconds for dialing, from `customTimeouts`. 0: no limit. */
   timeout: number;
 }
 
-/** Gives a connection to its user, and closes it. A cancelled operation ends the dialing and what runs over the connection. */
-export async function connected<T>(
+/** Opens a connection, calls `use` with it and closes it. A cancelled operation ends the dialing or the connection. */
+export async function withConnection<T>(
   connection: Connection,
   { signal, status }: ProviderHost,
   { urn, timeout }: Request,
@@ -49,13 +50,13 @@ export async function connected<T>(
 }
 
 interface Dialing {
-  /** Ends all attempts, with its reason as the error. */
+  /** Ends the dialing, with its reason as the error. */
   signal: AbortSignal;
-  /** Hears of every failed attempt that is tried again. */
+  /** Called before each new attempt. */
   onRetry: (message: string) => void;
 }
 
-/** The first client is the host's, the second the proxy's. */
+/** Dials the host, through the proxy if there is one. Returns the client of the host, then that of the proxy. */
 async function dial(connection: Connection, dialing: Dialing): Promise<Client[]> {
   const { host, port, proxy } = connection;
   if (!proxy) return [await retrying("Dial", connection, dialing)];
@@ -69,7 +70,7 @@ async function dial(connection: Connection, dialing: Dialing): Promise<Client[]>
   }
 }
 
-/** Dials until it works or the limit is reached. */
+/** Dials until a connection is open or the limit of failures is reached. */
 async function retrying(
   what: string,
   connection: Connection,
@@ -77,9 +78,9 @@ async function retrying(
   forward?: () => Promise<Duplex>,
 ): Promise<Client> {
   const { host, port, dialErrorLimit } = connection;
-  // Through a proxy, the connection to the host is the proxy's to watch.
+  // Without keep-alive for a host behind a proxy: that TCP connection is the proxy's.
   const open = forward ?? (() => openSocket({ host, port, keepAlive: true, keepAliveInitialDelay }));
-  // Keys that cannot be read fail here, at once.
+  // Invalid keys fail here, without a retry.
   const config = connectConfig(connection);
   for (let failures = 0; ; failures++) {
     try {
@@ -92,7 +93,7 @@ async function retrying(
       }
       onRetry(`${what} ${failures + 1}/${dialErrorLimit < 0 ? "inf" : dialErrorLimit} failed: retrying`);
     }
-    await pause(Math.min(retry.firstMs * retry.factor ** failures, retry.maxMs), undefined, { signal });
+    await pause(Math.min(RETRY.firstMs * RETRY.factor ** failures, RETRY.maxMs), undefined, { signal });
   }
 }
 
@@ -103,7 +104,7 @@ function connectConfig({ user: username, privateKey, hostKey, perDialTimeout }: 
     username,
     privateKey,
     readyTimeout: perDialTimeout * 1000,
-    // The key exchange proves the host before a word of authentication is sent; only the pinned type is negotiated.
+    // Only the type of the pinned key is negotiated. The key exchange verifies the host before authentication begins.
     ...(expected && {
       algorithms: { serverHostKey: [expected.type] },
       hostVerifier: (key: Buffer) => key.equals(expected.getPublicSSH()),
@@ -119,7 +120,7 @@ function parseKey(property: string, text: string): ParsedKey {
 
 async function connect(config: ConnectConfig, signal: AbortSignal): Promise<Client> {
   const client = new Client();
-  // A connection that breaks later ends its session; that is where it is told.
+  // Without a listener, an error would end the process. A connection that breaks later ends its session, which reports it.
   client.on("error", () => {});
   const closed = once(client, "close").then(() => {
     throw new Error("the connection was closed");
@@ -134,8 +135,8 @@ async function connect(config: ConnectConfig, signal: AbortSignal): Promise<Clie
   }
 }
 
-/** Runs one command in a session of its own. Gives its output without the last newline. */
-export async function run(client: Client, command: string, stdin = "", onLine?: (line: string) => void) {
+/** Runs a command in its own session. Returns its output without the last newline. */
+export async function runCommand(client: Client, command: string, stdin = "", onLine?: (line: string) => void) {
   const channel = await answer<ClientChannel>((done) => client.exec(command, done));
   const output = { stdout: "", stderr: "" };
   let merged = "";
@@ -156,22 +157,22 @@ export async function run(client: Client, command: string, stdin = "", onLine?: 
   return mapValues(output, (text) => text.replace(/\n$/, ""));
 }
 
-/** How a command has failed, in the words of the published plugin. */
+/** Why a command failed, in the words of the published plugin. */
 function describeExit(status: number | null | undefined, killedBy: string | undefined): string {
   if (typeof status === "number") return `Process exited with status ${status}`;
   if (killedBy !== undefined) return `Process exited with status 1 from signal ${killedBy.replace(/^SIG/, "")}`;
   return "wait: remote command exited without exit status or exit signal";
 }
 
-/** Copies a file by SFTP, over what is there. */
-export async function copy(client: Client, from: string, to: string): Promise<void> {
+/** Copies a file by SFTP. Overwrites an existing file. */
+export async function copyFile(client: Client, from: string, to: string): Promise<void> {
   const sftp = await answer<SFTPWrapper>((done) => client.sftp(done));
   await answer<void>((done) => sftp.fastPut(from, to, (error) => done(error ?? undefined))).catch((error: unknown) => {
     throw new PluginError(`failed to copy file ${from} to remote path ${to}: ${messageOf(error)}`);
   });
 }
 
-/** What a function with a callback calls back with. */
+/** Turns a function with a callback into a promise. */
 function answer<T>(ask: (done: (error: Error | undefined, value: T) => void) => unknown): Promise<T> {
   return new Promise((resolve, reject) => ask((error, value) => (error ? reject(error) : resolve(value))));
 }

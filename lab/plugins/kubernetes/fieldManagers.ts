@@ -1,31 +1,31 @@
 import { cloneDeep, get, has, merge, partition, set, toPath, unset } from "lodash";
-import type { KubeObject, ManagedField } from "./object";
+import type { KubeObject, ManagedField } from "./kubeObject";
 
-/** An object is created by POST under this name, and only its updates are applied by the server. */
-export const creator = "pulumi-kubernetes";
+/** Field manager of creates. Each resource has a field manager of its own for updates. */
+export const CREATE_FIELD_MANAGER = "pulumi-kubernetes";
 
 /**
- * Whose fields an update takes over first, by the beginning of the name. That is what the published plugin does, surprises included: what
- * `kubectl label`, `edit` or `cordon` set on our object is then ours, and gone where we do not set it.
+ * Field managers whose fields an update takes over, by the start of their name. As in the published plugin, they include kubectl: an
+ * update removes what `kubectl label`, `edit` or `cordon` have set, unless the program sets the same field.
  */
-const takenOver: [manager: string, operation: ManagedField["operation"]][] = [
+const TAKEN_OVER: [manager: string, operation: ManagedField["operation"]][] = [
   ["kubectl", "Apply"],
   ["kubectl", "Update"],
   ["before-first-apply", "Update"],
-  [creator, "Update"],
+  [CREATE_FIELD_MANAGER, "Update"],
   ["pulumi-resource-kubernetes", "Update"],
 ];
 
 /**
- * The JSON patch that hands to `manager` the fields which this plugin set when it created the object, so that a first apply meets no
- * conflict with itself. Undefined: nothing to hand over.
+ * The JSON patch that gives the fields of those managers to `manager`. Without it, the first apply would conflict with the plugin's own
+ * create. Undefined when there are no such fields.
  */
-export function handOver(live: KubeObject, manager: string): object[] | undefined {
+export function fieldHandoverPatch(live: KubeObject, manager: string): object[] | undefined {
   const { managedFields, resourceVersion } = live.metadata ?? {};
   const [ours, others] = partition(
     managedFields,
     ({ manager: name, operation, subresource }) =>
-      !subresource && takenOver.some(([start, how]) => name.startsWith(start) && how === operation),
+      !subresource && TAKEN_OVER.some(([start, how]) => name.startsWith(start) && how === operation),
   );
   if (ours.length === 0) return undefined;
   const [applied, rest] = partition(
@@ -42,10 +42,10 @@ export function handOver(live: KubeObject, manager: string): object[] | undefine
 }
 
 /**
- * What `manager` applies where a field is in `ignoreChanges`: nothing where the field is somebody else's, and what is there where it is its
- * own, since a field that an apply leaves out is taken away.
+ * Adapts the object that `manager` applies to `ignoreChanges`. A field of another manager is left out. A field of `manager` keeps its live
+ * value, because an apply removes a field that it leaves out.
  */
-export function withIgnored(
+export function applyIgnoreChanges(
   object: KubeObject,
   live: KubeObject,
   manager: string,
@@ -61,9 +61,9 @@ export function withIgnored(
   return result;
 }
 
-/** Whether this plugin's own marks are on an object as an ordinary writer's: from a create, not yet handed over. */
+/** Whether the plugin has created an object and not updated it yet. */
 export function isOwnCreation(live: KubeObject): boolean {
-  const names = [creator, "pulumi-kubernetes.exe", "pulumi-resource-kubernetes"];
+  const names = [CREATE_FIELD_MANAGER, "pulumi-kubernetes.exe", "pulumi-resource-kubernetes"];
   return (live.metadata?.managedFields ?? []).some(
     ({ manager, operation }) => operation === "Update" && names.includes(manager),
   );

@@ -1,39 +1,43 @@
 import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { omit, pick } from "lodash";
-import { contains, differences } from "../diff";
-import { messageOf, PluginError } from "../pluginError";
+import { patternCovers, differences } from "../diff";
+import { isRecord } from "../../host/isRecord";
+import { messageOf } from "../../host/labError";
+import { PluginError } from "../pluginError";
 import { InitializationError } from "../provider";
 import type * as api from "../provider";
-import { hasUnknowns, isObject, reveal, type Props, type Value } from "../propertyValues";
-import { ApiError, KubeClient, NoMatchError, UnreachableError, type Query } from "./client";
-import { creator, handOver, isOwnCreation, withIgnored } from "./fieldManagers";
-import { deletesFirst, isForcedNew } from "./forceNew";
+import { hasUnknowns, unwrapSecret, type Props, type Value } from "../propertyValues";
+import { ApiError, explainCreateError, isMissing, mayPassLater, UnreachableError } from "./apiErrors";
+import { KubeClient, type Query } from "./kubeClient";
+import { CREATE_FIELD_MANAGER, fieldHandoverPatch, isOwnCreation, applyIgnoreChanges } from "./fieldManagers";
+import { deletesBeforeReplacement, requiresReplacement } from "./replacement";
 import {
   annotateSecrets,
   annotation,
   annotations,
   checkpoint,
-  identify,
+  groupVersionKindOf,
   idOf,
   importedInputs,
   isPatch,
-  metadataFrom,
+  metadataOfId,
   normalize,
   parseCheckpoint,
   prune,
   toObject,
   toProps,
   type KubeObject,
-} from "./object";
-import { notReady, waitSeconds } from "./ready";
+} from "./kubeObject";
+import { notReadyReason, waitLimitSeconds } from "./ready";
+import { awaitGone, awaitReady, type Desired } from "./waiting";
 
-/** Settings come as booleans or as their text. */
+/** Whether a provider setting is on. Settings are booleans or text. */
 const isTrue = (value: unknown): boolean => value === true || value === "true";
 
 /**
- * Objects of a Kubernetes cluster, as version 4.32 of the published plugin treats them: created by POST, which fails on
- * an object that exists, updated by server-side apply, deleted in the foreground.
+ * The resources of a Kubernetes cluster, managed like by version 4.32 of the published plugin. It creates an object by POST, which fails
+ * when the object exists, updates by server-side apply, and deletes in the foreground.
  */
 export class ObjectProvider implements api.Provider {
   private readonly client: KubeClient;
@@ -75,17 +79,17 @@ export class ObjectProvider implements api.Provider {
     const before = prune(toProps(normalize(live)), toProps(normalize(toObject(inputs)))) as KubeObject;
     const after = normalize(toObject(news));
     if (after.metadata?.name !== undefined) before.metadata = { ...before.metadata, name: live.metadata?.name };
-    // An apply ignores the version of the object; a leftover in the state must not count.
+    // The state may contain a resourceVersion. An apply does not use it, so it is no difference.
     delete before.metadata?.resourceVersion;
     const changes = differences(toProps(before), toProps(after))
-      .filter(({ path }) => !ignorechangesList.some((pattern) => contains(pattern, path)))
+      .filter(({ path }) => !ignorechangesList.some((pattern) => patternCovers(pattern, path)))
       .map((change) => ({
         ...change,
-        replace: isForcedNew(after, change.path, this.mutableConfigMaps, isPatch(type)),
+        replace: requiresReplacement(after, change.path, this.mutableConfigMaps, isPatch(type)),
         inputDiff: change.kind === "delete",
       }));
     const replaces = changes.some(({ replace }) => replace);
-    return Promise.resolve({ changes, deleteBeforeReplace: replaces && deletesFirst(after, live) });
+    return Promise.resolve({ changes, deleteBeforeReplace: replaces && deletesBeforeReplacement(after, live) });
   }
 
   async create({ urn, type, properties: inputs, preview, timeout }: api.CreateRequest): Promise<api.Created> {
@@ -101,16 +105,16 @@ export class ObjectProvider implements api.Provider {
       live = await this.retrying(urn, preview, () =>
         patch || this.upserts
           ? this.apply(object, fieldManager, preview || isForced(object), dryRun)
-          : this.client.create(object, { fieldManager: creator, ...dryRun }),
+          : this.client.create(object, { fieldManager: CREATE_FIELD_MANAGER, ...dryRun }),
       );
     } catch (error) {
-      if (preview && canWait(error)) return asGiven;
+      if (preview && mayPassLater(error)) return asGiven;
       throw new PluginError(
-        `resource ${JSON.stringify(urn)} was not successfully created by the Kubernetes API server: ${explain(error)}`,
+        `resource ${JSON.stringify(urn)} was not successfully created by the Kubernetes API server: ${explainCreateError(error)}`,
       );
     }
     if (preview) return { id: "", properties: checkpoint(inputs, omit(live, "status"), fieldManager) };
-    return this.whenReady(live, { urn, inputs, fieldManager }, timeout);
+    return awaitReady(this.client, this.host, live, { urn, inputs, fieldManager }, timeout);
   }
 
   async update(request: api.UpdateRequest): Promise<Props> {
@@ -121,13 +125,13 @@ export class ObjectProvider implements api.Provider {
     const { live: before, fieldManager = newFieldManager() } = parseCheckpoint(olds);
     try {
       let live = await this.client.get(before);
-      const handing = preview || isPatch(type) ? undefined : handOver(live, fieldManager);
+      const handing = preview || isPatch(type) ? undefined : fieldHandoverPatch(live, fieldManager);
       if (handing) live = await this.client.patch(live, handing);
       const force = isForced(object) || (preview && isOwnCreation(live)) || !live.metadata?.managedFields?.length;
-      const wanted = withIgnored(object, live, fieldManager, ignorechangesList);
+      const wanted = applyIgnoreChanges(object, live, fieldManager, ignorechangesList);
       const applied = await this.apply(wanted, fieldManager, force, preview ? { dryRun: "All" } : {});
       if (preview) return checkpoint(inputs, applied, fieldManager);
-      return (await this.whenReady(applied, { urn, inputs, fieldManager }, timeout)).properties;
+      return (await awaitReady(this.client, this.host, applied, { urn, inputs, fieldManager }, timeout)).properties;
     } catch (error) {
       if (error instanceof InitializationError) throw error;
       if (preview && error instanceof ApiError && error.code === 403) return inputs;
@@ -135,51 +139,57 @@ export class ObjectProvider implements api.Provider {
     }
   }
 
-  /** With an id alone, as `pulumi import` and `.get()` ask, everything that the program could have set is an input. */
+  /** Reads an object. `pulumi import` and `.get()` give only an id; then all fields that a program could have set are inputs. */
   async read({ id, type, inputs, properties }: api.ReadRequest) {
     const { live: before, fieldManager = newFieldManager() } = parseCheckpoint(properties);
     const known = toObject(inputs);
     const isImport = (known.kind ?? before.kind) === undefined;
     const named = known.kind === undefined ? before : known;
-    const target = { ...identify(type), ...pick(named, "apiVersion", "kind"), metadata: metadataFrom(id) };
+    const target = { ...groupVersionKindOf(type), ...pick(named, "apiVersion", "kind"), metadata: metadataOfId(id) };
     try {
       const live = await this.client.get(target);
       const pruned = isImport ? importedInputs(live) : prune(toProps(normalize(live)), toProps(normalize(known)));
       const liveInputs = annotateSecrets(pruned as Props, inputs);
       const existing = { id, inputs: liveInputs, properties: checkpoint(liveInputs, live, fieldManager) };
-      const reason = isImport ? undefined : notReady(live);
+      const reason = isImport ? undefined : notReadyReason(live);
       if (reason === undefined) return existing;
       throw new InitializationError(`${idOf(live)} is not ready: ${reason}`, existing);
     } catch (error) {
       if (error instanceof InitializationError) throw error;
-      if (isGone(error)) return undefined;
+      if (isMissing(error)) return undefined;
       throw new PluginError(`cannot read ${type} ${id}: ${messageOf(error)}`);
     }
   }
 
   async delete({ id, type, properties, timeout }: api.DeleteRequest): Promise<void> {
     const { live, inputs, fieldManager = "" } = parseCheckpoint(properties);
-    const target = { ...pick(live, "apiVersion", "kind"), metadata: metadataFrom(id) };
+    const target = { ...pick(live, "apiVersion", "kind"), metadata: metadataOfId(id) };
     try {
-      // Applying nothing but the identity gives up every field.
+      // An apply without fields gives up all fields of the field manager.
       if (isPatch(type)) await this.apply(target, fieldManager, false, {});
       else {
         await this.client.delete(target);
-        await this.untilGone(target, live.metadata?.uid, waitSeconds(toObject(inputs), timeout));
+        await awaitGone(
+          this.client,
+          this.host,
+          target,
+          live.metadata?.uid,
+          waitLimitSeconds(toObject(inputs), timeout),
+        );
       }
     } catch (error) {
-      if (isGone(error)) return;
+      if (isMissing(error)) return;
       throw new PluginError(`${live.kind} ${id} could not be deleted: ${messageOf(error)}`);
     }
   }
 
-  /** A create may depend on a namespace or a kind that is only just being set up. */
+  /** Repeats a create while its namespace or kind is missing, because the same operation may be creating them. */
   private async retrying(urn: string, preview: boolean, attempt: () => Promise<KubeObject>): Promise<KubeObject> {
     for (let retry = 0; ; retry++) {
       try {
         return await attempt();
       } catch (error) {
-        if (!isGone(error) || preview || retry === maxRetries) throw error;
+        if (!isMissing(error) || preview || retry === MAX_RETRIES) throw error;
         this.host.status(urn, `Retry #${retry}; creation failed: ${messageOf(error)}`);
         await pause(1000 * 2 ** retry, undefined, { signal: this.host.signal });
       }
@@ -200,45 +210,18 @@ export class ObjectProvider implements api.Provider {
     }
   }
 
-  private async whenReady(
-    object: KubeObject,
-    { urn, inputs, fieldManager }: Goal,
-    timeout: number,
-  ): Promise<api.Created> {
-    let live = object;
-    const result = () => ({ id: idOf(live), properties: checkpoint(inputs, live, fieldManager) });
-    const deadline = Date.now() + waitSeconds(toObject(inputs), timeout) * 1000;
-    for (let reason = notReady(live); reason !== undefined; reason = notReady(live)) {
-      const fail = (why: string): never => {
-        const message = `resource ${JSON.stringify(urn)} was successfully created, but ${why}: ${reason}`;
-        throw new InitializationError(message, result());
-      };
-      if (Date.now() > deadline) fail("did not become ready in time");
-      this.host.status(urn, reason);
-      await pause(pollMs, undefined, { signal: this.host.signal }).catch(() => fail("the operation was cancelled"));
-      live = await this.client.get(live);
-    }
-    return result();
-  }
-
-  /** An update that the server refused leaves the object as it was; one that cannot even be read keeps the old state. */
-  private async updateFailure(error: unknown, before: KubeObject, { urn, inputs, fieldManager }: Goal): Promise<Error> {
+  /** The error of a failed update. It carries the object's live state for the engine, unless the object cannot be read. */
+  private async updateFailure(
+    error: unknown,
+    before: KubeObject,
+    { urn, inputs, fieldManager }: Desired,
+  ): Promise<Error> {
     try {
       const live = await this.client.get(before);
       const message = `the Kubernetes API server reported that "${idOf(live)}" failed to fully initialize or become live: ${messageOf(error)}`;
       return new InitializationError(message, { id: idOf(live), properties: checkpoint(inputs, live, fieldManager) });
     } catch {
       return new PluginError(`update of resource ${JSON.stringify(urn)} failed: ${messageOf(error)}`);
-    }
-  }
-
-  private async untilGone(target: KubeObject, uid: string | undefined, seconds: number): Promise<void> {
-    const deadline = Date.now() + seconds * 1000;
-    for (let wait = 50; ; wait = Math.min(wait * 2, pollMs)) {
-      const current = await this.client.get(target);
-      if (current.metadata?.uid !== uid) return;
-      if (Date.now() > deadline) throw new PluginError(`it is still there after ${seconds} s`);
-      await pause(wait, undefined, { signal: this.host.signal });
     }
   }
 
@@ -255,24 +238,16 @@ export class ObjectProvider implements api.Provider {
     try {
       return (await this.client.resource(object))?.namespaced ?? true;
     } catch (error) {
-      if (error instanceof UnreachableError) return !clusterScoped.includes(object.kind ?? "");
+      if (error instanceof UnreachableError) return !CLUSTER_SCOPED_KINDS.includes(object.kind ?? "");
       throw error;
     }
   }
 }
 
-/** What an object is made or changed to be. */
-interface Goal {
-  urn: string;
-  inputs: Props;
-  fieldManager: string;
-}
+const MAX_RETRIES = 5;
 
-const pollMs = 500;
-const maxRetries = 5;
-
-/** Asked for only when no server can tell. */
-const clusterScoped = [
+/** Kinds without a namespace, for when the API server does not answer. */
+const CLUSTER_SCOPED_KINDS = [
   "ClusterRole",
   "ClusterRoleBinding",
   "Namespace",
@@ -282,8 +257,8 @@ const clusterScoped = [
 ];
 
 function objectIn(value: Value | undefined): Props {
-  const revealed = reveal(value);
-  return isObject(revealed) ? revealed : {};
+  const revealed = unwrapSecret(value);
+  return isRecord(revealed) ? revealed : {};
 }
 
 function autonameOf(olds: Props): string | undefined {
@@ -291,34 +266,15 @@ function autonameOf(olds: Props): string | undefined {
   return annotation(old, annotations.autonamed) === "true" ? old.metadata?.name : undefined;
 }
 
-/** The engine gives a preview and its update the same seed. */
+/** The suffix of an automatic name. Preview and update get the same seed from the engine, so they get the same name. */
 function suffixFrom(seed: string | Uint8Array): string {
   return createHash("sha256").update(seed).digest("hex").slice(0, 8);
 }
 
 function newFieldManager(): string {
-  return `${creator}-${randomBytes(4).toString("hex")}`;
+  return `${CREATE_FIELD_MANAGER}-${randomBytes(4).toString("hex")}`;
 }
 
 function isForced(object: KubeObject): boolean {
   return annotation(object, annotations.patchForce) === "true";
-}
-
-/** What a preview cannot decide: an object in its way may be gone by then, a namespace may be there. */
-function canWait(error: unknown): boolean {
-  if (!(error instanceof ApiError)) return error instanceof UnreachableError;
-  const isMissingNamespace = error.code === 404 && /namespaces? ".*" not found/.test(error.message);
-  return error.code === 403 || error.reason === "AlreadyExists" || isMissingNamespace;
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof NoMatchError || (error instanceof ApiError && error.code === 404);
-}
-
-function explain(error: unknown): string {
-  if (!(error instanceof ApiError) || error.reason !== "AlreadyExists") return messageOf(error);
-  return (
-    `${error.message}\n\nThe resource already exists in the cluster. Delete it, adopt it by \`pulumi import\`, ` +
-    "or manage some of its fields by a Patch resource."
-  );
 }

@@ -1,11 +1,8 @@
 import { isEmpty } from "lodash";
-import { annotation, annotations, type KubeObject } from "./object";
+import { annotation, annotations, type KubeObject } from "./kubeObject";
 
-/**
- * What a workload is still missing of what its spec asks for; undefined: nothing. Kinds that are what they are as soon as they exist
- * have nothing to wait for.
- */
-export function notReady(object: KubeObject): string | undefined {
+/** Why an object is not ready yet. Undefined when it is ready, or when the plugin does not wait for its kind. */
+export function notReadyReason(object: KubeObject): string | undefined {
   if (annotation(object, annotations.skipAwait) === "true") return undefined;
   const status = (object.status ?? {}) as Record<string, number | undefined>;
   const { replicas = 1 } = (object.spec ?? {}) as { replicas?: number };
@@ -21,7 +18,7 @@ export function notReady(object: KubeObject): string | undefined {
     case "apps/v1 Deployment":
       return pods(replicas, "updatedReplicas", "readyReplicas");
     case "v1 Secret": {
-      // The token controller fills it in.
+      // The token controller adds the data.
       const isToken = object.type === "kubernetes.io/service-account-token";
       return isToken && isEmpty(object.data) ? "it has no data yet" : undefined;
     }
@@ -30,9 +27,12 @@ export function notReady(object: KubeObject): string | undefined {
   }
 }
 
-const defaultSeconds = 600;
+const DEFAULT_SECONDS = 600;
 
-/** @param timeout from `customTimeouts`, in seconds; 0: none. */
-export function waitSeconds(object: KubeObject, timeout: number): number {
-  return timeout || Number(annotation(object, annotations.timeoutSeconds)) || defaultSeconds;
+/**
+ * How many seconds the plugin waits for an object.
+ * @param timeout from `customTimeouts`, in seconds; 0: none
+ */
+export function waitLimitSeconds(object: KubeObject, timeout: number): number {
+  return timeout || Number(annotation(object, annotations.timeoutSeconds)) || DEFAULT_SECONDS;
 }

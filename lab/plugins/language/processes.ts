@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import type { ProgramInfo, RunPluginRequest, RunRequest } from "@pulumi/pulumi/proto/language_pb";
 
-/** How long a process may take to end after it was asked to. */
+/** How long a process may take to end after SIGINT. */
 const GRACE_MS = 5000;
 
 interface NodeProcess {
@@ -17,8 +17,8 @@ interface NodeProcess {
 const running = new Set<ChildProcess>();
 
 /**
- * Starts Node.js for a call, which ends it when it is cancelled. The kernel kills the process when the language host ends, also when the
- * host is killed: a program that goes on without its engine would wait for an answer that never comes.
+ * Starts Node.js for a call. A cancelled call ends the process. The kernel kills the process when the language host ends, because a
+ * program without an engine would wait for answers forever.
  */
 export function startNode(
   { args, cwd, environment }: NodeProcess,
@@ -35,15 +35,15 @@ export function startNode(
   return child;
 }
 
-/** Interrupts a process, as Ctrl-C does, and kills it when it goes on. */
+/** Interrupts a process like Ctrl-C, and kills it when it does not end in time. */
 function stop(child: ChildProcess): void {
   child.kill("SIGINT");
   setTimeout(() => child.kill("SIGKILL"), GRACE_MS).unref();
 }
 
-export const stopAll = (): void => running.forEach(stop);
+export const stopAllProcesses = (): void => running.forEach(stop);
 
-/** Runs a Pulumi program by the SDK's own runner. */
+/** The process of a Pulumi program: the SDK's runner. */
 export function programProcess(request: RunRequest, engine: string): NodeProcess {
   const info = request.getInfo()!;
   const directory = info.getProgramDirectory();
@@ -76,8 +76,8 @@ export function programProcess(request: RunRequest, engine: string): NodeProcess
 }
 
 /**
- * Runs a policy pack or a component package by the SDK's own runners. As the published host starts them: a policy pack in its own folder, with the
- * folder as the last argument; a package the other way round.
+ * The process of a policy pack or a component package: one of the SDK's runners. Like the published host, it runs a policy pack in the
+ * pack's folder, with the folder as the last argument. It runs a package in the folder of the request, with the package's folder first.
  */
 export function pluginProcess(request: RunPluginRequest): NodeProcess {
   const info = request.getInfo()!;
@@ -94,20 +94,17 @@ export function pluginProcess(request: RunPluginRequest): NodeProcess {
   };
 }
 
-/**
- * File of one of the SDK's runners. Each program brings its own SDK, in its `node_modules` or in those of a folder above: this repository's
- * policy pack and examples use the repository's.
- */
+/** Finds a runner of the SDK that a program has in its `node_modules`, or in those of a parent folder. */
 function sdkRunner(name: string, programDirectory: string): string {
   try {
     return createRequire(join(programDirectory, "package.json")).resolve(`@pulumi/pulumi/cmd/${name}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
-    throw new Error(`${programDirectory}: the Pulumi SDK is not installed; run: npm ci`);
+    throw new Error(`${programDirectory} has no Pulumi SDK; run there: npm ci`);
   }
 }
 
-/** How the SDK's runners learn `runtime.options` of a project or policy pack, with the published language host's names and defaults. */
+/** Passes `runtime.options` of a project to the SDK's runners. Names and defaults are those of the published language host. */
 function environmentOf(info: ProgramInfo): NodeJS.ProcessEnv {
   const { typescript = true, tsconfig, ...others } = info.getOptions()?.toJavaScript() ?? {};
   const unsupported = Object.keys(others).find((name) => name !== "packagemanager");
@@ -118,10 +115,10 @@ function environmentOf(info: ProgramInfo): NodeJS.ProcessEnv {
   };
 }
 
-/** Linux allows this many bytes in one string of the environment (MAX_ARG_STRLEN), the terminating zero included. */
+/** Linux limits one string of the environment to this many bytes (MAX_ARG_STRLEN), including the terminating zero. */
 const MAXIMUM_ENTRY = 128 * 1024;
 
-/** The stack's config as the SDK reads it from the environment. */
+/** The stack's config in the format that the SDK reads from the environment. */
 function configText(request: RunRequest): string {
   const config: Record<string, string> = {};
   request.getConfigMap().forEach((value: string, key: string) => {
@@ -131,7 +128,7 @@ function configText(request: RunRequest): string {
   const bytes = Buffer.byteLength(`PULUMI_CONFIG=${text}`) + 1;
   if (bytes > MAXIMUM_ENTRY) {
     throw new Error(
-      `argument list too long: the stack's config takes ${bytes} bytes, and Linux passes at most ${MAXIMUM_ENTRY} to the program`,
+      `argument list too long: the stack's config has ${bytes} bytes, and Linux passes at most ${MAXIMUM_ENTRY} to the program`,
     );
   }
   return text;

@@ -44,11 +44,11 @@ export function parsePrivateKey(pem: string, property: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch {
-    throw new PluginError(`${property} holds no private key in PEM that can be read`);
+    throw new PluginError(`${property} is not a private key in PEM`);
   }
 }
 
-/** The algorithm of a key, as the outputs of certificates name it. */
+/** The name of a key's algorithm in the outputs of certificates. */
 export function algorithmOf({ asymmetricKeyType: type = "ed25519" }: KeyObject): string {
   return type === "ec" ? "ECDSA" : type.toUpperCase();
 }

@@ -1,9 +1,10 @@
 import "reflect-metadata"; // @peculiar/x509 cannot be loaded without it
 import * as x509 from "@peculiar/x509";
 import { publicKeyOf, signCertificate } from "../../control-plane/certificates";
-import { messageOf, PluginError } from "../pluginError";
+import { messageOf } from "../../host/labError";
+import { PluginError } from "../pluginError";
 import type { Created } from "../provider";
-import type { CertificateInputs, LocallySignedInputs, SelfSignedInputs, Use } from "./index";
+import type { CertificateInputs, LocallySignedInputs, SelfSignedInputs, Use } from "./tlsPlugin";
 import { algorithmOf, parsePrivateKey } from "./keys";
 
 const uses: Record<Use, x509.KeyUsageFlags | x509.ExtendedKeyUsage> = {
@@ -15,7 +16,7 @@ const uses: Record<Use, x509.KeyUsageFlags | x509.ExtendedKeyUsage> = {
   server_auth: x509.ExtendedKeyUsage.serverAuth,
 };
 
-const hour = 3_600_000;
+const HOUR_MS = 3_600_000;
 
 export async function signSelf(inputs: SelfSignedInputs): Promise<Created> {
   const key = parsePrivateKey(inputs.privateKeyPem, "privateKeyPem");
@@ -25,14 +26,14 @@ export async function signSelf(inputs: SelfSignedInputs): Promise<Created> {
   return { id, properties: { ...properties, keyAlgorithm: algorithmOf(key) } };
 }
 
-/** Certifies exactly what a request asks for, after a check of the request's own signature. */
+/** Signs the subject, key and alternative names of a request, after verifying the request's signature. */
 export async function signRequest(inputs: LocallySignedInputs): Promise<Created> {
   const signer = parsePrivateKey(inputs.caPrivateKeyPem, "caPrivateKeyPem");
   const ca = parse("caCertPem", () => new x509.X509Certificate(inputs.caCertPem));
   const request = parse("certRequestPem", () => new x509.Pkcs10CertificateRequest(inputs.certRequestPem));
-  if (!(await request.verify())) throw new PluginError("certRequestPem: the signature does not match");
+  if (!(await request.verify())) throw new PluginError("certRequestPem: the signature is not valid");
   const names = request.extensions.find((item) => item instanceof x509.SubjectAlternativeNameExtension);
-  // The certificate names its issuer's key where the issuer's own certificate does.
+  // The certificate has an authority key id only if the issuer's certificate has a subject key id.
   const caKey = ca.extensions.find((item) => item instanceof x509.SubjectKeyIdentifierExtension);
   const extensions = [
     ...(caKey ? [new x509.AuthorityKeyIdentifierExtension(caKey.keyId)] : []),
@@ -57,7 +58,7 @@ async function sign(inputs: CertificateInputs, { extensions = [], ...certificate
   const usage = marks.reduce<number>((flags, mark) => (typeof mark === "number" ? flags | mark : flags), 0);
   const extended = marks.filter((mark) => typeof mark === "string");
   const notBefore = new Date();
-  const notAfter = new Date(notBefore.getTime() + validityPeriodHours * hour);
+  const notAfter = new Date(notBefore.getTime() + validityPeriodHours * HOUR_MS);
   const signed = await signCertificate({
     ...certificate,
     notBefore,

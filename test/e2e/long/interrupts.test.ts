@@ -89,7 +89,7 @@ it("a deployment waits for another one, though the command that started that one
   command.kill("SIGKILL");
   await ended;
   const { status, stderr } = await lab.run("deploy");
-  expect(stderr).toContain('Another command is at work on the stack "lab"; waiting for it.');
+  expect(stderr).toContain('Another command changes the stack "lab". Waiting for its end.');
   expect(status).toBe(0);
   await expectCompleteStack();
   await lab.operate("destroy");

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { airGapProblem, readAirGap } from "../../../components/downloads/airGap";
 import { TlsBootstrap } from "../../../components";
-import { makeArchive, wantedBy } from "../../../tools/air-gap/archive";
+import { downloadsForStack, makeArchive } from "../../../tools/air-gap/archive";
 import { environmentSchema } from "../../../components/spec/bootstrapSchema";
-import { checkBootstrap } from "../../../components/spec/resolve";
+import { checkBootstrap } from "../../../components/spec/check";
 import { CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
 import { Program } from "./program";
 
@@ -81,7 +81,7 @@ describe("an archive for workers that download nothing", () => {
       ...settings,
     };
     await writeFile(stack, stringify({ config }));
-    await makeArchive(await wantedBy(stack, "amd64"), output, () => {});
+    await makeArchive(await downloadsForStack(stack, "amd64"), output, () => {});
     return output;
   }
 

@@ -1,4 +1,5 @@
-import { BootstrapToken, type BootstrapTokenArgs, expiryOf } from "../../../components/tokens/bootstrapToken";
+import { BootstrapToken, type BootstrapTokenArgs } from "../../../components/tokens/bootstrapToken";
+import { expiryOf } from "../../../components/tokens/tokenTtl";
 import { CA } from "../fixtures";
 import { Program, unboxed, valueOf } from "./program";
 

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { type HostConf, renderConf } from "../../../components/worker/hostConf";
-import { renderBundle, renderHostScript } from "../../../components/worker/hostFiles";
+import { type HostConf, renderConf } from "../../../components/host/hostConf";
+import { renderBundle } from "../../../components/host/hostFiles";
+import { renderHostScript } from "../../../components/worker/hostScript";
 import { fixedSettingChecks } from "../../../components/kubelet/fixedSettings";
 import { merge } from "../../../components/validation/maps";
 import { allowsCgroupV1, keepsSwap, portsOf, renderKubeletConfig } from "../../../components/kubelet/kubeletConfig";

@@ -1,4 +1,6 @@
 import fc from "fast-check";
+import { kubernetesVersion } from "../../../components/kubelet/supportedVersions";
+import { tokenTtl, ttlMinutes } from "../../../components/tokens/tokenTtl";
 import * as rules from "../../../components/validation/rules";
 import { CA, ECDSA, ED25519, NODE_CERTIFICATE, RSA } from "../fixtures";
 
@@ -165,7 +167,7 @@ const TABLE: [string, rules.Rule, string[], [string, string][]][] = [
   ],
   [
     "kubernetesVersion",
-    rules.kubernetesVersion,
+    kubernetesVersion,
     ["1.33.0", "1.34.4", "1.37.10"],
     [
       ["v1.34.4", "no leading 'v'"],
@@ -177,7 +179,7 @@ const TABLE: [string, rules.Rule, string[], [string, string][]][] = [
   ],
   [
     "tokenTtl",
-    rules.tokenTtl,
+    tokenTtl,
     ["5m", "1h", "30d", "720h"],
     [
       ["never", "never expires is refused"],
@@ -263,7 +265,7 @@ it("never shows a private key in its message", () => {
 it("reads every duration that it accepts", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 999_999 }), fc.constantFrom("m", "h", "d"), (count, unit) => {
-      expect(rules.ttlMinutes(`${count}${unit}`)).toBe(count * (unit === "m" ? 1 : unit === "h" ? 60 : 1440));
+      expect(ttlMinutes(`${count}${unit}`)).toBe(count * (unit === "m" ? 1 : unit === "h" ? 60 : 1440));
     }),
   );
 });

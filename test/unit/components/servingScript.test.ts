@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { renderConf } from "../../../components/worker/hostConf";
+import { renderConf } from "../../../components/host/hostConf";
 import { checkedRequest } from "../../../components/serving/servingRequest";
 
 /** serving.sh with the real openssl, on a folder that stands for a host's root. */

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import data from "../../../components/kubelet/kubelets.json";
 import releases from "../../../components/kubelet/releases.json";
 import { minorOf } from "../../../components/kubelet/kubeletData";
-import { labVersion } from "../../../lab/builds/kubernetes/binaries";
+import { labKubernetesVersion } from "../../../lab/builds/kubernetes/binaries";
 
 const RELEASES = join(__dirname, "..", "..", "..", "components", "kubelet", "releases.json");
 const GENERATOR = join(__dirname, "..", "..", "..", "tools", "kubelet-schema");
@@ -35,7 +35,7 @@ function ofMinor<T extends Span>(entries: Record<string, T>, minor: number): Rec
 it("there is one release for each minor, without a gap, and the newest is the lab's", async () => {
   const minors = releases.map((release) => minorOf(release)!);
   expect(minors).toEqual(minors.map((_, i) => minors[0] + i));
-  expect(await labVersion()).toBe(releases.at(-1));
+  expect(await labKubernetesVersion()).toBe(releases.at(-1));
 });
 
 // The lab builds the newest release, so its sources are on the machine or will be; .ci/run compares all minors.

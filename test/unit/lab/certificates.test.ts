@@ -5,9 +5,9 @@ import { join } from "node:path";
 import {
   type CertificateRequest,
   createAuthority,
-  ensurePair,
+  ensureCertificatePair,
   issueCertificate,
-  type Pair,
+  type CertificatePair,
 } from "../../../lab/control-plane/certificates";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
@@ -49,9 +49,9 @@ describe("a certificate", () => {
 
 describe("a kept pair", () => {
   let folder: string;
-  let authority: Pair;
-  const ensure = (now: Date, issuer = authority): Promise<Pair> =>
-    ensurePair(join(folder, "a"), now, () => issueCertificate(issuer, { commonName: "a" }, now), issuer);
+  let authority: CertificatePair;
+  const ensure = (now: Date, issuer = authority): Promise<CertificatePair> =>
+    ensureCertificatePair(join(folder, "a"), now, () => issueCertificate(issuer, { commonName: "a" }, now), issuer);
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "lab-pki-"));

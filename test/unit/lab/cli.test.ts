@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { create } from "tar";
-import { cliVersion, runsSdk } from "../../../lab/pulumi/cli";
+import { cliVersion, isCompatibleWithSdk } from "../../../lab/pulumi/pulumiCli";
 
 const REPOSITORY = join(__dirname, "../../..");
 
@@ -28,7 +28,7 @@ test.each([
   ["3.40.0", false],
   ["4.0.0", false],
 ])("a CLI %s runs programs of SDK 3.248.0: %s", (found, expected) => {
-  expect(runsSdk(found, "3.248.0")).toBe(expected);
+  expect(isCompatibleWithSdk(found, "3.248.0")).toBe(expected);
 });
 
 test("the CLI that the lab makes has the version of the SDK", async () => {
@@ -70,7 +70,7 @@ describe("where the CLI comes from", () => {
   /** The description of the CLI that the lab finds or makes, and its file. It runs in a process of its own: jest cannot load the library that starts programs. */
   async function ask(which: "findCli" | "ensureCli"): Promise<string> {
     const program = `
-      const { describeCli, ${which} } = require(${JSON.stringify(join(REPOSITORY, "lab/pulumi/cli"))});
+      const { describeCli, ${which} } = require(${JSON.stringify(join(REPOSITORY, "lab/pulumi/pulumiCli"))});
       ${which}(() => undefined).then(
         (cli) => console.log(cli ? describeCli(cli) + " " + cli.file : "none"),
         (error) => console.log("refused: " + error.message),

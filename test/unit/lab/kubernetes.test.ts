@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { labKubernetesVersion } from "../../../lab/builds/kubernetes/binaries";
 import {
   BINARIES,
   isKubernetesVersion,
   linkerFlags,
   printedVersion,
   renderGoMod,
-  versionOf,
 } from "../../../lab/builds/kubernetes/module";
 
 const read = (path: string): string => readFileSync(join(__dirname, "../../..", path), "utf8");
@@ -51,8 +51,8 @@ test.each([
   expect(() => renderGoMod(version, upstream)).toThrow(RangeError);
 });
 
-test("the committed module is of the version that the stack settings name", () => {
-  const version = versionOf(read("lab/builds/kubernetes/go.mod"));
+test("the committed module is of the version that the stack settings name", async () => {
+  const version = await labKubernetesVersion();
   expect(read("stacks/Pulumi.lab.yaml")).toContain(`kubernetesVersion: ${version}\n`);
 });
 

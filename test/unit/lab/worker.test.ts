@@ -1,7 +1,7 @@
 import { parseMounts } from "../../../lab/host/mounts";
 import { hierarchiesOf } from "../../../lab/workers/cgroups";
 import { renderCniConfig, renderHosts, renderPodsService } from "../../../lab/workers/workerFiles";
-import { enterCommand, isInit } from "../../../lab/workers/inside";
+import { enterCommand, isWorkerInit } from "../../../lab/workers/workerNamespaces";
 
 test("the pods' network of a worker", () => {
   expect(JSON.parse(renderCniConfig("10.128.1.0/24"))).toEqual({
@@ -83,7 +83,7 @@ test.each([
   ["Name:\tsystemd-nspawn\nNSpid:\t4241\n", false],
   ["", false],
 ])("%j is the init of a worker: %s", (status, init) => {
-  expect(isInit(status)).toBe(init);
+  expect(isWorkerInit(status)).toBe(init);
 });
 
 test("a command enters every namespace of a worker, with an environment of its own", () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { command } from "../../../lab/plugins/command";
+import { commandPlugin } from "../../../lab/plugins/command/commandPlugin";
 import { fileAsset, isSecret, type Json, type Made, plain, type Plugin, secret, UNKNOWN } from "../../pluginClient";
 import { ServedPlugin } from "./inProcess";
 import { newKey, SshServer } from "./sshServer";
@@ -14,7 +14,7 @@ beforeAll(() => server.listen());
 afterAll(() => server.close());
 beforeEach(async () => {
   server.commands.length = server.copied.length = 0;
-  ({ plugin } = served = await ServedPlugin.start(command));
+  ({ plugin } = served = await ServedPlugin.start(commandPlugin));
 });
 afterEach(() => served.stop());
 

@@ -1,4 +1,4 @@
-import type { Package } from "../../../lab/plugins/provider";
+import type { ProviderPlugin } from "../../../lab/plugins/provider";
 import { serveResources } from "../../../lab/plugins/server";
 import { FakeEngine, type Json, Plugin } from "../../pluginClient";
 
@@ -10,7 +10,7 @@ export class ServedPlugin {
     private readonly shutdown: () => void,
   ) {}
 
-  static async start(pkg: Package, config: Json = {}): Promise<ServedPlugin> {
+  static async start(pkg: ProviderPlugin, config: Json = {}): Promise<ServedPlugin> {
     const engine = await new FakeEngine().start();
     const { server, port } = await serveResources(pkg, engine.address);
     const plugin = new Plugin(pkg.name, port);

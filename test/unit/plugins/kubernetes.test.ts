@@ -4,11 +4,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { kubernetes } from "../../../lab/plugins/kubernetes";
-import { handOver, withIgnored } from "../../../lab/plugins/kubernetes/fieldManagers";
-import { readKubeconfig } from "../../../lab/plugins/kubernetes/clusterClient";
-import { annotateSecrets, normalize, prune, type KubeObject } from "../../../lab/plugins/kubernetes/object";
-import { notReady } from "../../../lab/plugins/kubernetes/ready";
+import { kubernetesPlugin } from "../../../lab/plugins/kubernetes/kubernetesPlugin";
+import { fieldHandoverPatch, applyIgnoreChanges } from "../../../lab/plugins/kubernetes/fieldManagers";
+import { readKubeconfig } from "../../../lab/plugins/kubernetes/clusterAccess";
+import { annotateSecrets, normalize, prune, type KubeObject } from "../../../lab/plugins/kubernetes/kubeObject";
+import { notReadyReason } from "../../../lab/plugins/kubernetes/ready";
 import { InitFailed, type Json, type Plugin, secret, UNKNOWN } from "../../pluginClient";
 import { ServedPlugin } from "./inProcess";
 
@@ -28,7 +28,7 @@ const kubeconfig = (server: string, token = "t") => ({
 let served: ServedPlugin | undefined;
 async function start(config: Json = {}): Promise<Plugin> {
   await served?.stop();
-  served = await ServedPlugin.start(kubernetes, config);
+  served = await ServedPlugin.start(kubernetesPlugin, config);
   return served.plugin;
 }
 afterEach(async () => {
@@ -309,7 +309,7 @@ describe("kubernetes objects", () => {
       subresource: "status",
     };
     const live: KubeObject = { metadata: { resourceVersion: "5", managedFields: [created, kubelet] } };
-    expect(handOver(live, "pulumi-kubernetes-1")).toEqual([
+    expect(fieldHandoverPatch(live, "pulumi-kubernetes-1")).toEqual([
       {
         op: "replace",
         path: "/metadata/managedFields",
@@ -317,9 +317,9 @@ describe("kubernetes objects", () => {
       },
       { op: "replace", path: "/metadata/resourceVersion", value: "5" },
     ]);
-    expect(handOver({ metadata: { managedFields: [kubelet] } }, "m")).toBeUndefined();
+    expect(fieldHandoverPatch({ metadata: { managedFields: [kubelet] } }, "m")).toBeUndefined();
     const label = { ...created, manager: "kubectl-label" };
-    expect(handOver({ metadata: { managedFields: [label] } }, "m")).toBeDefined();
+    expect(fieldHandoverPatch({ metadata: { managedFields: [label] } }, "m")).toBeDefined();
   });
 
   test.each([
@@ -352,7 +352,7 @@ describe("kubernetes objects", () => {
       undefined,
     ],
   ])("readiness of %s", (_title, kind, meta, status, expected) => {
-    expect(notReady({ apiVersion: "apps/v1", kind, metadata: meta, status })).toBe(expected);
+    expect(notReadyReason({ apiVersion: "apps/v1", kind, metadata: meta, status })).toBe(expected);
   });
 });
 
@@ -368,22 +368,24 @@ describe("a field in ignoreChanges, when an object is applied", () => {
   const wanted = (spec: object): KubeObject => ({ metadata: { name: "n" }, spec });
 
   test("stays as it is where it is ours: left out, the server would take it away", () =>
-    expect(withIgnored(wanted({}), live("us"), "us", ["spec.unschedulable"])).toEqual(wanted({ unschedulable: true })));
+    expect(applyIgnoreChanges(wanted({}), live("us"), "us", ["spec.unschedulable"])).toEqual(
+      wanted({ unschedulable: true }),
+    ));
 
   test("is left to whom it belongs to", () =>
-    expect(withIgnored(wanted({ unschedulable: false }), live("them"), "us", ["spec.unschedulable"])).toEqual(
+    expect(applyIgnoreChanges(wanted({ unschedulable: false }), live("them"), "us", ["spec.unschedulable"])).toEqual(
       wanted({}),
     ));
 
   test("is applied as it is wanted where the object has none", () => {
     const bare = { metadata: { name: "n" }, spec: {} } as unknown as KubeObject;
     const object = wanted({ unschedulable: false });
-    expect(withIgnored(object, bare, "us", ["spec.unschedulable"])).toEqual(object);
+    expect(applyIgnoreChanges(object, bare, "us", ["spec.unschedulable"])).toEqual(object);
   });
 
   test("does not touch the object that was given", () => {
     const object = wanted({});
-    withIgnored(object, live("us"), "us", ["spec.unschedulable"]);
+    applyIgnoreChanges(object, live("us"), "us", ["spec.unschedulable"]);
     expect(object).toEqual(wanted({}));
   });
 });

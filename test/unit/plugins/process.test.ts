@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundlePlugins } from "../../../lab/pulumi/bundle";
+import { bundlePlugins } from "../../../lab/pulumi/pluginBundle";
 import { FakeEngine, Plugin } from "../../pluginClient";
 
 // Processes start and end here, and other tests keep the processors busy.

@@ -1,4 +1,4 @@
-import { random } from "../../../lab/plugins/random";
+import { randomPlugin } from "../../../lab/plugins/randomPlugin";
 import { isSecret, type Plugin, UNKNOWN } from "../../pluginClient";
 import { ServedPlugin } from "./inProcess";
 
@@ -7,7 +7,7 @@ const password = { type: "random:index/randomPassword:RandomPassword" };
 
 let served: ServedPlugin;
 let plugin: Plugin;
-beforeAll(async () => ({ plugin } = served = await ServedPlugin.start(random)));
+beforeAll(async () => ({ plugin } = served = await ServedPlugin.start(randomPlugin)));
 afterAll(() => served.stop());
 
 test("a string keeps to its length and characters", async () => {

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, X509Certificate } from "node:crypto";
-import { tls } from "../../../lab/plugins/tls";
+import { tlsPlugin } from "../../../lab/plugins/tls/tlsPlugin";
 import { isSecret, type Json, plain, type Plugin, UNKNOWN } from "../../pluginClient";
 import { ServedPlugin } from "./inProcess";
 
@@ -9,7 +9,7 @@ const locallySigned = { type: "tls:index/locallySignedCert:LocallySignedCert" };
 
 let served: ServedPlugin;
 let plugin: Plugin;
-beforeAll(async () => ({ plugin } = served = await ServedPlugin.start(tls)));
+beforeAll(async () => ({ plugin } = served = await ServedPlugin.start(tlsPlugin)));
 afterAll(() => served.stop());
 
 describe("tls.PrivateKey", () => {

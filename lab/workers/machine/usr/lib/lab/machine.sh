@@ -1,12 +1,12 @@
 #!/bin/sh
-# Mounts that a kubelet expects of a machine.
+# Makes the mounts that a kubelet expects.
 set -u
-# Control groups of version 1 are read-only in a container; the kubelet makes some for the pods. (On version 2, no change.)
+# The kubelet makes control groups for pods, and cgroup v1 is read-only in a container. With cgroup v2, mount fails and changes nothing.
 for hierarchy in /sys/fs/cgroup/*/; do
   mount -o remount,rw,bind "$hierarchy" 2>/dev/null || true
 done
 mount -o remount,rw,bind /proc/sys
-# The host's swap is not the worker's.
+# Hide the host's swap, with which a kubelet does not start.
 mount --bind /usr/lib/lab/swaps /proc/swaps
-# Volumes and network namespaces of pods must show up wherever this is mounted.
+# Mounts of pods' volumes and network namespaces must propagate to other mount namespaces.
 mount --make-rshared /

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { run } from "./run";
 
-/** Makes an ed25519 key pair, `<file>` and `<file>.pub`, when there is none. */
+/** Makes an ed25519 key pair, `<file>` and `<file>.pub`, unless both files exist. */
 export async function ensureKeyPair(file: string, comment: string): Promise<void> {
   if (existsSync(file) && existsSync(`${file}.pub`)) {
     return;
@@ -16,7 +16,7 @@ export async function ensureKeyPair(file: string, comment: string): Promise<void
   await rename(staging, file);
 }
 
-/** Key type and key of a public key file, without its comment: as a known_hosts line has them. */
+/** Type and key in `<file>.pub`, without the comment, as known_hosts has them. */
 export async function publicKey(file: string): Promise<string> {
   return (await readFile(`${file}.pub`, "utf8")).trim().split(" ").slice(0, 2).join(" ");
 }

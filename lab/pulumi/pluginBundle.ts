@@ -2,12 +2,12 @@ import { mkdir, readdir, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { REPOSITORY } from "../labPaths";
 
-/** Below node_modules, so that the bundle finds the packages that are not in it. */
+/** In node_modules, so that the bundle finds the packages that it does not contain. */
 const BUNDLE = join(REPOSITORY, "node_modules", ".cache", "tls-bootstrap", "plugins.cjs");
 
 /**
- * The stand-in plugins as one JavaScript file: the CLI starts five plugins for each operation, and a plugin starts in a third of the time. The file is
- * made again when a source or a package has changed.
+ * Bundles the stand-in plugins into one JavaScript file, unless no source or package has changed. The CLI starts five plugins for each
+ * operation. From the bundle, a plugin starts in a third of the time.
  */
 export async function bundlePlugins(): Promise<string> {
   const sources = (await readdir(join(REPOSITORY, "lab"), { recursive: true })).filter((name) => name.endsWith(".ts"));
@@ -17,7 +17,6 @@ export async function bundlePlugins(): Promise<string> {
   ];
   const [made, ...changed] = await Promise.all([BUNDLE, ...files].map(changedAt));
   if (made <= Math.max(...changed)) {
-    // Loaded when it is needed.
     const { build } = await import("esbuild");
     const staging = `${BUNDLE}.${process.pid}`;
     await mkdir(dirname(BUNDLE), { recursive: true });
@@ -26,7 +25,7 @@ export async function bundlePlugins(): Promise<string> {
       outfile: staging,
       bundle: true,
       platform: "node",
-      // Native parts of packages, which do without.
+      // Optional native parts of packages.
       external: ["*.node", "cpu-features"],
       logLevel: "error",
     });
@@ -35,5 +34,5 @@ export async function bundlePlugins(): Promise<string> {
   return BUNDLE;
 }
 
-/** Milliseconds; 0 for a file that is not there. */
+/** When a file changed, in milliseconds. 0 when the file does not exist. */
 const changedAt = async (file: string): Promise<number> => (await stat(file).catch(() => undefined))?.mtimeMs ?? 0;

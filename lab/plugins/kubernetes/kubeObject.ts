@@ -1,5 +1,6 @@
 import { mapValues, omit, pick, pickBy } from "lodash";
-import { asSecret, isObject, isSecret, plain, unknown, type Props, type Value } from "../propertyValues";
+import { isRecord } from "../../host/isRecord";
+import { asSecret, isSecret, unwrapAllSecrets, UNKNOWN, type Props, type Value } from "../propertyValues";
 
 /** A Kubernetes object as JSON. */
 export interface KubeObject {
@@ -36,7 +37,7 @@ export const annotations = {
 } as const;
 
 export function toObject(props: Props): KubeObject {
-  return plain(props);
+  return unwrapAllSecrets(props);
 }
 
 export function toProps(object: KubeObject): Props {
@@ -47,30 +48,30 @@ export function annotation(object: KubeObject, name: string): string | undefined
   return object.metadata?.annotations?.[name];
 }
 
-/** `namespace/name`, as the provider's ids read. */
+/** The id of a resource: `namespace/name` or `name`. */
 export function idOf(object: KubeObject): string {
   const { namespace, name = "" } = object.metadata ?? {};
   return namespace ? `${namespace}/${name}` : name;
 }
 
-/** Namespace and name of the object with an id. */
-export function metadataFrom(id: string): Metadata {
+/** Namespace and name from the id of a resource. */
+export function metadataOfId(id: string): Metadata {
   const [name, namespace] = id.split("/").reverse();
   return { namespace, name };
 }
 
-/** ConfigMapPatch and the like: some fields of an object that somebody else owns. */
+/** Whether a type is a Patch resource such as ConfigMapPatch, which manages some fields of an existing object. */
 export function isPatch(type: string): boolean {
   return type.endsWith("Patch");
 }
 
-/** `kubernetes:rbac.authorization.k8s.io/v1:Role`: `rbac.authorization.k8s.io/v1`, `Role`. */
-export function identify(type: string): { apiVersion: string; kind: string } {
+/** apiVersion and kind of a type: `rbac.authorization.k8s.io/v1` and `Role` for `kubernetes:rbac.authorization.k8s.io/v1:Role`. */
+export function groupVersionKindOf(type: string): { apiVersion: string; kind: string } {
   const [, groupVersion, kind] = type.split(":");
   return { apiVersion: groupVersion.replace(/^core\//, ""), kind: kind.replace(/Patch$/, "") };
 }
 
-/** Marks as secret what was secret where it came from, and the data of a Secret in any case. */
+/** Marks the values as secret that are secret in `source`, and the data of a Secret in any case. */
 export function annotateSecrets(target: Props, source: Props): Props {
   const marked = copySecrets(target, source) as Props;
   if (target.kind !== "Secret") return marked;
@@ -80,11 +81,11 @@ export function annotateSecrets(target: Props, source: Props): Props {
 function copySecrets(target: Value, source: Value | undefined): Value {
   if (isSecret(source)) return asSecret(target);
   if (Array.isArray(target) && Array.isArray(source)) return target.map((item, i) => copySecrets(item, source[i]));
-  if (isObject(target) && isObject(source)) return mapValues(target, (value, key) => copySecrets(value, source[key]));
+  if (isRecord(target) && isRecord(source)) return mapValues(target, (value, key) => copySecrets(value, source[key]));
   return target;
 }
 
-/** What the state keeps: the live object, the inputs it was made from, and under which name it is managed. */
+/** The properties in the state: the live object, its inputs and its field manager. */
 export function checkpoint(inputs: Props, live: KubeObject, fieldManager: string): Props {
   return {
     ...annotateSecrets(toProps(live), inputs),
@@ -96,36 +97,36 @@ export function checkpoint(inputs: Props, live: KubeObject, fieldManager: string
 
 export function parseCheckpoint({ __inputs, __fieldManager, ...live }: Props) {
   return {
-    inputs: isObject(__inputs) ? __inputs : {},
+    inputs: isRecord(__inputs) ? __inputs : {},
     live: toObject(omit(live, "__initialApiVersion")),
     fieldManager: typeof __fieldManager === "string" ? __fieldManager : undefined,
   };
 }
 
-/** A Secret's `stringData` is only another way to write `data`. */
+/** Converts the `stringData` of a Secret to `data`, as the API server does. */
 export function normalize(object: KubeObject): KubeObject {
   const { stringData, ...rest } = toProps(object);
-  if (rest.kind !== "Secret" || rest.apiVersion !== "v1" || !isObject(stringData)) return object;
+  if (rest.kind !== "Secret" || rest.apiVersion !== "v1" || !isRecord(stringData)) return object;
   const encoded = mapValues(stringData, (value) =>
-    typeof value === "string" && value !== unknown ? Buffer.from(value).toString("base64") : value,
+    typeof value === "string" && value !== UNKNOWN ? Buffer.from(value).toString("base64") : value,
   );
   return { ...rest, data: { ...(rest.data as Props | undefined), ...encoded } };
 }
 
-/** What a program that made this object could have written. */
+/** The inputs of an imported object: all fields that a program could have set. */
 export function importedInputs(live: KubeObject): KubeObject {
   const ofServer = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"];
   return { ...omit(live, "status"), metadata: omit(live.metadata, ofServer) };
 }
 
-/** The part of a live object that has the shape of the inputs: what else is there, the cluster or others have set. */
+/** Removes the fields of a live object that the inputs do not have. The cluster or other clients have set them. */
 export function prune(live: Value, shape: Value): Value {
   if (Array.isArray(live) && Array.isArray(shape)) {
     if (shape.length === 0) return [];
     if (typeof live[0] !== typeof shape[0]) return live;
     return live.slice(0, shape.length).map((item, i) => prune(item, shape[i]));
   }
-  if (!isObject(live) || !isObject(shape)) return live;
+  if (!isRecord(live) || !isRecord(shape)) return live;
   const shared = pickBy(live, (_value, key) => key in shape);
   return mapValues(shared, (value, key) => prune(value, shape[key]));
 }

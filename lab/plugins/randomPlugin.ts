@@ -2,12 +2,12 @@ import { randomInt } from "node:crypto";
 import { times } from "lodash";
 import { z } from "zod";
 import { PluginError } from "./pluginError";
-import { StateProvider, statePackage } from "./stateProvider";
+import { StateProvider, statePlugin } from "./stateProvider";
 import { asSecret } from "./propertyValues";
 
 const isOn = z.boolean().default(true);
 const classes = { upper: isOn, lower: isOn, numeric: isOn, special: isOn };
-/** Inputs that have only this value here. They are there for the published plugin, which looks for them in a state. */
+/** Inputs with a fixed value. The state has them because the published plugin looks for them. */
 const none = z.literal(0).default(0);
 const fixed = {
   minUpper: none,
@@ -40,7 +40,7 @@ function randomString({ length, ...on }: z.output<typeof inputs>): string {
 
 const common = { inputs, computed: ["result"], replaces: () => true };
 
-export const random = statePackage("random", {
+export const randomPlugin = statePlugin("random", {
   "random:index/randomString:RandomString": () =>
     new StateProvider({
       ...common,

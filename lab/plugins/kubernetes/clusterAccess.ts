@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { PluginError } from "../pluginError";
 
-/** Where an API server is, and how a request to it proves who asks. */
-export interface Cluster {
+/** Address and credentials of an API server. */
+export interface ClusterAccess {
   server: string;
-  /** Namespace of objects that name none. */
+  /** Namespace of objects that specify none. */
   namespace: string;
   token?: string;
   tls: { ca?: Buffer; cert?: Buffer; key?: Buffer; rejectUnauthorized: boolean; servername?: string };
@@ -19,8 +19,8 @@ interface Kubeconfig {
 }
 type Entry = Record<string, string | undefined>;
 
-/** What needs a program or other files. */
-const unsupported = [
+/** Entries of a kubeconfig that need a program or other files. */
+const UNSUPPORTED_ENTRIES = [
   "as",
   "auth-provider",
   "certificate-authority",
@@ -33,19 +33,20 @@ const unsupported = [
 ];
 
 /**
- * What the current context of a kubeconfig selects.
- * @param kubeconfig its path or its text.
+ * Reads the current context of a kubeconfig.
+ * @param kubeconfig path or text of the kubeconfig
+ * @throws PluginError when it has no current cluster or an unsupported entry
  */
-export function readKubeconfig(kubeconfig: string): Cluster {
+export function readKubeconfig(kubeconfig: string): ClusterAccess {
   const config = parse(existsSync(kubeconfig) ? readFileSync(kubeconfig, "utf8") : kubeconfig);
   const context = config.contexts?.find(({ name }) => name === config["current-context"])?.context;
   const cluster = config.clusters?.find(({ name }) => name === context?.cluster)?.cluster;
   const user = config.users?.find(({ name }) => name === context?.user)?.user ?? {};
-  if (!cluster?.server) throw new PluginError("the kubeconfig names no cluster");
-  const refused = unsupported.find((key) => cluster[key] ?? user[key]);
+  if (!cluster?.server) throw new PluginError("the kubeconfig has no cluster for its current-context");
+  const refused = UNSUPPORTED_ENTRIES.find((key) => cluster[key] ?? user[key]);
   if (refused) {
     throw new PluginError(
-      `the stand-in plugin does not support ${refused} in a kubeconfig; give it what this prints: ` +
+      `the stand-in plugin does not support ${refused} in a kubeconfig; use the output of: ` +
         "kubectl config view --raw --flatten --minify",
     );
   }
@@ -64,7 +65,7 @@ export function readKubeconfig(kubeconfig: string): Cluster {
   };
 }
 
-/** JSON is YAML too, and needs no parser that must be loaded. */
+/** Parses YAML. For JSON it does not load the YAML parser, which takes time. */
 function parse(content: string): Kubeconfig {
   if (content.trimStart().startsWith("{")) return JSON.parse(content) as Kubeconfig;
   const { parse: parseYaml } = createRequire(__filename)("yaml") as typeof import("yaml");

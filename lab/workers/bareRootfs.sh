@@ -1,7 +1,10 @@
 #!/bin/sh
-# Usage: bare.sh LOWERDIR FOLDER PACKAGES MORE-PACKAGES
-# Makes a machine without PACKAGES out of a worker's root file system. In FOLDER: `root`, the layer that goes over the others; `var`, its
-# whole /var; `packages`, what was taken away and MORE-PACKAGES, with what these need, as a repository for apt. Both are lists in one word.
+# Usage: bareRootfs.sh LOWERDIR FOLDER PACKAGES MORE-PACKAGES
+# Makes the root file system of a bare worker: removes PACKAGES from the overlay layers LOWERDIR. Writes to FOLDER:
+#   root/      the overlay layer that removes the packages
+#   var/       the whole /var
+#   packages/  an apt repository with PACKAGES, MORE-PACKAGES and their dependencies
+# PACKAGES and MORE-PACKAGES are lists, separated by spaces.
 set -eu
 lower=$1
 folder=$2
@@ -13,7 +16,7 @@ merged=$folder/merged
 mkdir "$folder/root" "$folder/work" "$merged" "$folder/packages"
 mount -t overlay -o "lowerdir=$lower,upperdir=$folder/root,workdir=$folder/work" overlay "$merged"
 
-# With the machine's own settings, sources and keys, but this machine's network.
+# apt uses the settings, sources and keys of the root file system, and this machine's network.
 printf 'RootDir "%s";\nAPT::Sandbox::User "root";\n' "$merged" >"$folder/apt.conf"
 apt() { APT_CONFIG=$folder/apt.conf apt-get -q "$@"; }
 apt update
@@ -22,7 +25,7 @@ apt install -y --download-only --no-install-recommends --reinstall $packages $mo
 mv "$merged"/var/cache/apt/archives/*.deb "$folder/packages"
 cd "$folder/packages"
 for package in *.deb; do
-  # Without the version in it: some characters of versions stand for others in URLs.
+  # File names without versions, because versions have characters with a meaning in URLs.
   mv "$package" "${package%%_*}.deb"
   package=${package%%_*}.deb
   dpkg-deb --field "$package"
@@ -33,7 +36,7 @@ cd /
 # shellcheck disable=SC2086
 chroot "$merged" dpkg --purge $packages
 rm -rf "$merged/opt/cni" "$merged/etc/containerd" "$merged/var/lib/containerd"
-# Images are imported when containerd comes, whoever brings it.
+# lab-images.service starts with containerd, because containerd is installed later, as a package or as a release.
 rm "$merged/etc/systemd/system/multi-user.target.wants/lab-images.service"
 mkdir "$merged/etc/systemd/system/containerd.service.wants"
 ln -s ../lab-images.service "$merged/etc/systemd/system/containerd.service.wants/"

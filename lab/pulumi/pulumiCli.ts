@@ -1,81 +1,74 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheFolder } from "../labPaths";
-import { ensureCached, goBuild } from "../builds/cache";
+import { ensureCached } from "../builds/cache";
 import { type Download, download } from "../builds/download";
+import { buildGoProgram, requiredVersion } from "../builds/goModule";
 import { LabError } from "../host/labError";
 import { architecture, which } from "../host/platform";
-import type { Say } from "../cli/progress";
 import { attempt, run } from "../host/run";
+import type { Say } from "../host/say";
 
 /** A `pulumi` executable. */
-export interface Cli {
+export interface PulumiCli {
   readonly file: string;
   /** Such as 3.248.0. */
   readonly version: string;
   readonly origin: "from PATH" | "downloaded" | "built from source";
 }
 
-export const describeCli = ({ version, origin }: Cli): string => `pulumi v${version} ${origin}`;
+export const describeCli = ({ version, origin }: PulumiCli): string => `pulumi v${version} ${origin}`;
 
-const MODULE = __dirname;
-const PROGRAM = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
-/** A plain build says v3.0.0, and SDK and CLI check each other's versions. */
+const MODULE = "github.com/pulumi/pulumi/pkg/v3";
+/** SDK and CLI check each other's versions. Without these flags, the CLI reports v3.0.0. */
 const linkerFlags = (version: string): string =>
   `-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${version}`;
 
-/** The version of the CLI that the lab makes: the one in its Go module, which is also the SDK's. */
-export async function cliVersion(): Promise<string> {
-  const goMod = await readFile(join(MODULE, "go.mod"), "utf8");
-  const version = /github\.com\/pulumi\/pulumi\/pkg\/v3 v(\S+)$/m.exec(goMod)?.[1];
-  if (version === undefined) {
-    throw new LabError(`${join(MODULE, "go.mod")} names no version of the Pulumi CLI`);
-  }
-  return version;
-}
+/** The version of the CLI that the lab downloads or builds: the one in go.mod, which equals the SDK's. */
+export const cliVersion = (): Promise<string> => requiredVersion(__dirname, MODULE);
 
-/** Whether a CLI of version `found` runs programs of an SDK of version `wanted`: the same major version, and not older. */
-export function runsSdk(found: string, wanted: string): boolean {
+/** Whether a CLI of version `found` runs programs of SDK `wanted`: it has the same major version and is not older. */
+export function isCompatibleWithSdk(found: string, wanted: string): boolean {
   const [have, want] = [found, wanted].map((version) => version.split(".").map(Number));
   return have[0] === want[0] && (have[1] > want[1] || (have[1] === want[1] && have[2] >= want[2]));
 }
 
 const folderOf = (version: string): string => join(cacheFolder(), "pulumi", `v${version}`, `linux-${architecture()}`);
 
-function cached(version: string): Cli | undefined {
+function cached(version: string): PulumiCli | undefined {
   const folder = folderOf(version);
-  const candidates: Cli[] = [
+  const candidates: PulumiCli[] = [
     { file: join(folder, "downloaded", "pulumi"), version, origin: "downloaded" },
     { file: join(folder, "built", "pulumi"), version, origin: "built from source" },
   ];
   return candidates.find(({ file }) => existsSync(file));
 }
 
-/** The CLI that is on this machine already: on PATH, or in the cache. */
-export async function findCli(): Promise<Cli | undefined> {
+/** Finds a CLI that is new enough on PATH or in the cache. */
+export async function findCli(): Promise<PulumiCli | undefined> {
   const wanted = await cliVersion();
   const onPath = await which("pulumi");
   if (onPath !== undefined) {
     const { stdout } = await attempt(onPath, ["version"], { timeout: 10_000 });
     const version = /^v(\d+\.\d+\.\d+)/.exec(stdout.trim())?.[1];
-    if (version !== undefined && runsSdk(version, wanted)) {
+    if (version !== undefined && isCompatibleWithSdk(version, wanted)) {
       return { file: onPath, version, origin: "from PATH" };
     }
   }
   return cached(wanted);
 }
 
-export async function requireCli(): Promise<Cli> {
+export async function requireCli(): Promise<PulumiCli> {
   const cli = await findCli();
   if (!cli) {
-    throw new LabError("there is no Pulumi CLI on this machine yet", "Make it with: npm run lab -- up");
+    throw new LabError("the Pulumi CLI is neither on PATH nor in the lab's cache", "Make it: npm run lab -- up");
   }
   return cli;
 }
 
 /** Finds, downloads or builds the CLI. */
-export async function ensureCli(say: Say): Promise<Cli> {
+export async function ensureCli(say: Say): Promise<PulumiCli> {
   const found = await findCli();
   if (found) {
     return found;
@@ -91,8 +84,8 @@ export async function ensureCli(say: Say): Promise<Cli> {
       await run("tar", ["-xzf", archive, "-C", folder, "--strip-components=1", "--no-same-owner"]);
       await rm(archive);
     } else {
-      const build = { module: MODULE, program: PROGRAM, linkerFlags: linkerFlags(version), refused };
-      await goBuild(build, join(folder, "pulumi"), say);
+      const program = { folder: __dirname, program: `${MODULE}/cmd/pulumi`, linkerFlags: linkerFlags(version) };
+      await buildGoProgram(program, join(folder, "pulumi"), refused, say);
     }
   });
   return requireCli();
@@ -100,17 +93,9 @@ export async function ensureCli(say: Say): Promise<Cli> {
 
 const OFFICIAL_DOWNLOADS = "https://github.com/pulumi/pulumi/releases/download";
 
-/** The official release: the CLI, with the published language hosts beside it. */
+/** The official release: an archive with the CLI and the published language hosts. */
 function release(version: string): Download {
   const base = `${process.env.TLS_BOOTSTRAP_PULUMI_DOWNLOADS || OFFICIAL_DOWNLOADS}/v${version}`;
   const name = `pulumi-v${version}-linux-${process.arch}.tar.gz`;
-  return {
-    url: `${base}/${name}`,
-    checksums: `${base}/pulumi-${version}-checksums.txt`,
-    checksumIn: (text) =>
-      text
-        .split("\n")
-        .map((line) => line.trim().split(/\s+/))
-        .find(([, file]) => file === name)?.[0],
-  };
+  return { url: `${base}/${name}`, checksums: `${base}/pulumi-${version}-checksums.txt` };
 }

@@ -1,51 +1,36 @@
 import { createRequire } from "node:module";
 import type { Dispatcher } from "undici";
-import { messageOf, PluginError } from "../pluginError";
-import { readKubeconfig, type Cluster } from "./clusterClient";
-import type { KubeObject } from "./object";
+import { messageOf } from "../../host/labError";
+import { PluginError } from "../pluginError";
+import { ApiError, NoMatchError, UnreachableError } from "./apiErrors";
+import { readKubeconfig, type ClusterAccess } from "./clusterAccess";
+import type { KubeObject } from "./kubeObject";
 
-/** Loaded at the first request, since it takes 0.1 s. */
+/** Loaded at the first request, because loading takes 0.1 s. */
 const undici = () => createRequire(__filename)("undici") as typeof import("undici");
-
-/** What the API server answers when it refuses. */
-export class ApiError extends Error {
-  constructor(
-    readonly code: number,
-    readonly reason: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-/** The API server does not know the kind. */
-export class NoMatchError extends Error {}
-
-/** No answer at all. */
-export class UnreachableError extends PluginError {}
 
 export type Query = Record<string, string>;
 
-/** Whether objects of a kind have a namespace, and how URLs name the kind. */
+/** A kind that the API server serves. `name` is its name in URLs, such as `configmaps`. */
 interface ApiResource {
   name: string;
   kind: string;
   namespaced: boolean;
 }
 
-const limitMs = 30_000;
+const TIMEOUT_MS = 30_000;
 
-/** A plain REST client: the plugin needs objects exactly as the server gives them. */
+/** A REST client that returns objects exactly as the API server sends them. */
 export class KubeClient {
-  private selected: Cluster | undefined;
+  private selected: ClusterAccess | undefined;
   private dispatcher: Dispatcher | undefined;
   private readonly discovered = new Map<string, Promise<ApiResource[]>>();
 
   constructor(private readonly kubeconfig: string | undefined) {}
 
-  get cluster(): Cluster {
+  get cluster(): ClusterAccess {
     try {
-      if (this.kubeconfig === undefined) throw new PluginError("the provider has none, and the stand-in needs one");
+      if (this.kubeconfig === undefined) throw new PluginError("the stand-in plugin needs the provider's `kubeconfig`");
       return (this.selected ??= readKubeconfig(this.kubeconfig));
     } catch (error) {
       throw new UnreachableError(`failed to parse kubeconfig data: ${messageOf(error)}`);
@@ -75,7 +60,7 @@ export class KubeClient {
     await this.call("DELETE", path, {}, "application/json", { propagationPolicy: "Foreground" });
   }
 
-  /** What the server serves of a kind; undefined: it does not know the kind. */
+  /** Looks a kind up. Undefined when the API server does not know it. */
   async resource({ apiVersion = "v1", kind }: KubeObject): Promise<ApiResource | undefined> {
     const known = this.discovered.get(apiVersion) ?? this.discover(apiVersion);
     this.discovered.set(apiVersion, known);
@@ -86,7 +71,7 @@ export class KubeClient {
         throw error;
       },
     );
-    // A kind that is missing may come with a definition that is created in this very operation.
+    // Ask again next time, because this operation may create the kind's CustomResourceDefinition.
     if (!found) this.discovered.delete(apiVersion);
     return found;
   }
@@ -118,7 +103,12 @@ export class KubeClient {
   ): Promise<KubeObject> {
     const { server, tls, token } = this.cluster;
     const { Agent, request } = undici();
-    this.dispatcher ??= new Agent({ connections: 16, connect: tls, headersTimeout: limitMs, bodyTimeout: limitMs });
+    this.dispatcher ??= new Agent({
+      connections: 16,
+      connect: tls,
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+    });
     const headers = {
       accept: "application/json",
       ...(contentType && { "content-type": contentType }),

@@ -3,10 +3,10 @@ import { get, pick } from "lodash";
 import { z } from "zod";
 import { isSame } from "../diff";
 import type { ProviderHost } from "../provider";
-import { StateProvider, statePackage } from "../stateProvider";
+import { StateProvider, statePlugin } from "../stateProvider";
 import { isAsset, type Value } from "../propertyValues";
 
-/** Loaded at the first connection, since a preview needs none. */
+/** Loaded at the first connection, because a preview needs none. */
 const ssh = () => import("./ssh.js");
 
 const login = {
@@ -14,11 +14,11 @@ const login = {
   port: z.number().default(22),
   user: z.string().default("root"),
   privateKey: z.string().optional(),
-  /** One authorized_keys line; absent: any key is accepted. */
+  /** A line of authorized_keys. Without it, any host key is accepted. */
   hostKey: z.string().optional(),
-  /** Failed dials before giving up; -1: never. */
+  /** Failed dials before the operation fails. -1: no limit. */
   dialErrorLimit: z.number().default(10),
-  /** Seconds; 0: no limit. */
+  /** Seconds. 0: no limit. */
   perDialTimeout: z.number().default(15),
 };
 const connection = z.strictObject({ ...login, proxy: z.strictObject(login).optional() });
@@ -37,7 +37,7 @@ const commandInputs = z.strictObject({
   delete: text,
   stdin: text,
   logging: z.enum(["none", "stdoutAndStderr"]).optional(),
-  /** Has no effect. The SDK sets it unless the program does. */
+  /** Has no effect. The SDK always sets it. */
   addPreviousOutputInEnv: z.boolean().optional(),
 });
 
@@ -50,9 +50,9 @@ function remoteCommand(host: ProviderHost) {
     const { [which]: command, stdin, logging } = inputs;
     if (typeof command !== "string") return undefined;
     const onLine = (line: string): void => host.status(request.urn, line);
-    const { connected, run } = await ssh();
-    return connected(inputs.connection, host, request, (client) =>
-      run(client, command, stdin, logging === "none" ? undefined : onLine),
+    const { withConnection, runCommand } = await ssh();
+    return withConnection(inputs.connection, host, request, (client) =>
+      runCommand(client, command, stdin, logging === "none" ? undefined : onLine),
     );
   };
   return new StateProvider({
@@ -80,14 +80,14 @@ const copyInputs = z.strictObject({
   source: z.custom<{ path: string }>((value) => isAsset(value as Value) && get(value, "path"), "must be a file asset"),
 });
 
-/** Copies one file. Deleted, it leaves the copy. */
+/** Copies one file. A delete does not remove the copy. */
 function copyToRemote(host: ProviderHost) {
   const copy = async (
     { connection, source, remotePath }: z.output<typeof copyInputs>,
     request: { urn: string; timeout: number },
   ) => {
-    const { connected, copy: send } = await ssh();
-    return connected(connection, host, request, (client) => send(client, source.path, remotePath));
+    const { withConnection, copyFile } = await ssh();
+    return withConnection(connection, host, request, (client) => copyFile(client, source.path, remotePath));
   };
   return new StateProvider({
     ...common,
@@ -105,8 +105,8 @@ function copyToRemote(host: ProviderHost) {
   });
 }
 
-/** remote.Command and remote.CopyToRemote, over ssh2. */
-export const command = statePackage("command", {
+/** remote.Command and remote.CopyToRemote. */
+export const commandPlugin = statePlugin("command", {
   "command:remote:Command": remoteCommand,
   "command:remote:CopyToRemote": copyToRemote,
 });

@@ -1,36 +1,33 @@
 import { once } from "node:events";
-import { createRequire } from "node:module";
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import { LanguageRuntimeService } from "@pulumi/pulumi/proto/language_grpc_pb";
 import * as rpc from "@pulumi/pulumi/proto/language_pb";
 import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
-import { serve } from "../rpc";
-import { pluginProcess, programProcess, startNode, stopAll } from "./processes";
+import { serveGrpc } from "../rpc";
+import { sdkVersion } from "../sdkVersion";
+import { pluginProcess, programProcess, startNode, stopAllProcesses } from "./processes";
 
 type Call = ServerWritableStream<unknown, rpc.RunPluginResponse>;
 type Exit = [code: number | null, signal: NodeJS.Signals | null];
 
-/** Exit code of the SDK's runner after it has shown the error to the user. */
+/** Exit code of the SDK's runner when it has reported the error already. */
 const ALREADY_REPORTED = 32;
 
 /**
- * Serves Pulumi's LanguageRuntime protocol for programs, policy packs and component packages in Node.js, as the published `pulumi-language-nodejs` does.
- *
- * @param engine address of the engine.
+ * Serves Pulumi's LanguageRuntime protocol like the published `pulumi-language-nodejs`: for programs, policy packs and component packages.
+ * @param engine address of the engine
  */
 export function serveLanguage(engine: string): Promise<{ port: number }> {
-  const { version } = createRequire(__filename)("@pulumi/pulumi/package.json") as { version: string };
-  return serve(LanguageRuntimeService, {
+  return serveGrpc(LanguageRuntimeService, {
     handshake: () => new rpc.LanguageHandshakeResponse(),
-    // The CLI warns when this is not the version of the program's SDK.
-    getPluginInfo: () => new PluginInfo().setVersion(version),
-    // An empty list. The CLI would look for a download of each listed plugin that it cannot find. Without a list it starts a plugin
-    // when the first resource needs it, in the version that the resource's SDK asks for.
+    getPluginInfo: () => new PluginInfo().setVersion(sdkVersion("pulumi")),
+    // An empty list, because the CLI searches for a download of a listed plugin that it does not find. It starts other plugins when
+    // a resource needs them, in the version of the resource's SDK.
     getRequiredPackages: () => new rpc.GetRequiredPackagesResponse(),
     run: async (request: rpc.RunRequest, call: Call) => {
       const child = startNode(programProcess(request, engine), call);
-      // Not inherited: Node.js changes the blocking mode of pipes, which would change the host's own.
+      // Piped, not inherited: the child would change the blocking mode of pipes that this process uses, too.
       child.stdout.pipe(process.stdout, { end: false });
       child.stderr.pipe(process.stderr, { end: false });
       const [code, signal] = (await once(child, "close")) as Exit;
@@ -46,7 +43,7 @@ export function serveLanguage(engine: string): Promise<{ port: number }> {
       call.write(new rpc.RunPluginResponse().setExitcode(code ?? -1));
     },
     cancel: () => {
-      stopAll();
+      stopAllProcesses();
       return new Empty();
     },
   });

@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { StateProvider, statePackage } from "../stateProvider";
+import { StateProvider, statePlugin } from "../stateProvider";
 import { createKey, keyInputs } from "./keys";
 import type { Props } from "../propertyValues";
 
-/** Loaded when a certificate is made: loading takes 0.1 s, and a preview makes none. */
+/** Loaded when a certificate is made. Loading takes 0.1 s, and a preview makes none. */
 const certificates = () => import("./tlsCertificates.js");
 
-const hour = 3_600_000;
+const HOUR_MS = 3_600_000;
 
 const uses = z.enum([
   "cert_signing",
@@ -42,18 +42,18 @@ export type SelfSignedInputs = z.output<typeof selfSigned>;
 export type LocallySignedInputs = z.output<typeof locallySigned>;
 export type CertificateInputs = Pick<SelfSignedInputs, keyof typeof common>;
 
-/** Certificates are renewed on a plain update, without a refresh: the clock is compared with the state. */
+/** What both kinds of certificates share. An update renews a certificate when `earlyRenewalHours` before its end have begun. */
 const certificate = {
   computed: ["certPem", "validityStartTime", "validityEndTime", "readyForRenewal"],
   replaces: (input: string) => input !== "earlyRenewalHours",
   due: {
     output: "readyForRenewal",
     isDue: ({ earlyRenewalHours }: CertificateInputs, { validityEndTime }: Props) =>
-      Date.now() >= Date.parse(validityEndTime as string) - earlyRenewalHours * hour,
+      Date.now() >= Date.parse(validityEndTime as string) - earlyRenewalHours * HOUR_MS,
   },
 };
 
-export const tls = statePackage("tls", {
+export const tlsPlugin = statePlugin("tls", {
   "tls:index/privateKey:PrivateKey": () =>
     new StateProvider({
       inputs: keyInputs,

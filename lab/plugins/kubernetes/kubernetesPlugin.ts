@@ -1,15 +1,15 @@
 import { differences } from "../diff";
-import type { CheckFailure, Diff, Package } from "../provider";
-import { plain, unknown, type Props } from "../propertyValues";
-import { readKubeconfig } from "./clusterClient";
+import type { CheckFailure, Diff, ProviderPlugin } from "../provider";
+import { unwrapAllSecrets, UNKNOWN, type Props } from "../propertyValues";
+import { readKubeconfig } from "./clusterAccess";
 import { ObjectProvider } from "./objectProvider";
 
-/** A kind of an API group. Helm, YAML and Kustomize are programs of their own in the published plugin. */
+/** Whether a resource type is a kind of an API group. The stand-in has no Helm, YAML and Kustomize resources. */
 const isKind = (type: string): boolean =>
   /^kubernetes:[\w.-]+\/v\w+:\w+$/.test(type) && !/^kubernetes:(helm\.sh|yaml|kustomize)\//.test(type);
 
-/** Settings that the plugin heeds, has nothing to do for, or leaves to the engine. */
-const settings = [
+/** Provider settings that the plugin accepts. README.md says which of them have an effect. */
+const SETTINGS = [
   "clusterIdentifier",
   "enableConfigMapMutable",
   "kubeconfig",
@@ -20,11 +20,11 @@ const settings = [
   "version",
 ];
 
-export const kubernetes: Package = {
+export const kubernetesPlugin: ProviderPlugin = {
   name: "kubernetes",
   types: ["kubernetes:<group>/<version>:<Kind>"],
   configure: (config, host) => {
-    const objects = new ObjectProvider(plain(config), host);
+    const objects = new ObjectProvider(unwrapAllSecrets(config), host);
     return (type) => (isKind(type) ? objects : undefined);
   },
   checkConfig,
@@ -32,22 +32,22 @@ export const kubernetes: Package = {
 };
 
 function checkConfig(config: Props): CheckFailure[] {
-  const refused = Object.keys(config).filter((name) => config[name] !== null && !settings.includes(name));
+  const refused = Object.keys(config).filter((name) => config[name] !== null && !SETTINGS.includes(name));
   return refused.map((property) => ({ property, reason: "the stand-in plugin does not support this setting" }));
 }
 
-/** Another cluster replaces the provider. `clusterIdentifier` alone decides where both configurations have it. */
+/** Replaces the provider when its cluster changes. With a `clusterIdentifier` before and after, only that identifies the cluster. */
 function diffConfig(oldInputs: Props, newInputs: Props): Diff {
-  const [before, after] = [plain(oldInputs), plain(newInputs)];
+  const [before, after] = [unwrapAllSecrets(oldInputs), unwrapAllSecrets(newInputs)];
   const isIdentified = before.clusterIdentifier && after.clusterIdentifier;
   const decisive = isIdentified ? "clusterIdentifier" : "kubeconfig";
   const [from, to] = [serverOf(before), serverOf(after)];
-  const moved = isIdentified || after.kubeconfig === unknown || (from && to && from !== to);
+  const moved = isIdentified || after.kubeconfig === UNKNOWN || (from && to && from !== to);
   const changes = differences(oldInputs, newInputs);
   return { changes: changes.map((change) => ({ ...change, replace: Boolean(moved) && change.path[0] === decisive })) };
 }
 
-/** The API server's URL; undefined where it cannot be told. */
+/** The API server's URL. Undefined when the kubeconfig cannot be read. */
 function serverOf({ kubeconfig }: Props): string | undefined {
   try {
     return readKubeconfig(kubeconfig as string).server;

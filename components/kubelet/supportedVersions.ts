@@ -1,0 +1,14 @@
+import type { Rule } from "../validation/rules";
+import { minorOf } from "./kubeletData";
+import releases from "./releases.json";
+
+/** The supported minors of Kubernetes, oldest first. */
+export const SUPPORTED_MINORS: readonly number[] = releases.map((release) => minorOf(release)!);
+
+/** A version `1.<minor>.<patch>` of a supported minor. */
+export const kubernetesVersion: Rule = (value) => {
+  const minor = minorOf(value);
+  if (minor === undefined) return "is not a version such as 1.37.2 (no leading 'v')";
+  const [first, last] = [SUPPORTED_MINORS[0], SUPPORTED_MINORS.at(-1)];
+  return SUPPORTED_MINORS.includes(minor) ? undefined : `is not supported; supported are 1.${first} to 1.${last}`;
+};

@@ -1,0 +1,36 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { isBuiltin } from "node:module";
+import ts from "typescript";
+
+const REPOSITORY = resolve(__dirname, "../..");
+
+/** Packages that the program imports, directly or by its own files. Types are gone at run time. */
+function importedPackages(entry: string): Set<string> {
+  const packages = new Set<string>();
+  const seen = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file) || file.endsWith(".json")) return;
+    seen.add(file);
+    const { outputText } = ts.transpileModule(readFileSync(file, "utf8"), {
+      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+    });
+    for (const { fileName } of ts.preProcessFile(outputText).importedFiles) {
+      const path = resolve(dirname(file), fileName);
+      if (fileName.startsWith("."))
+        visit([`${path}.ts`, join(path, "index.ts"), path].find((candidate) => existsSync(candidate))!);
+      else if (!isBuiltin(fileName)) packages.add(/^(@[^/]+\/)?[^/]+/.exec(fileName)![0]);
+    }
+  };
+  visit(join(REPOSITORY, entry));
+  return packages;
+}
+
+it("has all that `npm ci --omit=dev` users need: the program's packages, and what Pulumi compiles it with", () => {
+  const { dependencies } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+  };
+  const needed = [...importedPackages("index.ts"), "typescript", "ts-node"];
+  expect(needed.length).toBeGreaterThan(8);
+  expect(needed.filter((name) => !(name in dependencies))).toEqual([]);
+});

@@ -56,9 +56,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     const guards = declareGuards(context);
     const rbac = declareBindings(context, boundGroup);
     const info =
-      clusterInfo === "off"
-        ? undefined
-        : new ClusterInfo(`${name}-cluster-info`, { cluster, mode: clusterInfo }, { parent: this });
+      clusterInfo === "off" ? undefined : new ClusterInfo(`${name}-cluster-info`, { cluster }, { parent: this });
     const serving = declareServing(context);
     const kubeProxy =
       spec.kubeProxy.mode === "off"

@@ -168,13 +168,15 @@ function resolvedPool(
 }
 
 /** Addresses and host key. What is known only later is checked then, before a step uses it. */
-function addressesOf(what: string, { address, nodeAddress, hostKey }: CheckedWorker) {
+function addressesOf(what: string, worker: CheckedWorker) {
+  const address = checkedLater(what, "address", worker.address, rules.host);
+  const nodeAddress = worker.nodeAddress === worker.address ? address : worker.nodeAddress;
   return {
-    address: checkedLater(what, "address", address, rules.host),
+    address,
     nodeAddress: checkedLater(what, "nodeAddress", nodeAddress, (value) =>
       isIP(value) ? undefined : NODE_ADDRESS_REQUIRED,
     ),
-    hostKey: checkedLater(what, "hostKey", hostKey, rules.hostKey),
+    hostKey: checkedLater(what, "hostKey", worker.hostKey, rules.hostKey),
   };
 }
 

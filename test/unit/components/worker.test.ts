@@ -43,7 +43,8 @@ describe("TlsBootstrap with one worker", () => {
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-not-ready",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-names",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-serving",
-      "kubernetes:core/v1:ConfigMap t-cluster-info",
+      "kubernetes:core/v1:ConfigMapPatch t-cluster-info",
+      "kubernetes:core/v1:ConfigMapPatch t-cluster-info-existing",
       "kubernetes:core/v1:Node t-worker-1-node",
       "kubernetes:core/v1:Secret t-worker-token",
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-approve-first-certificates",
@@ -149,7 +150,7 @@ describe("TlsBootstrap with one worker", () => {
     const cluster = { ...base.cluster, kubeconfig: pulumi.secret("ADMIN") };
     const { program } = await declare({ cluster });
     expect(typeof program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin).toBe("string");
-    expect(program.find("kubernetes:core/v1:ConfigMap", "t-cluster-info").inputs.data.kubeconfig).toContain(
+    expect(program.find("kubernetes:core/v1:ConfigMapPatch", "t-cluster-info").inputs.data.kubeconfig).toContain(
       "clusters:",
     );
   });
@@ -242,22 +243,6 @@ describe("TlsBootstrap with one worker", () => {
     expect(await valueOf(result.clusterInfoKubeconfig)).toBeUndefined();
     const secret = unboxed(program.find("kubernetes:core/v1:Secret", "t-worker-token").inputs.stringData);
     expect(secret["usage-bootstrap-signing"]).toBeUndefined();
-  });
-
-  it("adopts the cluster-info of another installer: its kubeconfig only, which a removal leaves", async () => {
-    const { program } = await declare({ clusterInfo: "adopt" });
-    expect(program.listing().filter((line) => /cluster-info|ClusterInfo/.test(line))).toEqual([
-      "kubernetes:core/v1:ConfigMapPatch t-cluster-info",
-      "tls-bootstrap:index:ClusterInfo t-cluster-info",
-    ]);
-    const { metadata, data } = program.find("kubernetes:core/v1:ConfigMapPatch", "t-cluster-info").inputs;
-    expect(metadata).toEqual({
-      namespace: "kube-public",
-      name: "cluster-info",
-      annotations: { "pulumi.com/patchForce": "true" },
-    });
-    expect(Object.keys(data)).toEqual(["kubeconfig"]);
-    expect(program.options["kubernetes:core/v1:ConfigMapPatch t-cluster-info"].retainOnDelete).toBe(true);
   });
 
   it("names the command that mints a token, for an error on the host", async () => {

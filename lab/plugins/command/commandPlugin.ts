@@ -105,7 +105,6 @@ function copyToRemote(host: ProviderHost) {
   });
 }
 
-/** remote.Command and remote.CopyToRemote. */
 export const commandPlugin = statePlugin("command", {
   "command:remote:Command": remoteCommand,
   "command:remote:CopyToRemote": copyToRemote,

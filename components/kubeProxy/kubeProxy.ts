@@ -3,7 +3,6 @@ import { DaemonSet } from "@pulumi/kubernetes/apps/v1";
 import { ConfigMap } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { renderKubeconfig } from "../cluster/kubeconfig";
-import { WORKER_LABEL } from "../cluster/names";
 import { refuse } from "../validation/refuse";
 import { kubeProxySchema, type RunningKubeProxy } from "../spec/kubeProxySchema";
 import type { ClusterSpec, KubeProxySpec } from "../spec/specs";
@@ -18,6 +17,8 @@ export interface KubeProxyArgs {
   readonly spec: KubeProxySpec;
   /** Version of the image in mode `daemonset`, `1.<minor>.<patch>`. */
   readonly kubernetesVersion: string;
+  /** With `daemonset`: labels of the nodes that run kube-proxy. */
+  readonly nodeLabels: { [label: string]: string };
 }
 
 /** How long an update waits for the pods. The provider's default of 10 minutes is too long to wait for a dead node. */
@@ -39,7 +40,7 @@ export class KubeProxy extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubeProxyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:KubeProxy", name, {}, opts);
-    const { cluster, spec, kubernetesVersion } = args;
+    const { cluster, spec, kubernetesVersion, nodeLabels } = args;
     const { data: parsed, error } = kubeProxySchema.safeParse(spec, REQUIRED);
     refuse(`KubeProxy '${name}'`, [
       ...(error ? problemsOf(error, "spec") : []),
@@ -51,7 +52,7 @@ export class KubeProxy extends pulumi.ComponentResource {
       this.kubeconfig = identity.kubeconfig(cluster);
     } else {
       const image = proxy.image ?? `registry.k8s.io/kube-proxy:v${kubernetesVersion}`;
-      this.#daemonSet(name, cluster, proxy, identity.serviceAccountName, image);
+      this.#daemonSet(name, cluster, proxy, { image, nodeLabels, serviceAccountName: identity.serviceAccountName });
     }
     this.registerOutputs({});
   }
@@ -60,9 +61,13 @@ export class KubeProxy extends pulumi.ComponentResource {
     name: string,
     cluster: ClusterSpec,
     { clusterCidr, config: settings }: RunningKubeProxy,
-    serviceAccountName: pulumi.Output<string>,
-    image: string,
+    pods: {
+      readonly image: string;
+      readonly nodeLabels: Readonly<Record<string, string>>;
+      readonly serviceAccountName: pulumi.Output<string>;
+    },
   ) {
+    const { image, nodeLabels, serviceAccountName } = pods;
     const data = pulumi.output(cluster).apply((endpoint) => ({
       "config.yaml": renderKubeProxyConfig({
         kubeconfig: `${CONFIG_FOLDER}/kubeconfig.yaml`,
@@ -103,7 +108,7 @@ export class KubeProxy extends pulumi.ComponentResource {
               serviceAccountName,
               priorityClassName: "system-node-critical",
               hostNetwork: true,
-              nodeSelector: { "kubernetes.io/os": "linux", ...WORKER_LABEL },
+              nodeSelector: { "kubernetes.io/os": "linux", ...nodeLabels },
               tolerations: [{ operator: "Exists" }],
               // Kernel settings need all privileges, rules do not. So an init container, which ends, makes the settings.
               initContainers: [

@@ -28,8 +28,7 @@ export const ServingCertificatesMode = {
 export type ServingCertificatesMode = (typeof ServingCertificatesMode)[keyof typeof ServingCertificatesMode];
 
 export const BootstrapClusterInfo = {
-  Create: "create",
-  Adopt: "adopt",
+  Publish: "publish",
   Off: "off",
 } as const;
 export type BootstrapClusterInfo = (typeof BootstrapClusterInfo)[keyof typeof BootstrapClusterInfo];
@@ -319,9 +318,9 @@ export interface SshSpec {
 
 export interface BootstrapSpec {
   /**
-   * The ConfigMap kube-public/cluster-info. `create`: publish it. `adopt`: kubeadm made it; write its kubeconfig and leave the rest.
-   * `off`: leave it alone.
-   * @default "create"
+   * The ConfigMap kube-public/cluster-info. `publish`: it exists, for joiners that know only a token; one that kubeadm or another tool
+   * has published stays as it is. `off`: it is left alone.
+   * @default "publish"
    */
   readonly clusterInfo?: BootstrapClusterInfo;
   /**

@@ -6,7 +6,7 @@ import { Analyzer } from "@pulumi/pulumi/provider/experimental/analyzer";
 const REPOSITORY = join(__dirname, "../../..");
 const COMPONENTS = [
   "BootstrapToken",
-  //"ClusterInfo",
+  "ClusterInfo",
   "CsrApprover",
   "JoinPolicy",
   "KubeProxy",

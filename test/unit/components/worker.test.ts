@@ -35,31 +35,32 @@ describe("TlsBootstrap with one worker", () => {
       "command:remote:Command t-worker-1-join",
       "command:remote:Command t-worker-1-kubelet",
       "command:remote:Command t-worker-1-serving",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-fixed-annotation",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-not-ready",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-worker-names",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-worker-serving",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-fixed-annotation",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-not-ready",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-names",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-serving",
-      "kubernetes:core/v1:ConfigMap t-cluster-info",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-fixed-annotation",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-not-ready",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-worker-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-worker-serving",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-fixed-annotation",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-not-ready",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-worker-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-worker-serving",
+      "kubernetes:core/v1:ConfigMapPatch t-test-cluster-info",
+      "kubernetes:core/v1:ConfigMapPatch t-test-cluster-info-existing",
       "kubernetes:core/v1:Node t-worker-1-node",
       "kubernetes:core/v1:Secret t-worker-token",
-      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-approve-first-certificates",
-      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-approve-renewals",
-      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-create-csrs",
-      "kubernetes:rbac.authorization.k8s.io/v1:Role t-cluster-info-read",
-      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding t-cluster-info-read-anonymously",
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-approve-first-certificates",
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-approve-renewals",
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-create-csrs",
+      "kubernetes:rbac.authorization.k8s.io/v1:Role t-test-cluster-info-read",
+      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding t-test-cluster-info-read-anonymously",
       "random:index/randomPassword:RandomPassword t-worker-token-secret",
       "random:index/randomString:RandomString t-worker-token-id",
       "tls-bootstrap:index:BootstrapToken t-worker-token",
-      "tls-bootstrap:index:ClusterInfo t-cluster-info",
-      "tls-bootstrap:index:JoinPolicy t",
-      "tls-bootstrap:index:NodeBootstrapRbac t",
+      "tls-bootstrap:index:ClusterInfo t-test-cluster-info",
+      "tls-bootstrap:index:JoinPolicy t-test",
+      "tls-bootstrap:index:NodeBootstrapRbac t-test",
       "tls-bootstrap:index:ServingCa t-serving-ca",
       "tls-bootstrap:index:ServingCertificate t-worker-1-serving",
-      "tls-bootstrap:index:ServingPolicy t",
+      "tls-bootstrap:index:ServingPolicy t-test",
       "tls-bootstrap:index:TlsBootstrap t",
       "tls-bootstrap:index:Worker t-worker-1",
       "tls-bootstrap:index:WorkerPool t-worker",
@@ -149,7 +150,7 @@ describe("TlsBootstrap with one worker", () => {
     const cluster = { ...base.cluster, kubeconfig: pulumi.secret("ADMIN") };
     const { program } = await declare({ cluster });
     expect(typeof program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin).toBe("string");
-    expect(program.find("kubernetes:core/v1:ConfigMap", "t-cluster-info").inputs.data.kubeconfig).toContain(
+    expect(program.find("kubernetes:core/v1:ConfigMapPatch", "t-test-cluster-info").inputs.data.kubeconfig).toContain(
       "clusters:",
     );
   });
@@ -201,7 +202,7 @@ describe("TlsBootstrap with one worker", () => {
       name: "worker-1",
       labels: {
         "node-role.kubernetes.io/worker": "",
-        "node-restriction.kubernetes.io/tls-bootstrap": "true",
+        "node-restriction.kubernetes.io/tls-bootstrap": "t-test",
         rack: "r2",
         zone: "a",
         disk: "ssd",
@@ -244,22 +245,6 @@ describe("TlsBootstrap with one worker", () => {
     expect(secret["usage-bootstrap-signing"]).toBeUndefined();
   });
 
-  it("adopts the cluster-info of another installer: its kubeconfig only, which a removal leaves", async () => {
-    const { program } = await declare({ clusterInfo: "adopt" });
-    expect(program.listing().filter((line) => /cluster-info|ClusterInfo/.test(line))).toEqual([
-      "kubernetes:core/v1:ConfigMapPatch t-cluster-info",
-      "tls-bootstrap:index:ClusterInfo t-cluster-info",
-    ]);
-    const { metadata, data } = program.find("kubernetes:core/v1:ConfigMapPatch", "t-cluster-info").inputs;
-    expect(metadata).toEqual({
-      namespace: "kube-public",
-      name: "cluster-info",
-      annotations: { "pulumi.com/patchForce": "true" },
-    });
-    expect(Object.keys(data)).toEqual(["kubeconfig"]);
-    expect(program.options["kubernetes:core/v1:ConfigMapPatch t-cluster-info"].retainOnDelete).toBe(true);
-  });
-
   it("names the command that mints a token, for an error on the host", async () => {
     const { program } = await declare();
     const files = program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin as string;
@@ -273,7 +258,7 @@ describe("bindings", () => {
   const declared = async (bindings: TlsBootstrapArgs["bindings"]) => {
     const { program } = await declare({ bindings, scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });
     const subjects = program.resources
-      .filter(({ type, name }) => type === BINDING && name === "t-create-csrs")
+      .filter(({ type, name }) => type === BINDING && name === "t-test-create-csrs")
       .flatMap(({ inputs }) => inputs.subjects.map((subject: { name: string }) => subject.name) as string[]);
     const secret = unboxed(program.find("kubernetes:core/v1:Secret", "t-worker-token").inputs.stringData);
     return { subjects, groups: secret["auth-extra-groups"] };
@@ -281,27 +266,27 @@ describe("bindings", () => {
 
   it("are made to the tokens' own groups", async () =>
     expect(await declared(undefined)).toEqual({
-      subjects: ["system:bootstrappers:worker", "system:bootstrappers:burst"],
-      groups: "system:bootstrappers:worker",
+      subjects: ["system:bootstrappers:t-test:worker", "system:bootstrappers:t-test:burst"],
+      groups: "system:bootstrappers:t-test:worker",
     }));
 
   it("can be kubeadm's: none are declared, and the tokens carry its group besides their own", async () =>
     expect(await declared({ mode: "existing" })).toEqual({
       subjects: [],
-      groups: "system:bootstrappers:worker,system:bootstrappers:kubeadm:default-node-token",
+      groups: "system:bootstrappers:t-test:worker,system:bootstrappers:kubeadm:default-node-token",
     }));
 
   it("can be made to another group", async () =>
     expect(await declared({ group: "system:bootstrappers:all" })).toEqual({
       subjects: ["system:bootstrappers:all"],
-      groups: "system:bootstrappers:worker,system:bootstrappers:all",
+      groups: "system:bootstrappers:t-test:worker,system:bootstrappers:all",
     }));
 
   it("can be made to all tokens of the cluster, with a warning", async () => {
     const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
     expect(await declared({ group: "system:bootstrappers" })).toEqual({
       subjects: ["system:bootstrappers"],
-      groups: "system:bootstrappers:worker",
+      groups: "system:bootstrappers:t-test:worker",
     });
     expect(warn.mock.calls.map(([text]) => text)).toEqual([
       expect.stringContaining("bindings.group system:bootstrappers lets every bootstrap token of the cluster ask"),
@@ -330,20 +315,20 @@ describe("the join policy", () => {
   it("lets the tokens of each pool and scale group claim their own names only", async () => {
     const { program } = await declare({ scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });
     const names = (claim: string) =>
-      program.find(ADMISSION, `t-${claim}-names`).inputs.spec.variables.slice(1) as { expression: string }[];
+      program.find(ADMISSION, `t-test-${claim}-names`).inputs.spec.variables.slice(1) as { expression: string }[];
     expect(names("worker")).toEqual([
       { name: "names0", expression: `[\n  "${namePatterns("worker-1").join("")}", // worker-1\n]` },
     ]);
     expect(names("burst")[0].expression.split("\n").length).toBeGreaterThan(57);
     for (const [claim, group] of [
-      ["worker", "system:bootstrappers:worker"],
-      ["burst", "system:bootstrappers:burst"],
+      ["worker", "system:bootstrappers:t-test:worker"],
+      ["burst", "system:bootstrappers:t-test:burst"],
     ]) {
-      const policy = program.find(ADMISSION, `t-${claim}-names`).inputs;
+      const policy = program.find(ADMISSION, `t-test-${claim}-names`).inputs;
       expect(policy.spec.failurePolicy).toBe("Fail");
       expect(policy.spec.matchConditions[0].expression).toBe(`"${group}" in request.userInfo.groups`);
-      expect(program.find(`${ADMISSION}Binding`, `t-${claim}-names`).inputs.spec).toEqual({
-        policyName: `t-${claim}-names`,
+      expect(program.find(`${ADMISSION}Binding`, `t-test-${claim}-names`).inputs.spec).toEqual({
+        policyName: `t-test-${claim}-names`,
         validationActions: ["Deny"],
       });
     }
@@ -353,7 +338,7 @@ describe("the join policy", () => {
     const { program } = await declare();
     const before = program.options["kubernetes:core/v1:Secret t-worker-token"].dependsOn as pulumi.Resource[];
     const urns = await Promise.all(before.map(({ urn }) => valueOf(urn)));
-    expect(urns.map((urn) => urn.split("$").at(-1))).toContain("tls-bootstrap:index:JoinPolicy::t");
+    expect(urns.map((urn) => urn.split("$").at(-1))).toContain("tls-bootstrap:index:JoinPolicy::t-test");
   });
 
   it("divides the names of a large pool, and adding one changes one line", async () => {

@@ -11,29 +11,31 @@ import { renderKubeProxyConfig } from "./kubeProxyConfig";
 import { KubeProxyIdentity } from "./kubeProxyIdentity";
 
 export interface KubeProxyArgs {
-  /** Server and CA as the workers reach them. The Service of the API server is no way there: kube-proxy is what makes it work. */
+  /** The API server as the workers reach it. The `kubernetes` Service is no substitute, because it works only once kube-proxy runs. */
   readonly cluster: ClusterSpec;
-  /** With the mode `unit` or `daemonset`. */
+  /** The settings of kube-proxy. The mode must be `unit` or `daemonset`. */
   readonly spec: KubeProxySpec;
-  /** Version of the workers, `1.<minor>.<patch>`. */
+  /** Version of the image in mode `daemonset`, `1.<minor>.<patch>`. */
   readonly kubernetesVersion: string;
   /** With `daemonset`: labels of the nodes that run kube-proxy. */
   readonly nodeLabels: { [label: string]: string };
 }
 
-/** A node that does not take its new pod within this time fails the update; a dead one shall not hold it up for the usual 10 minutes. */
-const ROLLOUT = "5m";
+/** How long an update waits for the pods. The provider's default of 10 minutes is too long to wait for a dead node. */
+const ROLLOUT_TIMEOUT = "5m";
 
 const NAMESPACE = "kube-system";
 const CONFIG_FOLDER = "/var/lib/kube-proxy";
 const LOCK = "/run/xtables.lock";
 
 /**
- * The cluster's side of kube-proxy: its identity and, in mode `daemonset`, the pods. They run on the Nodes that this module declares and on no others, which may
- * have a kube-proxy of their own.
+ * The cluster's side of kube-proxy: its identity and, in mode `daemonset`, its pods. The pods run only on Nodes that this module declares, because
+ * other nodes may have their own kube-proxy.
+ *
+ * @throws pulumi.RunError with all problems of `spec`, before anything is declared.
  */
 export class KubeProxy extends pulumi.ComponentResource {
-  /** What a unit proves itself with, as a secret; undefined in mode `daemonset`. */
+  /** Secret: the kubeconfig of the unit. Undefined in mode `daemonset`. */
   readonly kubeconfig: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: KubeProxyArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -45,7 +47,7 @@ export class KubeProxy extends pulumi.ComponentResource {
       ["spec.mode", parsed?.mode === "off" ? "must be unit or daemonset" : undefined],
     ]);
     const proxy = parsed as RunningKubeProxy;
-    const identity = new KubeProxyIdentity(name, { form: proxy.mode }, { parent: this });
+    const identity = new KubeProxyIdentity(name, { mode: proxy.mode }, { parent: this });
     if (proxy.mode === "unit") {
       this.kubeconfig = identity.kubeconfig(cluster);
     } else {
@@ -99,7 +101,7 @@ export class KubeProxy extends pulumi.ComponentResource {
           template: {
             metadata: {
               labels,
-              // Pods do not notice that their ConfigMap has changed: this is what rolls them.
+              // kube-proxy does not reload its config. A new hash rolls the pods.
               annotations: { "tls-bootstrap/config": data.apply(digest) },
             },
             spec: {
@@ -108,7 +110,7 @@ export class KubeProxy extends pulumi.ComponentResource {
               hostNetwork: true,
               nodeSelector: { "kubernetes.io/os": "linux", ...nodeLabels },
               tolerations: [{ operator: "Exists" }],
-              // Kernel settings take all privileges, the rules do not: so the first are made by a container that ends.
+              // Kernel settings need all privileges, rules do not. So an init container, which ends, makes the settings.
               initContainers: [
                 {
                   name: "kernel-settings",
@@ -126,7 +128,7 @@ export class KubeProxy extends pulumi.ComponentResource {
                   readinessProbe: { httpGet: { path: "/healthz", port: 10256 }, periodSeconds: 5 },
                   securityContext: {
                     allowPrivilegeEscalation: false,
-                    // NET_RAW: iptables of hosts without nftables.
+                    // NET_RAW is for iptables on hosts without nftables.
                     capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] },
                   },
                   volumeMounts: [...mounts, { name: "lock", mountPath: LOCK }],
@@ -141,7 +143,7 @@ export class KubeProxy extends pulumi.ComponentResource {
           },
         },
       },
-      { parent: this, customTimeouts: { create: ROLLOUT, update: ROLLOUT } },
+      { parent: this, customTimeouts: { create: ROLLOUT_TIMEOUT, update: ROLLOUT_TIMEOUT } },
     );
   }
 }

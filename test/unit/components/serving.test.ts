@@ -158,7 +158,7 @@ it("settings that say otherwise are refused", async () => {
   await expect(declare({ pools, servingCertificates })).rejects.toThrow(
     [
       "TlsBootstrap 't': 3 problems",
-      "  servingCertificates.ca.key: is no private key in PEM that can be read (-----BEGIN EC PRIVATE KEY----- …, without passphrase)",
+      "  servingCertificates.ca.key: cannot be read as a PEM private key without a passphrase (-----BEGIN EC PRIVATE KEY----- …)",
       "  servingCertificates.image: 'a/b:1' is the approver's image, which only the mode 'approver' uses",
       "  pools[0].kubelet.serverTLSBootstrap: cannot be true: it follows from servingCertificates.mode, which is 'issued'; with 'approver' and 'manual' kubelets ask the cluster",
     ].join("\n"),

@@ -401,7 +401,7 @@ describe("arguments", () => {
       [
         "TlsBootstrap 't': 7 problems",
         "  kubernetesVersion: '1.34' is not a version such as 1.37.2 (no leading 'v')",
-        "  binDir: 'bin' is not an absolute path of a folder",
+        "  binDir: 'bin' is not an absolute path of a folder: letters, digits, '/', '-', '_' and '.'",
         "  runtime.runc: is not a setting",
         "  pools[0].name: 'Pool' is not a pool name: a-z, 0-9 and '-', at most 63 characters, no '-' at either end",
         "  pools[0].workers[0].name: 'W' has upper-case letters; a node name is lower case",

@@ -217,7 +217,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
   [
     "a CA whose key is no PEM",
     { servingCertificates: { ca: { certificate: CA, key: "AAAA" } } },
-    ["tls-bootstrap:servingCertificates.ca.key: is no private key in PEM that can be read"],
+    ["tls-bootstrap:servingCertificates.ca.key: cannot be read as a PEM private key without a passphrase"],
   ],
   [
     "a CA and an image where they have no use",
@@ -231,7 +231,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
   [
     "no image",
     { servingCertificates: { mode: "approver", image: "a b" } },
-    ["tls-bootstrap:servingCertificates.image: 'a b' is not a whole name of an image"],
+    ["tls-bootstrap:servingCertificates.image: 'a b' is not a full image name"],
   ],
   [
     "kubelets that ask for certificates which nobody approves, and ones with files of their own",
@@ -276,7 +276,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
   [
     "a prefix that no name has",
     { scaleGroups: [{ name: "burst", namePrefix: "Burst-" }] },
-    ["tls-bootstrap:scaleGroups[0].namePrefix: 'Burst-' is not the beginning of node names"],
+    ["tls-bootstrap:scaleGroups[0].namePrefix: 'Burst-' is not a prefix of node names"],
   ],
   [
     "scale groups that could claim names of others",
@@ -310,7 +310,7 @@ describe.each<[string, Record<string, unknown>, string[]]>([
     },
     [
       "tls-bootstrap:kubeProxy.clusterCidr: '10.244.0.0' is not a CIDR",
-      "tls-bootstrap:kubeProxy.image: 'kube-proxy' is not a whole name",
+      "tls-bootstrap:kubeProxy.image: 'kube-proxy' is not a full image name",
       "tls-bootstrap:kubeProxy.config.nodePortAddresses[0]: '10.0.0.1' is not a CIDR",
       "tls-bootstrap:kubeProxy.config.conntrack.maxPerCore: ",
       "tls-bootstrap:kubeProxy.config.conntrack.udpTimeout: '5' is not a duration",

@@ -20,7 +20,7 @@ export = async () => {
     kubeconfig,
     // The server URL identifies the cluster, so that a renewed kubeconfig replaces nothing.
     clusterIdentifier: server,
-    // cluster-info changes in place. If it were replaced, joiners would find none for a moment.
+    // ConfigMaps change in place. If one were replaced, its readers would find none for a moment.
     enableConfigMapMutable: true,
   });
 

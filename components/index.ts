@@ -5,7 +5,7 @@ export { ClusterInfo, type ClusterInfoArgs } from "./cluster/clusterInfo";
 export { NodeBootstrapRbac, type NodeBootstrapRbacArgs } from "./cluster/nodeBootstrapRbac";
 export type { KubeletConfiguration } from "./kubelet/KubeletConfiguration";
 export { KubeProxy, type KubeProxyArgs } from "./kubeProxy/kubeProxy";
-export { KubeProxyForm, KubeProxyIdentity, type KubeProxyIdentityArgs } from "./kubeProxy/kubeProxyIdentity";
+export { KubeProxyIdentity, KubeProxyIdentityMode, type KubeProxyIdentityArgs } from "./kubeProxy/kubeProxyIdentity";
 export { ScaleGroup, type ScaleGroupArgs } from "./pools/scaleGroup";
 export { WorkerPool, type WorkerPoolArgs } from "./pools/workerPool";
 export { CsrApprover, type CsrApproverArgs } from "./serving/csrApprover";

@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { JoinPolicy } from "./admission/joinPolicy";
 import { ClusterInfo } from "./cluster/clusterInfo";
-import { BOOTSTRAPPERS_GROUP } from "./cluster/names";
+import { BOOTSTRAPPERS_GROUP, WORKER_LABEL } from "./cluster/names";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
+import { scopeOf } from "./cluster/scope";
 import { KubeProxy } from "./kubeProxy/kubeProxy";
 import { ScaleGroup } from "./pools/scaleGroup";
 import { WorkerPool } from "./pools/workerPool";
@@ -48,28 +49,24 @@ export class TlsBootstrap extends pulumi.ComponentResource {
 
   constructor(name: string, args: TlsBootstrapArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:TlsBootstrap", name, {}, opts);
-    const spec = resolveBootstrap(`TlsBootstrap '${name}'`, args);
-    const context = { name, spec, parent: this };
+    const scope = scopeOf(name);
+    const spec = resolveBootstrap(`TlsBootstrap '${name}'`, args, scope);
+    const context = { name, scope, spec, parent: this };
     const boundGroup = warnedGroup(context);
-    const { cluster, clusterInfo, kubernetesVersion } = spec;
-
     const guards = declareGuards(context);
     const rbac = declareBindings(context, boundGroup);
-    const info =
-      clusterInfo === "off"
-        ? undefined
-        : new ClusterInfo(`${name}-cluster-info`, { cluster, mode: clusterInfo }, { parent: this });
+    const info = declareClusterInfo(context);
     const serving = declareServing(context);
-    const kubeProxy =
-      spec.kubeProxy.mode === "off"
-        ? undefined
-        : new KubeProxy(`${name}-kube-proxy`, { cluster, spec: spec.kubeProxy, kubernetesVersion }, { parent: this });
+    const kubeProxy = declareKubeProxy(context);
 
-    const token = {
+    const token = (holder: string) => ({
       // Every bootstrap token is in the bare group already.
-      tokenGroups: boundGroup && boundGroup !== BOOTSTRAPPERS_GROUP ? [boundGroup] : [],
+      tokenGroups: [
+        tokenGroupOf(holder, scope),
+        ...(boundGroup && boundGroup !== BOOTSTRAPPERS_GROUP ? [boundGroup] : []),
+      ],
       tokenUsages: (info ? ["authentication", "signing"] : ["authentication"]) satisfies TokenUsage[],
-    };
+    });
     // A token that no policy restrains must not exist, not even for a moment.
     const pools = spec.pools.map((pool) => {
       const shared = {
@@ -78,11 +75,19 @@ export class TlsBootstrap extends pulumi.ComponentResource {
         workerPrefix: name,
       };
       const dependsOn = [...guards, ...rbac, serving.policy];
-      return new WorkerPool(`${name}-${pool.name}`, { ...pool, ...token, ...shared }, { parent: this, dependsOn });
+      return new WorkerPool(
+        `${name}-${pool.name}`,
+        { ...pool, ...token(pool.name), ...shared },
+        { parent: this, dependsOn },
+      );
     });
     const groups = spec.scaleGroups.map(
       (group) =>
-        new ScaleGroup(`${name}-${group.name}`, { ...group, ...token, cluster }, { parent: this, dependsOn: guards }),
+        new ScaleGroup(
+          `${name}-${group.name}`,
+          { ...group, ...token(group.name), cluster: spec.cluster },
+          { parent: this, dependsOn: guards },
+        ),
     );
 
     const names = [...spec.pools, ...spec.scaleGroups].map((holder) => holder.name);
@@ -107,6 +112,8 @@ export class TlsBootstrap extends pulumi.ComponentResource {
 
 interface BootstrapContext {
   readonly name: string;
+  /** Prefix of the names of objects in the cluster. */
+  readonly scope: string;
   readonly spec: ResolvedBootstrap;
   readonly parent: TlsBootstrap;
 }
@@ -122,31 +129,47 @@ function warnedGroup({ spec: { bindings }, parent }: BootstrapContext): string |
 }
 
 /** What must be in force before a token exists. */
-function declareGuards({ name, spec, parent }: BootstrapContext): pulumi.Resource[] {
+function declareGuards({ scope, spec, parent }: BootstrapContext): pulumi.Resource[] {
   if (spec.joinPolicy === "off") return [];
   const claims = [
     ...spec.pools.map((pool) => ({
       name: pool.name,
-      group: tokenGroupOf(pool.name),
+      group: tokenGroupOf(pool.name, scope),
       nodes: pool.workers.map((worker) => worker.name),
     })),
     ...spec.scaleGroups.map(({ name: group, namePrefix }) => ({
       name: group,
-      group: tokenGroupOf(group),
+      group: tokenGroupOf(group, scope),
       namePrefix,
     })),
   ];
-  return [new JoinPolicy(name, { claims }, { parent })];
+  return [new JoinPolicy(scope, { claims }, { parent })];
 }
 
-function declareBindings({ name, spec, parent }: BootstrapContext, group: string | undefined): pulumi.Resource[] {
+function declareBindings({ scope, spec, parent }: BootstrapContext, group: string | undefined): pulumi.Resource[] {
   if (spec.bindings.mode === "existing") return [];
-  const own = [...spec.pools, ...spec.scaleGroups].map((holder) => tokenGroupOf(holder.name));
-  return [new NodeBootstrapRbac(name, { groups: group ? [group] : own }, { parent })];
+  const own = [...spec.pools, ...spec.scaleGroups].map((holder) => tokenGroupOf(holder.name, scope));
+  return [new NodeBootstrapRbac(scope, { groups: group ? [group] : own }, { parent })];
+}
+
+function declareClusterInfo({
+  scope,
+  spec: { cluster, clusterInfo },
+  parent,
+}: BootstrapContext): ClusterInfo | undefined {
+  if (clusterInfo === "off") return undefined;
+  return new ClusterInfo(`${scope}-cluster-info`, { cluster }, { parent });
+}
+
+function declareKubeProxy({ scope, spec, parent }: BootstrapContext): KubeProxy | undefined {
+  const { cluster, kubeProxy, kubernetesVersion } = spec;
+  if (kubeProxy.mode === "off") return undefined;
+  const nodeLabels = { [WORKER_LABEL]: scope };
+  return new KubeProxy(`${scope}-kube-proxy`, { cluster, spec: kubeProxy, kubernetesVersion, nodeLabels }, { parent });
 }
 
 /** The policy for serving certificates, and who signs or approves them. */
-function declareServing({ name, spec, parent }: BootstrapContext): {
+function declareServing({ name, scope, spec, parent }: BootstrapContext): {
   readonly policy: ServingPolicy;
   readonly ca: CertificateAuthority | undefined;
 } {
@@ -155,11 +178,11 @@ function declareServing({ name, spec, parent }: BootstrapContext): {
     name: pool.name,
     nodes: pool.workers.map((worker) => ({ name: worker.name, address: worker.nodeAddress })),
   }));
-  const policy = new ServingPolicy(name, { pools, mode }, { parent });
+  const policy = new ServingPolicy(scope, { pools, mode }, { parent });
   if (mode === "approver") {
     const nodes = pools.flatMap((pool) => pool.nodes);
-    new CsrApprover(`${name}-csr-approver`, { nodes, image }, { parent, dependsOn: policy });
+    new CsrApprover(`${scope}-csr-approver`, { nodes, image }, { parent, dependsOn: policy });
   }
   if (mode !== "issued") return { policy, ca: undefined };
-  return { policy, ca: ca ?? new ServingCa(`${name}-serving-ca`, {}, { parent }) };
+  return { policy, ca: ca ?? new ServingCa(`${name}-serving-ca`, { commonName: `${scope}-serving-ca` }, { parent }) };
 }

@@ -66,7 +66,7 @@ export const WRONG_FIELDS: readonly [Settings, string][] = [
   ],
   [
     { tlsCipherSuites: ["TLS_RSA_WITH_RC4_128_SHA"] },
-    ".tlsCipherSuites[0]: 'TLS_RSA_WITH_RC4_128_SHA' is not the name of a secure cipher suite of Go's crypto/tls",
+    ".tlsCipherSuites[0]: 'TLS_RSA_WITH_RC4_128_SHA' is not a secure cipher suite of Go's crypto/tls",
   ],
   [
     { evictionHard: { "memory.avail": "100Mi" } },
@@ -87,9 +87,9 @@ export const WRONG_FIELDS: readonly [Settings, string][] = [
   ],
   [
     { defaultPodSysctls: { "vm.swappiness": "10" }, featureGates: { DefaultPodSysctls: true } },
-    '.defaultPodSysctls["vm.swappiness"]: is not a sysctl that each pod has of its own',
+    '.defaultPodSysctls["vm.swappiness"]: is not a namespaced sysctl: it would change the whole host',
   ],
-  [{ tlsCurvePreferences: [29, 29] }, ".tlsCurvePreferences: '[29,29]' names a curve twice"],
+  [{ tlsCurvePreferences: [29, 29] }, ".tlsCurvePreferences: '[29,29]' lists a curve twice"],
   [
     { tlsCurvePreferences: [21] },
     ".tlsCurvePreferences[0]: '21' must be a curve of Go's crypto/tls: 23, 24, 25, 29, 4587, 4588, 4589",
@@ -98,26 +98,26 @@ export const WRONG_FIELDS: readonly [Settings, string][] = [
   // Feature gates.
   [
     { featureGates: { NodeSwop: true } },
-    ".featureGates.NodeSwop: is not a feature gate of kubelets, which would not start; did you mean NodeSwap?",
+    ".featureGates.NodeSwop: is not a feature gate of the kubelet, which would not start; did you mean NodeSwap?",
   ],
   [{ featureGates: { NodeSwap: "true" } }, ".featureGates.NodeSwap: 'true' must be true or false"],
   [
     { featureGates: { NodeLogQuery: false } },
-    ".featureGates.NodeLogQuery: is locked to true since Kubernetes 1.36: kubelets would not start with false",
+    ".featureGates.NodeLogQuery: is locked to true since Kubernetes 1.36: the kubelet would not start with false",
   ],
   // Fields that make no sense here.
   [
     { registerNode: false },
-    ".registerNode: 'false' cannot be used: the Node would lack the labels that kubelets give it: kubernetes.io/hostname, os and arch",
+    ".registerNode: 'false' cannot be used: the Node would lack the labels that the kubelet sets: kubernetes.io/hostname, os and arch",
   ],
   [
     { registerWithTaints: [] },
-    ".registerWithTaints: '[]' cannot be used: kubelets give taints to a Node that they make, and this one is declared before; use 'taints'",
+    ".registerWithTaints: '[]' cannot be used: the kubelet sets them only on a Node that it creates, and this module creates the Node first; use 'taints'",
   ],
-  [{ runOnce: true }, ".runOnce: 'true' cannot be used: a kubelet that ends when its pods have started makes no node"],
+  [{ runOnce: true }, ".runOnce: 'true' cannot be used: the kubelet would exit after its pods have started"],
   [
     { rotateCertificates: false },
-    ".rotateCertificates: cannot be false: without it the node drops out of the cluster when its first certificate ends",
+    ".rotateCertificates: cannot be false: without rotation the node drops out of the cluster when its first certificate expires",
   ],
 ];
 
@@ -133,11 +133,11 @@ export const WRONG_PAIRS: readonly [Settings, string, string][] = [
     "imageGCLowThresholdPercent",
     "(85) must be above imageGCLowThresholdPercent (85)",
   ],
-  [{ imageMaximumGCAge: "1m" }, "imageMaximumGCAge", "must be longer than imageMinimumGCAge (2m"],
+  [{ imageMaximumGCAge: "1m" }, "imageMaximumGCAge", "must be longer than imageMinimumGCAge (2m)"],
   [
     { evictionSoft: { "memory.available": "1Gi" } },
     "evictionSoft",
-    "evictionSoftGracePeriod is needed for memory.available",
+    "evictionSoftGracePeriod is required for memory.available",
   ],
   [
     { shutdownGracePeriodCriticalPods: "10s" },
@@ -152,8 +152,8 @@ export const WRONG_PAIRS: readonly [Settings, string, string][] = [
   [{ systemCgroups: "/system" }, "systemCgroups", "needs cgroupRoot"],
   [{ cgroupsPerQOS: false }, "cgroupsPerQOS", "enforceNodeAllocatable needs cgroupsPerQOS: true"],
   [{ enforceNodeAllocatable: ["pods", "system-reserved"] }, "enforceNodeAllocatable", "needs systemReservedCgroup"],
-  [{ enforceNodeAllocatable: ["none", "pods"] }, "enforceNodeAllocatable", "is none and more"],
-  [{ enforceNodeAllocatable: ["pods", "pods"] }, "enforceNodeAllocatable", "names something twice"],
+  [{ enforceNodeAllocatable: ["none", "pods"] }, "enforceNodeAllocatable", "cannot combine none with other values"],
+  [{ enforceNodeAllocatable: ["pods", "pods"] }, "enforceNodeAllocatable", "lists a value twice"],
   [{ reservedSystemCPUs: "0", kubeReservedCgroup: "/kube" }, "reservedSystemCPUs", "cannot be set together"],
   [
     { enableSystemLogQuery: true, enableSystemLogHandler: false },

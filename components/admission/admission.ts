@@ -29,7 +29,7 @@ export function denyBy(name: string, spec: PolicySpec, parent: pulumi.Resource, 
  */
 export const matchConstraints = (
   rule: { apiGroups: string[]; apiVersions: string[]; operations: string[]; resources: string[] },
-  objectSelector: { matchLabels?: Record<string, string> } = {},
+  objectSelector: { matchExpressions?: { key: string; operator: string }[] } = {},
 ) => ({
   matchPolicy: "Equivalent",
   namespaceSelector: {},

@@ -28,6 +28,9 @@ export interface ClaimSpec {
   readonly namePrefix?: string;
 }
 
+/** Selects the Nodes that a stack of this module has declared. */
+const DECLARED_NODES = { matchExpressions: [{ key: WORKER_LABEL, operator: "Exists" }] };
+
 export interface JoinPolicyArgs {
   readonly claims: ClaimSpec[];
 }
@@ -76,14 +79,14 @@ export class JoinPolicy extends pulumi.ComponentResource {
         ],
       },
       // Nodes that are not declared by this module are not selected, and no Node is no reason to refuse.
-      { selector: { matchLabels: WORKER_LABEL }, parameterNotFoundAction: "Allow" },
+      { selector: DECLARED_NODES, parameterNotFoundAction: "Allow" },
     );
 
     this.#policy(`${name}-fixed-annotation`, {
       failurePolicy: "Fail",
       matchConstraints: matchConstraints(
         { apiGroups: [""], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["nodes", "nodes/status"] },
-        { matchLabels: WORKER_LABEL },
+        DECLARED_NODES,
       ),
       matchConditions: [{ name: "node", expression: `"${NODES_GROUP}" in request.userInfo.groups` }],
       validations: [

@@ -56,8 +56,8 @@ export const NODE_USER_PREFIX = "system:node:";
 /** Group of kubeadm's own tokens, to which its bindings are made (kubeadm constants: NodeBootstrapTokenAuthGroup). */
 export const KUBEADM_GROUP = "system:bootstrappers:kubeadm:default-node-token";
 
-/** Label of each declared Node. Kubelets may not touch labels of this prefix (NodeRestriction). */
-export const WORKER_LABEL = { "node-restriction.kubernetes.io/tls-bootstrap": "true" } as const;
+/** Label of each declared Node. Its value is the scope of the stack. Kubelets may not change labels of this prefix (NodeRestriction). */
+export const WORKER_LABEL = "node-restriction.kubernetes.io/tls-bootstrap";
 
 /** Annotation of a declared Node: what a certificate request for its name looks like; see csrPattern.ts. */
 export const REQUEST_ANNOTATION = "tls-bootstrap/certificate-request";

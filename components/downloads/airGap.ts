@@ -1,6 +1,6 @@
 /**
- * The archive for workers that download nothing: what they would download, in folders that are laid out like the sites it would come from,
- * and a list of the files' checksums. It is sent to them over SSH; `npm run air-gap` makes it.
+ * The air-gap archive, for workers without internet access. `npm run air-gap` makes it, and Pulumi sends it to each worker over SSH. Its folders
+ * are laid out like the sites that the files come from. A list holds the files' checksums.
  */
 import { createHash } from "node:crypto";
 import * as tar from "tar";
@@ -11,28 +11,28 @@ import type { Environment } from "../spec/bootstrapSchema";
 import type { PlacedPool } from "../spec/check";
 import { below } from "../validation/problems";
 
-/** The list in an archive, as sha256sum(1) writes it. */
+/** Name of the checksum list in an archive. The list has the format of sha256sum(1). */
 export const AIR_GAP_LIST = "SHA256SUMS";
 
-/** What of an archive is known without unpacking it. */
+/** The content of an archive, by its list. */
 export interface AirGapArchive {
-  /** SHA-256 of its list, by which a host knows that it is the one that was meant. */
+  /** SHA-256 of the list. The host compares it with the archive that arrived. */
   readonly digest: string;
   readonly files: ReadonlySet<string>;
 }
 
-/** Where a download is in an archive. */
+/** The path of a file in an archive. */
 export const airGapPath = ({ site }: Pick<Download, "site">, path: string): string => `${site}/${path}`;
 
-const known = new Map<string, AirGapArchive>();
+const archives = new Map<string, AirGapArchive>();
 
 /**
- * Reads the list of an archive; once for each file.
- * @throws Error that says why it cannot be read
+ * Reads the list of an archive. A second call for the same file reads nothing.
+ * @throws Error when the file is not a readable air-gap archive.
  */
 export function readAirGap(file: string): AirGapArchive {
-  const before = known.get(file);
-  if (before) return before;
+  const known = archives.get(file);
+  if (known) return known;
   let list = "";
   try {
     tar.list({
@@ -44,36 +44,37 @@ export function readAirGap(file: string): AirGapArchive {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new Error(code === "ENOENT" ? "does not exist" : `cannot be read: ${message}`, { cause: error });
   }
-  if (!list) throw new Error(`is no archive for air-gapped workers: it has no ${AIR_GAP_LIST}`);
+  if (!list) throw new Error(`is not an air-gap archive: it has no ${AIR_GAP_LIST}`);
   const archive = {
     digest: createHash("sha256").update(list).digest("hex"),
     files: new Set(list.split("\n").flatMap((line) => line.split(/ [ *]/)[1] ?? [])),
   };
-  known.set(file, archive);
+  archives.set(file, archive);
   return archive;
 }
 
-/** What is wrong with an archive for workers that need these downloads. */
+/** How to make the archive, for the end of an error. */
+const MAKE_COMMAND = "npm run air-gap -- stacks/Pulumi.<stack>.yaml";
+
+/** What is wrong with an archive for workers with these settings. Undefined when it has all files for at least one architecture. */
 export function airGapProblem(file: string, settings: DownloadSettings): string | undefined {
   if (settings.runtime.type === "package")
-    return "cannot bring packages, which come from repositories: use runtime type 'tarball' or 'preinstalled'";
+    return "cannot contain the packages that runtime type 'package' installs; use 'tarball' or 'preinstalled'";
   let archive: AirGapArchive;
   try {
     archive = readAirGap(file);
   } catch (error) {
-    return `${(error as Error).message}; make it on a machine that can download: npm run air-gap -- stacks/Pulumi.<stack>.yaml`;
+    return `${(error as Error).message}; make it on a machine with internet access: ${MAKE_COMMAND}`;
   }
   const missing = ARCHITECTURES.map((architecture) =>
     downloadsOf(settings, architecture)
       .flatMap((download) => pathsOf(download).map((path) => airGapPath(download, path)))
       .filter((path) => !archive.files.has(path)),
   ).sort((one, other) => one.length - other.length)[0];
-  return missing.length > 0
-    ? `lacks ${missing.join(", ")}; make it anew: npm run air-gap -- stacks/Pulumi.<stack>.yaml`
-    : undefined;
+  return missing.length > 0 ? `lacks ${missing.join(", ")}; make it again: ${MAKE_COMMAND}` : undefined;
 }
 
-/** The problems with the archives of all pools, each at the setting that names the archive. */
+/** Checks the archives of all pools. A problem is reported once, at the setting that names the archive. */
 export function airGapChecks(environment: Environment, pools: readonly PlacedPool[]): Check[] {
   const checks = pools.map(({ at, pool }): Check => {
     const file = pool.airGap ?? environment.airGap;

@@ -1,14 +1,14 @@
-/** What a worker downloads, by architecture: which files, where they are, and how each is verified. */
+/** The files that a worker downloads, and how each one is verified. */
 import { type Architecture, releaseFiles } from "../runtime/releases";
 import type { Environment } from "../spec/bootstrapSchema";
 
 /** The settings that decide what a worker downloads. */
 export type DownloadSettings = Pick<Environment, "kubernetesVersion" | "downloadUrl" | "kubeProxy" | "runtime">;
 
-/** Where downloads come from: the Kubernetes binaries, and the runtime's releases. */
+/** A site that downloads come from: one for the Kubernetes binaries, one for the releases of the container runtime. */
 export type Site = "kubernetes" | "releases";
 
-/** The base URL of each site, without a slash at its end. Only a runtime of type `tarball` has releases to download. */
+/** The base URL of each site, without a slash at the end. Only a runtime of type `tarball` downloads releases. */
 export function siteUrls({ downloadUrl, runtime }: Pick<DownloadSettings, "downloadUrl" | "runtime">): {
   readonly kubernetes: string;
   readonly releases?: string;
@@ -17,28 +17,29 @@ export function siteUrls({ downloadUrl, runtime }: Pick<DownloadSettings, "downl
   return { kubernetes: bare(downloadUrl), ...(runtime.type === "tarball" && { releases: bare(runtime.downloadUrl) }) };
 }
 
-/** A file that is downloaded. */
+/** A file to download. */
 export interface Download {
   readonly site: Site;
-  /** Below the site's URL. */
+  /** Path below the site's URL. */
   readonly path: string;
-  /** Its SHA-256 where that is known, or else the path of the file that holds it. */
+  /** The file's SHA-256, or the path of a checksum file on the same site. */
   readonly verifiedBy: { readonly sha256: string } | { readonly sums: string };
 }
 
-/** The paths of a download: of itself, and of the file with its checksum where there is one. */
+/** The paths of a download: the file, and its checksum file if it has one. */
 export const pathsOf = ({ path, verifiedBy }: Download): string[] => [
   path,
   ...("sums" in verifiedBy ? [verifiedBy.sums] : []),
 ];
 
-/** The programs of Kubernetes that a worker needs. */
+/** The Kubernetes binaries that a worker needs. */
 export const binaryNames = ({ mode }: DownloadSettings["kubeProxy"]): string[] => [
   "kubelet",
   "kubectl",
   ...(mode === "unit" ? ["kube-proxy"] : []),
 ];
 
+/** The files that a worker of an architecture downloads. */
 export function downloadsOf(
   { kubernetesVersion, kubeProxy, runtime }: DownloadSettings,
   architecture: Architecture,

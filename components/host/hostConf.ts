@@ -1,10 +1,7 @@
-/**
- * What TypeScript tells the scripts on a host, as files of shell variables. Each script reads one of these files. A test compares the names with those that the
- * scripts use.
- */
+/** The files of shell variables that the scripts on a host read. A test compares the names with the variables that the scripts use. */
 import type { ServingMode } from "../spec/servingSchema";
 
-/** `/etc/tls-bootstrap/host.conf`, for the step `host`. Lists are words with blanks between. A variable that is missing is empty. */
+/** `/etc/tls-bootstrap/host.conf`, which the step `host` writes. Spaces separate the items of a list. A missing variable is empty. */
 export interface HostConf extends ProxyConf, RuntimeConf, AirGapConf {
   readonly KUBERNETES_VERSION: string;
   /** Base URL of the Kubernetes binaries, or a folder of the unpacked air-gap archive. */
@@ -13,15 +10,16 @@ export interface HostConf extends ProxyConf, RuntimeConf, AirGapConf {
   readonly API_SERVER: string;
   readonly NODE_NAME: string;
   readonly NODE_ADDRESS: string;
-  /** Ports that kubelet and kube-proxy listen on. */
+  /** List of the ports that kubelet and kube-proxy listen on. */
   readonly PORTS: string;
   /** CRI socket of the container runtime. */
   readonly RUNTIME_SOCKET: string;
+  /** List of Kubernetes binaries to install. */
   readonly BINARIES: string;
-  /** Commands that the host must have. */
+  /** List of commands that the host must have. */
   readonly TOOLS: string;
   readonly SERVING_MODE: ServingMode;
-  /** subjectAltName of the serving certificate, in openssl's notation. */
+  /** subjectAltName of the serving certificate, as openssl writes it: `DNS:…, IP:…`. */
   readonly SERVING_NAMES: string;
   /** The command that runs this step again. */
   readonly REPLACE_COMMAND: string;
@@ -39,12 +37,12 @@ export interface ProxyConf {
   readonly no_proxy?: string;
 }
 
-/** What `runtime.sh` is told. */
+/** The container runtime. `…_FILE` and `…_SUMS` are paths below RUNTIME_URL. `…_SHA256` is a list of `<architecture>:<checksum>`. */
 export interface RuntimeConf {
   readonly RUNTIME: string;
-  /** Whether this module writes containerd's settings. */
+  /** Whether this module configures containerd. */
   readonly CONFIGURE: "yes" | "no";
-  /** Registries that have mirrors. */
+  /** List of the registries that have mirrors. */
   readonly REGISTRIES: string;
   readonly CONTAINERD_VERSION?: string;
   readonly CONTAINERD_FILE?: string;
@@ -64,27 +62,29 @@ export interface RuntimeConf {
 export interface AirGapConf {
   /** SHA-256 of the list in the air-gap archive. */
   readonly AIR_GAP?: string;
-  /** User whose home has the archive. */
+  /** User whose home folder has the archive. */
   readonly AIR_GAP_USER?: string;
+  /** Path of the archive, below the user's home folder. */
   readonly AIR_GAP_FILE?: string;
+  /** Folder to unpack the archive into. */
   readonly AIR_GAP_DIR?: string;
   /** The command that sends the archive again. */
   readonly AIR_GAP_COMMAND?: string;
 }
 
-/** `/etc/tls-bootstrap/node.conf`, for the steps `kubelet` and `join`. */
+/** `/etc/tls-bootstrap/node.conf`, which the step `kubelet` writes. */
 export interface NodeConf {
   readonly NODE_NAME: string;
   readonly GENERATION: string;
   readonly API_SERVER: string;
-  /** Path of kubectl in the kubelet's version. */
+  /** Path of the kubectl that has the kubelet's version. */
   readonly KUBECTL: string;
   /** The command that mints a new token. */
   readonly MINT_COMMAND: string;
   readonly KUBE_PROXY: "off" | "unit" | "daemonset";
 }
 
-/** A file of shell variables. The values are text. */
+/** Renders a file of shell variables. A shell reads every value back unchanged. */
 export function renderConf(conf: HostConf | NodeConf | Readonly<Record<string, string>>): string {
   return Object.entries(conf as Readonly<Record<string, string>>)
     .map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`)

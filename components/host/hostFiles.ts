@@ -1,4 +1,4 @@
-/** Files on a worker, in the form that its scripts read. */
+/** Files for a worker, as text that its scripts read. */
 import { createHash } from "node:crypto";
 
 /** A file on a worker. */
@@ -8,24 +8,28 @@ export interface HostFile {
   readonly mode: string;
   /** Ends with a newline. */
   readonly text: string;
-  /** systemd unit that restarts when the file changes. */
+  /** The systemd unit to restart when the file changes. */
   readonly restarts?: string;
 }
 
 const END = "END-OF-FILE";
 
-/** One file as a call of the shell function `file`. The text is readable, as it will be on the worker. */
+/**
+ * Renders a call of the shell function `file`, with the file's text in a here-document. So a preview shows the lines that change.
+ * @throws Error when the text does not end with a newline, or has a line that would end the here-document.
+ */
 export function renderFile({ path, mode, text, restarts }: HostFile): string {
-  if (!text.endsWith("\n")) throw new Error(`${path}: the text must end with a newline`);
-  if (text.split("\n").includes(END)) throw new Error(`${path}: a line '${END}' would cut the file short`);
+  if (!text.endsWith("\n")) throw new Error(`${path}: the file's text must end with a newline`);
+  if (text.split("\n").includes(END))
+    throw new Error(`${path}: the file's text has a line '${END}', which would end the file there`);
   return [`file ${mode} ${path}${restarts ? ` ${restarts}` : ""} <<'${END}'`, `${text}${END}`].join("\n");
 }
 
-/** What `kubelet.sh apply` reads: the files, and a last line that shows that all of them arrived. */
+/** Renders the input of `kubelet.sh apply`: the files, and a last line that proves that the whole input arrived. */
 export function renderBundle(files: readonly HostFile[]): string {
   return [...files.map(renderFile), "# end of bundle", ""].join("\n");
 }
 
-/** Hash of files, `sha256:…`. Equal hashes mean equal files. */
+/** Hash of files and their permissions, `sha256:<hex>`. */
 export const hashOf = (files: readonly HostFile[]): string =>
   `sha256:${createHash("sha256").update(renderBundle(files)).digest("hex")}`;

@@ -3,7 +3,6 @@ import { DaemonSet } from "@pulumi/kubernetes/apps/v1";
 import { ConfigMap } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { renderKubeconfig } from "../cluster/kubeconfig";
-import { WORKER_LABEL } from "../cluster/names";
 import { refuse } from "../validation/refuse";
 import { kubeProxySchema, type RunningKubeProxy } from "../spec/kubeProxySchema";
 import type { ClusterSpec, KubeProxySpec } from "../spec/specs";
@@ -12,44 +11,48 @@ import { renderKubeProxyConfig } from "./kubeProxyConfig";
 import { KubeProxyIdentity } from "./kubeProxyIdentity";
 
 export interface KubeProxyArgs {
-  /** Server and CA as the workers reach them. The Service of the API server is no way there: kube-proxy is what makes it work. */
+  /** The API server as the workers reach it. The `kubernetes` Service is no substitute, because it works only once kube-proxy runs. */
   readonly cluster: ClusterSpec;
-  /** With the mode `unit` or `daemonset`. */
+  /** The settings of kube-proxy. The mode must be `unit` or `daemonset`. */
   readonly spec: KubeProxySpec;
-  /** Version of the workers, `1.<minor>.<patch>`. */
+  /** Version of the image in mode `daemonset`, `1.<minor>.<patch>`. */
   readonly kubernetesVersion: string;
+  /** With `daemonset`: labels of the nodes that run kube-proxy. */
+  readonly nodeLabels: { [label: string]: string };
 }
 
-/** A node that does not take its new pod within this time fails the update; a dead one shall not hold it up for the usual 10 minutes. */
-const ROLLOUT = "5m";
+/** How long an update waits for the pods. The provider's default of 10 minutes is too long to wait for a dead node. */
+const ROLLOUT_TIMEOUT = "5m";
 
 const NAMESPACE = "kube-system";
 const CONFIG_FOLDER = "/var/lib/kube-proxy";
 const LOCK = "/run/xtables.lock";
 
 /**
- * The cluster's side of kube-proxy: its identity and, in mode `daemonset`, the pods. They run on the Nodes that this module declares and on no others, which may
- * have a kube-proxy of their own.
+ * The cluster's side of kube-proxy: its identity and, in mode `daemonset`, its pods. The pods run only on Nodes that this module declares, because
+ * other nodes may have their own kube-proxy.
+ *
+ * @throws pulumi.RunError with all problems of `spec`, before anything is declared.
  */
 export class KubeProxy extends pulumi.ComponentResource {
-  /** What a unit proves itself with, as a secret; undefined in mode `daemonset`. */
+  /** Secret: the kubeconfig of the unit. Undefined in mode `daemonset`. */
   readonly kubeconfig: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: KubeProxyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:KubeProxy", name, {}, opts);
-    const { cluster, spec, kubernetesVersion } = args;
+    const { cluster, spec, kubernetesVersion, nodeLabels } = args;
     const { data: parsed, error } = kubeProxySchema.safeParse(spec, REQUIRED);
     refuse(`KubeProxy '${name}'`, [
       ...(error ? problemsOf(error, "spec") : []),
       ["spec.mode", parsed?.mode === "off" ? "must be unit or daemonset" : undefined],
     ]);
     const proxy = parsed as RunningKubeProxy;
-    const identity = new KubeProxyIdentity(name, { form: proxy.mode }, { parent: this });
+    const identity = new KubeProxyIdentity(name, { mode: proxy.mode }, { parent: this });
     if (proxy.mode === "unit") {
       this.kubeconfig = identity.kubeconfig(cluster);
     } else {
       const image = proxy.image ?? `registry.k8s.io/kube-proxy:v${kubernetesVersion}`;
-      this.#daemonSet(name, cluster, proxy, identity.serviceAccountName, image);
+      this.#daemonSet(name, cluster, proxy, { image, nodeLabels, serviceAccountName: identity.serviceAccountName });
     }
     this.registerOutputs({});
   }
@@ -58,9 +61,13 @@ export class KubeProxy extends pulumi.ComponentResource {
     name: string,
     cluster: ClusterSpec,
     { clusterCidr, config: settings }: RunningKubeProxy,
-    serviceAccountName: pulumi.Output<string>,
-    image: string,
+    pods: {
+      readonly image: string;
+      readonly nodeLabels: Readonly<Record<string, string>>;
+      readonly serviceAccountName: pulumi.Output<string>;
+    },
   ) {
+    const { image, nodeLabels, serviceAccountName } = pods;
     const data = pulumi.output(cluster).apply((endpoint) => ({
       "config.yaml": renderKubeProxyConfig({
         kubeconfig: `${CONFIG_FOLDER}/kubeconfig.yaml`,
@@ -94,16 +101,16 @@ export class KubeProxy extends pulumi.ComponentResource {
           template: {
             metadata: {
               labels,
-              // Pods do not notice that their ConfigMap has changed: this is what rolls them.
+              // kube-proxy does not reload its config. A new hash rolls the pods.
               annotations: { "tls-bootstrap/config": data.apply(digest) },
             },
             spec: {
               serviceAccountName,
               priorityClassName: "system-node-critical",
               hostNetwork: true,
-              nodeSelector: { "kubernetes.io/os": "linux", ...WORKER_LABEL },
+              nodeSelector: { "kubernetes.io/os": "linux", ...nodeLabels },
               tolerations: [{ operator: "Exists" }],
-              // Kernel settings take all privileges, the rules do not: so the first are made by a container that ends.
+              // Kernel settings need all privileges, rules do not. So an init container, which ends, makes the settings.
               initContainers: [
                 {
                   name: "kernel-settings",
@@ -121,7 +128,7 @@ export class KubeProxy extends pulumi.ComponentResource {
                   readinessProbe: { httpGet: { path: "/healthz", port: 10256 }, periodSeconds: 5 },
                   securityContext: {
                     allowPrivilegeEscalation: false,
-                    // NET_RAW: iptables of hosts without nftables.
+                    // NET_RAW is for iptables on hosts without nftables.
                     capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] },
                   },
                   volumeMounts: [...mounts, { name: "lock", mountPath: LOCK }],
@@ -136,7 +143,7 @@ export class KubeProxy extends pulumi.ComponentResource {
           },
         },
       },
-      { parent: this, customTimeouts: { create: ROLLOUT, update: ROLLOUT } },
+      { parent: this, customTimeouts: { create: ROLLOUT_TIMEOUT, update: ROLLOUT_TIMEOUT } },
     );
   }
 }

@@ -6,24 +6,27 @@ import { merge } from "../validation/maps";
 
 const HEALTH_PORT = 10256;
 const METRICS_PORT = 10249;
-/** What kube-proxy listens on. */
+/** The ports that kube-proxy listens on. */
 export const KUBE_PROXY_PORTS = [METRICS_PORT, HEALTH_PORT] as const;
 
 export interface KubeProxyConfigArgs {
-  /** The Node's name; without it kube-proxy must be told by a flag. */
+  /** Name of the Node. Without it, kube-proxy needs the flag `--hostname-override`. */
   readonly nodeName?: string;
-  /** Where kube-proxy finds its kubeconfig. */
+  /** Path of the kubeconfig. */
   readonly kubeconfig: string;
-  /** The pods' network: a CIDR, or one of each address family. */
+  /** The pods' network: one CIDR, or one of each address family with a comma between them. */
   readonly clusterCidr: string;
   /** KubeProxyConfiguration fields that override this module's defaults. */
   readonly settings: KubeProxySettings;
 }
 
 /**
- * kube-proxy's config file.
+ * Renders kube-proxy's config file.
  *
- * Metrics are for this host alone (CIS benchmark: metricsBindAddress). The health check is for load balancers, so it is open to the network, as it is upstream.
+ * Metrics are open to the host only (CIS Kubernetes Benchmark: metricsBindAddress). The health check is open to the network, as in the defaults
+ * of Kubernetes, because load balancers use it.
+ *
+ * @see https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/
  */
 export function renderKubeProxyConfig({ nodeName, kubeconfig, clusterCidr, settings }: KubeProxyConfigArgs): string {
   const [any, loopback] = isIPv6(clusterCidr.split("/")[0]) ? ["::", "::1"] : ["0.0.0.0", "127.0.0.1"];
@@ -44,8 +47,8 @@ export function renderKubeProxyConfig({ nodeName, kubeconfig, clusterCidr, setti
 }
 
 /**
- * kube-proxy's systemd unit. It writes nothing but the kernel's rules and settings, and the lock that all users of iptables share in /run.
- * The path of the binary names its version, as in the kubelet's unit.
+ * Renders kube-proxy's systemd unit. kube-proxy may write rules, kernel settings, and below /run, which has the lock of iptables. The path of the
+ * binary contains its version, as in the kubelet's unit.
  */
 export function renderKubeProxyUnit(kubernetesVersion: string): string {
   return `[Unit]

@@ -5,28 +5,28 @@ import { renderKubeconfig } from "../cluster/kubeconfig";
 import { NODE_PROXIER_ROLE } from "../cluster/names";
 import type { ClusterSpec } from "../spec/specs";
 
-export const KubeProxyForm = {
+export const KubeProxyIdentityMode = {
   Daemonset: "daemonset",
   Unit: "unit",
 } as const;
-export type KubeProxyForm = (typeof KubeProxyForm)[keyof typeof KubeProxyForm];
+export type KubeProxyIdentityMode = (typeof KubeProxyIdentityMode)[keyof typeof KubeProxyIdentityMode];
 
 export interface KubeProxyIdentityArgs {
   /**
-   * How kube-proxy runs. `daemonset`: as pods, which get a token that is bound to the pod and renewed by its kubelet. `unit`: as a systemd unit on each
-   * worker, with a token that is bound to a Secret: deleting that Secret revokes it.
+   * How kube-proxy runs. `daemonset`: as pods. Each pod's token is bound to the pod, and the kubelet renews it. `unit`: as a systemd unit on each
+   * worker. All units share the token of one Secret, which you delete to revoke the token.
    */
-  readonly form: KubeProxyForm;
+  readonly mode: KubeProxyIdentityMode;
 }
 
 /**
- * Who kube-proxy is: a ServiceAccount that may do what kube-proxy does and no more. It cannot use the kubelet's identity, which may not read
- * EndpointSlices.
+ * The identity of kube-proxy: a ServiceAccount with the ClusterRole `system:node-proxier`. The kubelet's identity does not suffice, because it may
+ * not read EndpointSlices.
  */
 export class KubeProxyIdentity extends pulumi.ComponentResource {
-  /** The ServiceAccount's name, for the `serviceAccountName` of pods in kube-system. */
+  /** Name of the ServiceAccount, for the `serviceAccountName` of pods in kube-system. */
   readonly serviceAccountName: pulumi.Output<string>;
-  /** The token of the `unit` form; secret. */
+  /** Secret: the token of the units. Undefined in mode `daemonset`. */
   readonly token: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: KubeProxyIdentityArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -34,8 +34,8 @@ export class KubeProxyIdentity extends pulumi.ComponentResource {
     const namespace = "kube-system";
     const account = new ServiceAccount(
       name,
-      // A unit has no pod that a token could be mounted into.
-      { metadata: { namespace, name }, automountServiceAccountToken: args.form === "daemonset" },
+      // Only pods mount a token.
+      { metadata: { namespace, name }, automountServiceAccountToken: args.mode === "daemonset" },
       { parent: this },
     );
     this.serviceAccountName = account.metadata.name;
@@ -48,7 +48,7 @@ export class KubeProxyIdentity extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    if (args.form === "unit") {
+    if (args.mode === "unit") {
       const secret = new Secret(
         name,
         {
@@ -59,7 +59,7 @@ export class KubeProxyIdentity extends pulumi.ComponentResource {
           },
           type: "kubernetes.io/service-account-token",
         },
-        // The token controller fills it in.
+        // Kubernetes puts the token into the Secret.
         { parent: this, additionalSecretOutputs: ["data"] },
       );
       this.token = pulumi.secret(secret.data.apply(({ token }) => Buffer.from(token ?? "", "base64").toString()));
@@ -68,12 +68,13 @@ export class KubeProxyIdentity extends pulumi.ComponentResource {
   }
 
   /**
-   * The kubeconfig of the `unit` form, as a secret.
-   * @param cluster server and CA of the API server.
-   * @throws Error for the `daemonset` form, whose pods have their token mounted.
+   * Secret: the kubeconfig of the units.
+   * @param cluster the API server as the workers reach it.
+   * @throws Error in mode `daemonset`.
    */
   kubeconfig(cluster: ClusterSpec): pulumi.Output<string> {
-    if (!this.token) throw new Error("pods of the daemonset form have their token mounted, and no kubeconfig with it");
+    if (!this.token)
+      throw new Error("kubeconfig() needs the mode 'unit': with 'daemonset', pods mount their own token");
     return pulumi
       .all([pulumi.output(cluster), this.token])
       .apply(([endpoint, token]) => renderKubeconfig(endpoint, "kube-proxy", { token }));

@@ -12,14 +12,17 @@ export interface KubeletConfigArgs {
   readonly clusterDns: readonly string[];
   /** The container runtime's CRI socket, `unix:///…`. */
   readonly containerRuntimeEndpoint: string;
-  /** `issued`: the kubelet uses the files of this module. Otherwise it requests its certificate from the cluster. */
+  /** `issued`: this module writes the kubelet's serving certificate. Otherwise the kubelet requests it from the cluster. */
   readonly servingMode: ServingMode;
   /** Fields that override this module's defaults. */
   readonly settings: KubeletConfiguration;
 }
 
-/** TLS 1.2 suites with forward secrecy and authenticated encryption (CIS 4.2). TLS 1.3 suites cannot be chosen. */
-const CIPHER_SUITES = [
+/**
+ * TLS 1.2 suites with forward secrecy and authenticated encryption (CIS Kubernetes Benchmark 4.2). Go does not let a program choose TLS 1.3
+ * suites.
+ */
+const DEFAULT_CIPHER_SUITES = [
   "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
   "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
   "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
@@ -28,7 +31,9 @@ const CIPHER_SUITES = [
   "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
 ];
 
-/** The kubelet's hardened defaults; the order is that of the file. */
+const DEFAULT_CGROUP_DRIVER = "systemd";
+
+/** This module's hardened defaults, in the order of the file. */
 function defaults(args: KubeletConfigArgs): Record<string, unknown> {
   return {
     apiVersion: "kubelet.config.k8s.io/v1beta1",
@@ -45,7 +50,7 @@ function defaults(args: KubeletConfigArgs): Record<string, unknown> {
       ? { serverTLSBootstrap: false, tlsCertFile: PATHS.servingCertificate, tlsPrivateKeyFile: PATHS.servingKey }
       : { serverTLSBootstrap: true }),
     tlsMinVersion: "VersionTLS12",
-    tlsCipherSuites: CIPHER_SUITES,
+    tlsCipherSuites: DEFAULT_CIPHER_SUITES,
     healthzBindAddress: "127.0.0.1",
     clusterDomain: args.clusterDomain,
     clusterDNS: args.clusterDns,
@@ -62,23 +67,21 @@ function defaults(args: KubeletConfigArgs): Record<string, unknown> {
   };
 }
 
-/** The kubelet's config file: this module's defaults, overridden by the worker's settings. */
+/** Renders the kubelet's config file. The worker's settings override this module's defaults. */
 export function renderKubeletConfig(args: KubeletConfigArgs): string {
   return stringify(merge(defaults(args), args.settings), { lineWidth: 0 });
 }
 
-/** Whether the kubelet tolerates swap. If it does, the host keeps its swap. */
+/** Whether the host keeps its swap, because the kubelet accepts swap. */
 export const keepsSwap = (settings: KubeletConfiguration): boolean => settings.failSwapOn === false;
 
-/** Whether the kubelet starts on a host with cgroup v1. From Kubernetes 1.35 on it does so only with `failCgroupV1: false`. */
+/** Whether the kubelet starts on a host with cgroup v1. From Kubernetes 1.35 on, this needs `failCgroupV1: false`. */
 export const allowsCgroupV1 = ({ failCgroupV1 }: KubeletConfiguration, kubernetesVersion: string): boolean =>
   typeof failCgroupV1 === "boolean" ? !failCgroupV1 : minorOf(kubernetesVersion)! < 35;
 
-/** The ports that the kubelet listens on: for the API server, and for its health check unless that is off. */
+/** The ports that the kubelet listens on: its API, and its health check unless `healthzPort` is 0. */
 export const portsOf = ({ port = 10250, healthzPort = 10248 }: KubeletConfiguration): unknown[] =>
   [port, healthzPort].filter((number) => number !== 0);
 
-/** The cgroup driver of kubelet and container runtime, which must be the same. */
+/** The cgroup driver of the kubelet. The container runtime must use the same one. */
 export const cgroupDriverOf = ({ cgroupDriver = DEFAULT_CGROUP_DRIVER }: KubeletConfiguration): string => cgroupDriver;
-
-const DEFAULT_CGROUP_DRIVER = "systemd";

@@ -1,28 +1,28 @@
 /**
- * What the kubelets of each supported minor know: fields, feature gates and flags. The data is generated from the Go sources of Kubernetes
- * (tools/kubelet-schema); this file gives it types.
+ * What the kubelets of each supported minor accept: fields, feature gates and flags. `npm run generate:kubelet` writes the data from the Go
+ * sources of Kubernetes (tools/kubelet-schema). This file gives it types.
  */
 import data from "./kubelets.json";
 
-/** The minors that have something; open ends reach as far as this module does. */
+/** The first and the last minor that has something. Without `since` or `until`, all earlier or later supported minors have it. */
 export interface Span {
   readonly since?: number;
   readonly until?: number;
 }
 
 /**
- * `bool`, `string`, `int32`, `duration` and the like (see tools/kubelet-schema/README.md), the name of a struct or enum, `[]` and the type of
- * elements, or `map ` and that of values.
+ * `bool`, `string`, `int32`, `duration` and the like (see tools/kubelet-schema/README.md), the name of a struct or enum, `[]` and the type
+ * of the elements, or `map ` and the type of the values.
  */
 export type TypeName = string;
 
 interface Gate extends Span {
-  /** The first minor in which a kubelet that is told otherwise than `value` exits. */
+  /** From this minor on, a kubelet exits when the gate is set to anything but `value`. */
   readonly locked?: number;
   readonly value?: boolean;
-  /** Gates without which this one cannot be on: a kubelet that is told so exits. */
+  /** Gates that this gate needs. A kubelet exits when this gate is on and one of them is off. */
   readonly needs?: Readonly<Record<string, Span>>;
-  /** The minors in which it is on by default. */
+  /** The minors in which the gate is on by default. */
   readonly on?: Span;
 }
 
@@ -30,23 +30,23 @@ interface Schema {
   readonly structs: Readonly<Record<string, Readonly<Record<string, Span & { readonly type: TypeName }>>>>;
   readonly enums: Readonly<Record<string, Readonly<Record<string, Span>>>>;
   readonly gates: Readonly<Record<string, Gate>>;
-  /** `field`: what the flag sets is this field of KubeletConfiguration. */
+  /** `field` is the KubeletConfiguration field that the flag sets. */
   readonly flags: Readonly<Record<string, Span & { readonly field?: string }>>;
 }
 
 export const { structs, enums, gates, flags }: Schema = data;
 
-/** Two gates stand for all of a kind (component-base/featuregate). */
+/** Gates that set all gates of a kind (k8s.io/component-base/featuregate). */
 export const GATES_OF_A_KIND: readonly string[] = ["AllAlpha", "AllBeta"];
 
-/** The minor of `1.37.2`: 37. Undefined for what is no version. */
+/** The minor of a version: 37 of `1.37.2`. Undefined when the value is not a version. */
 export function minorOf(version: unknown): number | undefined {
   const minor = /^1\.(\d{1,3})\.\d{1,3}$/.exec(String(version))?.[1];
   return minor === undefined ? undefined : Number(minor);
 }
 
-/** Why a kubelet of that minor does not have something. Without a minor, which is then reported by itself, all have it. */
-export function missing({ since, until }: Span, minor: number | undefined): string | undefined {
+/** Why the kubelets of a minor do not have something. Undefined when they have it, and when the minor is not known. */
+export function versionProblem({ since, until }: Span, minor: number | undefined): string | undefined {
   if (minor === undefined) return undefined;
   if (since !== undefined && minor < since)
     return `needs Kubernetes 1.${since} or newer; these kubelets are 1.${minor}`;

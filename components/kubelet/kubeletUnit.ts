@@ -2,22 +2,26 @@ import type { KubeletFlags } from "./flags";
 import { binariesOf, PATHS } from "../cluster/names";
 
 export interface KubeletUnitArgs {
+  /** Version of the kubelet, `1.<minor>.<patch>`. */
   readonly kubernetesVersion: string;
   readonly nodeName: string;
-  /** The address that the node registers. */
+  /** IP address that the node registers. */
   readonly nodeAddress: string;
-  /** Flags besides those of this module. */
+  /**
+   * Flags besides the ones that this module sets.
+   * @default {}
+   */
   readonly flags?: KubeletFlags;
 }
 
 /**
- * The kubelet's systemd unit. Only what is no field of KubeletConfiguration is a flag.
+ * Renders the kubelet's systemd unit. Settings that have a KubeletConfiguration field are not flags.
  *
- * Name and address are always given: a kubelet that has to find them out asks the DNS, and registers late or with the wrong
- * address. The binary's path names its version, so that an upgrade shows in the diff and never happens by a restart alone.
+ * The unit names the node and its address. A kubelet that has to find them asks the DNS, and may register late or with a wrong address. The
+ * binary's path contains its version, so an upgrade shows in the preview, and a restart alone never upgrades.
  */
 export function renderKubeletUnit({ kubernetesVersion, nodeName, nodeAddress, flags = {} }: KubeletUnitArgs): string {
-  const more = Object.keys(flags)
+  const extraFlags = Object.keys(flags)
     .sort()
     .map((name) => ` \\\n  ${systemdWord(`--${name}=${flags[name]}`)}`);
   return `[Unit]
@@ -35,7 +39,7 @@ ExecStart=${binariesOf(kubernetesVersion)}/kubelet \\
   --cert-dir=${PATHS.kubeletCertificates} \\
   --config=${PATHS.kubeletConfig} \\
   --hostname-override=${nodeName} \\
-  --node-ip=${nodeAddress}${more.join("")}
+  --node-ip=${nodeAddress}${extraFlags.join("")}
 Restart=always
 RestartSec=5
 # The kubelet reports its own use of CPU and memory from its cgroup.
@@ -48,8 +52,7 @@ WantedBy=multi-user.target
 }
 
 /**
- * A word of an `ExecStart=` line that reaches the program as it is: systemd takes quotes and backslashes for its own, `%` for a specifier and `$`
- * for a variable.
+ * Quotes a word for an `ExecStart=` line. systemd itself interprets quotes, backslashes, `%` and `$`.
  * @see https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
  */
 export function systemdWord(text: string): string {

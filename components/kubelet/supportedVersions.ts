@@ -2,10 +2,10 @@ import type { Rule } from "../validation/rules";
 import { minorOf } from "./kubeletData";
 import releases from "./releases.json";
 
-/** The supported minors of Kubernetes, oldest first. */
+/** Supported minors of Kubernetes, oldest first: 33 stands for 1.33. */
 export const SUPPORTED_MINORS: readonly number[] = releases.map((release) => minorOf(release)!);
 
-/** A version `1.<minor>.<patch>` of a supported minor. */
+/** A Kubernetes version `1.<minor>.<patch>` of a supported minor. */
 export const kubernetesVersion: Rule = (value) => {
   const minor = minorOf(value);
   if (minor === undefined) return "is not a version such as 1.37.2 (no leading 'v')";

@@ -9,8 +9,8 @@ export interface ScaleGroupArgs extends ScaleGroupSpec {
   /** The API server as the machines reach it. */
   readonly cluster: ClusterSpec;
   /**
-   * Groups of the token besides `system:bootstrappers:<name>`.
-   * @default []
+   * Groups of the token.
+   * @default ["system:bootstrappers:<name>"]
    */
   readonly tokenGroups?: string[];
   /** @default ["authentication"] */
@@ -31,12 +31,12 @@ export class ScaleGroup extends pulumi.ComponentResource {
 
   constructor(name: string, args: ScaleGroupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:ScaleGroup", name, {}, opts);
-    const { tokenGroups = [], tokenUsages, ...spec } = args;
+    const { tokenGroups, tokenUsages, ...spec } = args;
     const group = resolveScaleGroup(`ScaleGroup '${name}'`, spec);
     const token = new BootstrapToken(
       `${name}-token`,
       {
-        groups: [tokenGroupOf(group.name), ...tokenGroups],
+        groups: tokenGroups ?? [tokenGroupOf(group.name)],
         mintedFor: group.namePrefix,
         ttl: group.tokenTtl,
         renewal: "half-life",

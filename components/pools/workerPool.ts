@@ -19,8 +19,8 @@ export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
    */
   readonly tokenTtl?: string;
   /**
-   * Groups of the token besides `system:bootstrappers:<pool>`.
-   * @default []
+   * Groups of the pool's token.
+   * @default ["system:bootstrappers:<pool>"]
    */
   readonly tokenGroups?: string[];
   /** @default ["authentication"] */
@@ -50,12 +50,12 @@ export class WorkerPool extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:WorkerPool", name, {}, opts);
-    const { tokenGroups = [], tokenUsages, kubeProxyKubeconfig, workerPrefix = name, ...spec } = args;
+    const { tokenGroups, tokenUsages, kubeProxyKubeconfig, workerPrefix = name, ...spec } = args;
     const pool = resolvePool(`WorkerPool '${name}'`, spec);
     const token = new BootstrapToken(
       `${name}-token`,
       {
-        groups: [tokenGroupOf(pool.name), ...tokenGroups],
+        groups: tokenGroups ?? [tokenGroupOf(pool.name)],
         mintedFor: membersHash(pool),
         ttl: pool.tokenTtl,
         usages: tokenUsages,

@@ -3,28 +3,30 @@ import type { ContainerdSettings, Proxy, TarballRuntime } from "../spec/runtimeS
 import { merge } from "../validation/maps";
 import type { ProxyConf } from "../host/hostConf";
 
-/** Where containerd looks for the mirrors of a registry. */
-const CERTS = "/etc/containerd/certs.d";
+/** containerd reads the mirrors of each registry below this folder. */
+const REGISTRIES_DIR = "/etc/containerd/certs.d";
 
-/** Where `runtime.sh` unpacks releases, each in a folder of its own that never changes. */
-const RELEASES = "/opt/tls-bootstrap";
+/** `runtime.sh` unpacks each release into a folder of its own below this one. The release's folder never changes. */
+const RELEASES_DIR = "/opt/tls-bootstrap";
 
-/** The version of config.toml that a containerd wants; `runtime.sh` decides by the same rule. */
+/** The config.toml version that a containerd version reads. `runtime.sh` decides by the same rule. */
 export const configVersionOf = (containerd: string): 2 | 3 => (containerd.startsWith("1.") ? 2 : 3);
 
 export interface ContainerdConfigArgs extends ContainerdSettings {
+  /** `systemd` or `cgroupfs`, as for the kubelet. */
   readonly cgroupDriver: string;
 }
 
 /**
- * containerd's config.toml. Version 2 is what containerd 1.6 and 1.7 read; containerd 2 reads version 3, in which the CRI plugin is two.
+ * Renders containerd's config.toml.
+ * @param version 2 for containerd 1.6 and 1.7. 3 for containerd 2, which has two plugins for the CRI.
  * @see https://github.com/containerd/containerd/blob/main/docs/cri/config.md
  */
 export function renderContainerdConfig(version: 2 | 3, args: ContainerdConfigArgs): string {
   const { sandboxImage, cgroupDriver, config } = args;
   const runc = { runtime_type: "io.containerd.runc.v2", options: { SystemdCgroup: cgroupDriver === "systemd" } };
   const runtimes = { containerd: { runtimes: { runc } } };
-  const registry = { config_path: CERTS };
+  const registry = { config_path: REGISTRIES_DIR };
   const plugins =
     version === 2
       ? { "io.containerd.grpc.v1.cri": { sandbox_image: sandboxImage, registry, ...runtimes } }
@@ -35,17 +37,21 @@ export function renderContainerdConfig(version: 2 | 3, args: ContainerdConfigArg
   return `# Written by tls-bootstrap.\n${stringify(merge({ version, plugins }, config))}`;
 }
 
-/** The mirrors of one registry; it is asked itself when none of them has the image. */
+/**
+ * Renders the hosts.toml of one registry. When no mirror has the image, containerd pulls it from the registry itself.
+ * @param mirrors base URLs, in the order in which containerd tries them.
+ * @see https://github.com/containerd/containerd/blob/main/docs/hosts.md
+ */
 export function renderRegistryHosts(mirrors: readonly string[]): string {
   const capabilities = ["pull", "resolve"];
-  // A URL with a path is where the mirror's API begins; containerd would look below it for /v2.
+  // Without override_path, containerd would add /v2 to a URL that already leads to the mirror's API.
   const host = Object.fromEntries(
     mirrors.map((url) => [url, { capabilities, ...(new URL(url).pathname !== "/" && { override_path: true }) }]),
   );
   return `# Written by tls-bootstrap.\n${stringify({ host })}`;
 }
 
-/** Environment variables by which programs learn of a proxy. */
+/** The environment variables that tell programs to use a proxy. */
 export function proxyVariables({ http, https, no }: Proxy): ProxyConf {
   return {
     ...(http && { http_proxy: http }),
@@ -54,7 +60,7 @@ export function proxyVariables({ http, https, no }: Proxy): ProxyConf {
   };
 }
 
-/** A drop-in of containerd's unit: what it pulls images through. */
+/** Renders a drop-in for containerd's unit: the proxy for image pulls. */
 export function renderProxyDropIn(proxy: Proxy): string {
   const lines = Object.entries(proxyVariables(proxy)).map(
     ([name, value]) => `Environment=${name.toUpperCase()}=${value}\n`,
@@ -63,15 +69,15 @@ export function renderProxyDropIn(proxy: Proxy): string {
 }
 
 /**
- * containerd's unit, where it comes from a release. The paths name the versions, so that an upgrade shows in the diff and never happens by a
- * restart alone. Stopping containerd leaves the containers running.
+ * Renders the systemd unit of a containerd that is installed from a release. The paths contain the versions, so an upgrade shows in the preview,
+ * and a restart alone never upgrades. Containers keep running while containerd is stopped.
  * @see https://github.com/containerd/containerd/blob/main/containerd.service
  */
 export function renderContainerdUnit({ containerd, runc }: TarballRuntime): string {
-  const bin = `${RELEASES}/containerd-${containerd.version}/bin`;
+  const bin = `${RELEASES_DIR}/containerd-${containerd.version}/bin`;
   const path = [
     bin,
-    `${RELEASES}/runc-${runc.version}`,
+    `${RELEASES_DIR}/runc-${runc.version}`,
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   ];
   return `# Written by tls-bootstrap.

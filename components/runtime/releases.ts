@@ -6,7 +6,7 @@ export type Architecture = (typeof ARCHITECTURES)[number];
 
 type Checksums = Readonly<Partial<Record<Architecture, string>>>;
 
-/** The default versions, with the checksums that the projects publish with these releases. */
+/** The default versions, with the checksums that the projects publish with their releases. */
 export const RELEASES = {
   containerd: {
     version: "2.3.4",
@@ -33,16 +33,20 @@ export const RELEASES = {
 
 type ReleaseName = keyof typeof RELEASES;
 
-/** A release's file, and the file with its checksum, both below `downloadUrl`. */
+/** A file of a release. Both paths are below the runtime's `downloadUrl`. */
 export interface ReleaseFile {
   readonly version: string;
-  /** Empty for architectures whose checksum the host must download. */
+  /** SHA-256 by architecture. An architecture that is missing has its checksum in the file `sums`. */
   readonly sha256: Checksums;
   readonly path: string;
+  /** Path of the published checksum file. */
   readonly sums: string;
 }
 
-/** The files of a runtime of type `tarball`. The architecture may be a placeholder. */
+/**
+ * The files that a runtime of type `tarball` installs.
+ * @param architecture a part of the paths: an {@link Architecture}, or a placeholder that the host replaces.
+ */
 export function releaseFiles(runtime: TarballRuntime, architecture: string): Record<ReleaseName, ReleaseFile> {
   const file = (
     name: ReleaseName,

@@ -11,10 +11,10 @@ import {
 } from "./containerd";
 import { type ReleaseFile, releaseFiles } from "./releases";
 
-/** Stands in `host.conf` for the host's architecture, which only the host knows. */
+/** `runtime.sh` replaces this word in paths by the host's architecture. */
 const ARCHITECTURE_PLACEHOLDER = "@ARCHITECTURE@";
 
-/** What host.conf tells `runtime.sh`. */
+/** The variables of `host.conf` for `runtime.sh`. */
 export function runtimeVariables(runtime: Runtime): RuntimeConf {
   return {
     RUNTIME: runtime.type,
@@ -48,14 +48,14 @@ const checksums = ({ sha256 }: ReleaseFile): string =>
     .join(" ");
 
 export interface RuntimeFilesArgs {
-  /** The kubelet's driver. The runtime must use the same one. */
+  /** The kubelet's cgroup driver: `systemd` or `cgroupfs`. */
   readonly cgroupDriver: string;
   readonly proxy: Proxy;
 }
 
 /**
- * The files that `runtime.sh` installs. It takes the config.toml in the version that the host's containerd reads: a distribution's package may be containerd 1
- * or 2.
+ * The files that `runtime.sh` installs. Empty when this module does not configure containerd. A containerd from a package may be 1.x or 2.x, so
+ * the host gets config.toml in both versions, and `runtime.sh` picks one.
  */
 export function runtimeFiles(runtime: Runtime, { cgroupDriver, proxy }: RuntimeFilesArgs): HostFile[] {
   const { containerd } = runtime;

@@ -79,10 +79,10 @@ const tokenTtlSetting = ruledString(tokenTtl, { pattern: "^[1-9][0-9]*[mhd]$" })
 export const bootstrapSchema = z
   .strictObject({
     clusterInfo: z
-      .enum(["create", "adopt", "off"])
-      .default("create")
+      .enum(["publish", "off"])
+      .default("publish")
       .describe(
-        "The ConfigMap kube-public/cluster-info. `create`: publish it. `adopt`: kubeadm made it; write its kubeconfig and leave the rest. `off`: leave it alone.",
+        "The ConfigMap kube-public/cluster-info. `publish`: it exists, for joiners that know only a token; one that kubeadm or another tool has published stays as it is. `off`: it is left alone.",
       ),
     bindings: z
       .strictObject({

@@ -52,11 +52,13 @@ const isResolved = <T extends ResolvedPool | ResolvedWorker>(value: object): val
 
 /**
  * @param what names the component in errors
+ * @param scope of the stack, for the label of its Nodes
  * @throws pulumi.RunError with all problems
  */
 export function resolveBootstrap(
   what: string,
   args: BootstrapSpec & EnvironmentSpec & { cluster: ClusterSpec },
+  scope?: string,
 ): ResolvedBootstrap {
   const { cluster, ...given } = args;
   const { checks, spec } = isChecked(given) ? { checks: [], spec: given } : checkBootstrap({ ...given });
@@ -69,7 +71,7 @@ export function resolveBootstrap(
     bindings: { ...bindings, group: bindings.group ?? (bindings.mode === "existing" ? KUBEADM_GROUP : undefined) },
     pools: pools.map((pool) =>
       resolvedPool(
-        { ...environment, cluster: endpoint, machines, tokenTtl },
+        { ...environment, cluster: endpoint, machines, tokenTtl, scope },
         kubelet,
         pool,
         (i) => `${what}: ${pool.name}: ${pool.workers[i].name}`,
@@ -100,7 +102,7 @@ export function resolveWorker(
   const [environment, worker] = divided(rest);
   const pools = [{ name: "none", workers: [worker] }];
   const [{ workers }] = resolveSingle(what, { ...environment, pools }, cluster, "pools[0].workers[0]").pools;
-  return { ...workers[0], labels: { ...(worker.labels as object), ...WORKER_LABEL } };
+  return { ...workers[0], labels: { ...(worker.labels as object), ...declaredLabel() } };
 }
 
 /** One scale group by itself, see {@link resolveBootstrap}. */
@@ -140,11 +142,16 @@ function divided(args: Readonly<Record<string, unknown>>): [Record<string, unkno
   ];
 }
 
-type PoolEnvironment = Environment & Pick<ResolvedWorker, "cluster" | "machines"> & Pick<ResolvedPool, "tokenTtl">;
+type PoolEnvironment = Environment &
+  Pick<ResolvedWorker, "cluster" | "machines"> &
+  Pick<ResolvedPool, "tokenTtl"> & { readonly scope: string | undefined };
+
+/** The label of a declared Node. */
+const declaredLabel = (scope = "true"): Record<string, string> => ({ [WORKER_LABEL]: scope });
 
 /** @param nameOf names a worker in errors */
 function resolvedPool(
-  { tokenTtl, ...shared }: PoolEnvironment,
+  { tokenTtl, scope, ...shared }: PoolEnvironment,
   kubelet: KubeletConfiguration,
   { workers, ...pool }: CheckedPool,
   nameOf: (worker: number) => string,
@@ -158,7 +165,12 @@ function resolvedPool(
       ...environment,
       ...worker,
       ...addressesOf(nameOf(i), worker),
-      labels: { [`node-role.kubernetes.io/${pool.name}`]: "", ...pool.labels, ...worker.labels, ...WORKER_LABEL },
+      labels: {
+        [`node-role.kubernetes.io/${pool.name}`]: "",
+        ...pool.labels,
+        ...worker.labels,
+        ...declaredLabel(scope),
+      },
       taints: [...pool.taints, ...worker.taints],
       kubelet: merge(ofPool, worker.kubelet),
       kubeletFlags: { ...pool.kubeletFlags, ...worker.kubeletFlags },
@@ -168,13 +180,15 @@ function resolvedPool(
 }
 
 /** Addresses and host key. What is known only later is checked then, before a step uses it. */
-function addressesOf(what: string, { address, nodeAddress, hostKey }: CheckedWorker) {
+function addressesOf(what: string, worker: CheckedWorker) {
+  const address = checkedLater(what, "address", worker.address, rules.host);
+  const nodeAddress = worker.nodeAddress === worker.address ? address : worker.nodeAddress;
   return {
-    address: checkedLater(what, "address", address, rules.host),
+    address,
     nodeAddress: checkedLater(what, "nodeAddress", nodeAddress, (value) =>
       isIP(value) ? undefined : NODE_ADDRESS_REQUIRED,
     ),
-    hostKey: checkedLater(what, "hostKey", hostKey, rules.hostKey),
+    hostKey: checkedLater(what, "hostKey", worker.hostKey, rules.hostKey),
   };
 }
 

@@ -28,8 +28,7 @@ export const ServingCertificatesMode = {
 export type ServingCertificatesMode = (typeof ServingCertificatesMode)[keyof typeof ServingCertificatesMode];
 
 export const BootstrapClusterInfo = {
-  Create: "create",
-  Adopt: "adopt",
+  Publish: "publish",
   Off: "off",
 } as const;
 export type BootstrapClusterInfo = (typeof BootstrapClusterInfo)[keyof typeof BootstrapClusterInfo];
@@ -319,9 +318,9 @@ export interface SshSpec {
 
 export interface BootstrapSpec {
   /**
-   * The ConfigMap kube-public/cluster-info. `create`: publish it. `adopt`: kubeadm made it; write its kubeconfig and leave the rest.
-   * `off`: leave it alone.
-   * @default "create"
+   * The ConfigMap kube-public/cluster-info. `publish`: it exists, for joiners that know only a token; one that kubeadm or another tool
+   * has published stays as it is. `off`: it is left alone.
+   * @default "publish"
    */
   readonly clusterInfo?: BootstrapClusterInfo;
   /**
@@ -368,7 +367,10 @@ export interface BindingsSpec {
 }
 
 export interface PoolSpec {
-  /** Name of the pool. It names the token group `system:bootstrappers:<name>` and the role label `node-role.kubernetes.io/<name>`. */
+  /**
+   * Name of the pool. It is part of the token group `system:bootstrappers:<project>-<stack>:<name>` and names the role label
+   * `node-role.kubernetes.io/<name>`.
+   */
   readonly name: string;
   /**
    * Container runtime of the pool's workers. Default: the runtime for all pools. Another `type` makes the workers leave and join
@@ -447,7 +449,7 @@ export interface Taint {
 }
 
 export interface ScaleGroupSpec {
-  /** Name of the group. It names the token group `system:bootstrappers:<name>`. */
+  /** Name of the group. It is part of the token group `system:bootstrappers:<project>-<stack>:<name>`. */
   readonly name: string;
   /** Prefix of the names of the group's nodes. The group's tokens may claim these names only. */
   readonly namePrefix: string;

@@ -1,8 +1,8 @@
-/** Whether a value is a map: an object, and no list. */
+/** Whether a value is an object and not a list. */
 export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Merges maps key by key. Everything else, lists too, is taken whole from `over`. */
+/** Merges two maps key by key, at every depth. Values of `over` win. Lists are replaced, not merged. */
 export function merge<T extends object>(under: T, over: object): T {
   const merged = { ...under } as Record<string, unknown>;
   for (const [key, value] of Object.entries(over)) {

@@ -1,17 +1,21 @@
+/** Where a problem is, and the problems that zod reports. */
 import type { z } from "zod";
 import type { Check } from "./refuse";
 
-/** `["pools", 0, "name"]` as `pools[0].name`. */
-export function pathText(path: readonly PropertyKey[]): string {
+/** Writes `["pools", 0, "name"]` as `pools[0].name`. */
+function pathText(path: readonly PropertyKey[]): string {
   return path
     .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
     .join("")
     .replace(/^\./, "");
 }
 
-/** Joins two places: `pools[0]` and `name` as `pools[0].name`. */
+/** Joins two places: `pools[0]` and `name` become `pools[0].name`. */
 export const below = (at: string, place: string): string =>
   at === "" || place === "" || place.startsWith("[") ? `${at}${place}` : `${at}.${place}`;
+
+/** The place of a key in a map, as `pulumi config set --path` takes it: `evictionHard["memory.available"]`. */
+export const belowKey = (at: string, key: string): string => (/^\w+$/.test(key) ? `${at}.${key}` : `${at}["${key}"]`);
 
 /** The problems that zod found, each with its place below `at`. */
 export function problemsOf({ issues }: z.ZodError, at: string): Check[] {
@@ -23,7 +27,7 @@ export function problemsOf({ issues }: z.ZodError, at: string): Check[] {
   });
 }
 
-/** The message of a value that is missing; zod's own words for everything else. */
+/** Options for zod: a missing value gets the message "is required". All other messages stay zod's own. */
 export const REQUIRED = {
   error: (issue: { readonly input?: unknown }) => (issue.input === undefined ? "is required" : undefined),
 };

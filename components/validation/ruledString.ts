@@ -10,11 +10,11 @@ interface Hints {
   readonly secret?: true;
 }
 
-/** A string that keeps a rule. The message shows the value. */
+/** A string that keeps a rule. The message shows the value, without credentials in a URL. */
 export const ruledString = (rule: Rule, hints: Hints = {}) =>
   z
     .string()
-    .superRefine((value, context) => report(context, rule(value), `'${shorten(value)}' `))
+    .superRefine((value, context) => report(context, rule(value), `'${shorten(redacted(value))}' `))
     .meta({ ...hints });
 
 /** Like {@link ruledString}, for values that are secret or long: the message does not show them. */
@@ -42,6 +42,8 @@ export const stringInput = (schema: z.ZodType<string, string>) =>
 
 /** Whether a value is an output or promise. */
 export const isLater = (value: unknown): boolean => pulumi.Output.isInstance(value) || value instanceof Promise;
+
+const redacted = (value: string) => value.replace(/\/\/[^/]*@/g, "//…@");
 
 const shorten = (value: string) => (value.length > 60 ? `${value.slice(0, 57)}…` : value);
 

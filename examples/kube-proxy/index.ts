@@ -7,8 +7,8 @@ const server = config.require("server");
 const ca = config.require("ca");
 const provider = new Provider("cluster", { kubeconfig: config.requireSecret("kubeconfig"), clusterIdentifier: server });
 
-const pods = new KubeProxyIdentity("kube-proxy", { form: "daemonset" }, { providers: [provider] });
-const units = new KubeProxyIdentity("kube-proxy-unit", { form: "unit" }, { providers: [provider] });
+const pods = new KubeProxyIdentity("kube-proxy", { mode: "daemonset" }, { providers: [provider] });
+const units = new KubeProxyIdentity("kube-proxy-unit", { mode: "unit" }, { providers: [provider] });
 
 /** The `serviceAccountName` for the pods of a DaemonSet in kube-system. */
 export const serviceAccountName = pods.serviceAccountName;

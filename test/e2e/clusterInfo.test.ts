@@ -3,7 +3,14 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { caPins, discoverScript } from "../../components";
 import { createAuthority } from "../../lab/control-plane/certificates";
-import { findBinary } from "../../lab/builds/kubernetes/binaries";
+import {
+  initWithKubeadm,
+  KUBEADM_SIGNATURE,
+  kubeadmClusterInfo,
+  kubeadmRbac,
+  removeKubeadmObjects,
+  requireKubeadm,
+} from "./kubeadm";
 import { changes, eventually, TestLab } from "./testLab";
 
 /**
@@ -12,6 +19,7 @@ import { changes, eventually, TestLab } from "./testLab";
  */
 const lab = new TestLab();
 const DOCUMENT = ["configmap", "-n", "kube-public", "cluster-info"];
+const OUR_ROLE = "tls-bootstrap-lab-cluster-info:read";
 let kubeadm: string;
 let ca: string;
 let token: string;
@@ -47,9 +55,8 @@ const FOUND = "Cluster info signature and contents are valid";
 const PINNED = "TLS certificate validates against pinned roots";
 
 beforeAll(async () => {
-  const { kubernetesVersion, stateDir } = await lab.facts();
-  await lab.out("binaries", "kubeadm");
-  kubeadm = (await findBinary("kubeadm", kubernetesVersion))!;
+  const { stateDir } = await lab.facts();
+  kubeadm = await requireKubeadm(lab);
   ca = await readFile(join(stateDir, "pki", "ca.crt"), "utf8");
   await lab.configure((settings) => {
     settings["tls-bootstrap:pools"][0].workers.splice(1);
@@ -63,7 +70,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await lab.out("up");
   await lab.run("destroy");
-  await lab.run("kubectl", "delete", ...DOCUMENT, "--ignore-not-found");
+  await removeKubeadmObjects(lab);
 });
 
 describe("kubeadm's discovery", () => {
@@ -143,7 +150,7 @@ it("a CA that is added rolls in place: the document is never gone, and the node 
     settings["tls-bootstrap:cluster"].ca = `${trusted.trim()}\n${other.certificate}`;
   });
   const preview = await lab.operate("preview");
-  expect(changes(preview)).toEqual(["update tls-bootstrap-cluster-info", "update tls-bootstrap-worker-1-kubelet"]);
+  expect(changes(preview)).toEqual(["update tls-bootstrap-lab-cluster-info", "update tls-bootstrap-worker-1-kubelet"]);
   await lab.operate("deploy");
   expect((await lab.get<any>(...DOCUMENT)).metadata.uid).toBe(before);
   const kubeconfig = (await read()).kubeconfig;
@@ -159,41 +166,124 @@ it("a CA that is added rolls in place: the document is never gone, and the node 
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });
 
-describe("a cluster-info that another installer made", () => {
+it("a destroy leaves nothing of it", async () => {
+  await lab.operate("destroy");
+  expect((await lab.run("kubectl", "get", ...DOCUMENT)).stderr).toContain('configmaps "cluster-info" not found');
+  expect(await lab.kubectl("get", "roles,rolebindings", "-n", "kube-public", "-o", "name")).not.toContain(OUR_ROLE);
+});
+
+describe("several stacks on a cluster", () => {
+  const PROGRAM = join(__dirname, "programs", "publisher");
+
+  async function stackOf(name: string, change: Record<string, string> = {}): Promise<string[]> {
+    const { apiServer, kubeconfig } = await lab.facts();
+    const config = { "publisher:kubeconfig": kubeconfig, "publisher:server": apiServer, "publisher:ca": ca, ...change };
+    return ["--program", PROGRAM, "--stack", name, "--config-file", await lab.configFile(name, () => config)];
+  }
+
+  it("publish the same document, and it stays until the last of them goes", async () => {
+    const [blue, green] = [await stackOf("blue"), await stackOf("green")];
+    await lab.operate("deploy", ...blue);
+    const { kubeconfig } = await read();
+    await lab.operate("deploy", ...green);
+    expect(await lab.json("output", ...green)).toEqual({ published: kubeconfig });
+    for (const stack of [blue, green])
+      for (const refresh of [[], ["--refresh"]])
+        expect(changes(await lab.operate("preview", ...refresh, ...stack))).toEqual([]);
+
+    await lab.operate("destroy", ...blue);
+    expect(await read()).toEqual({ kubeconfig });
+    expect(changes(await lab.operate("preview", "--refresh", ...green))).toEqual([]);
+
+    await lab.operate("deploy", ...blue);
+    await lab.operate("destroy", ...green);
+    expect(await read()).toEqual({ kubeconfig });
+    await lab.operate("destroy", ...blue);
+    expect((await lab.run("kubectl", "get", ...DOCUMENT)).stderr).toContain("not found");
+  });
+
+  it("roll a CA one after the other", async () => {
+    const rolled = { "publisher:ca": `${ca.trim()}\n${(await createAuthority("next-ca", new Date())).certificate}` };
+    for (const name of ["blue", "green"]) await lab.operate("deploy", ...(await stackOf(name)));
+    const before = (await read()).kubeconfig;
+    await lab.operate("deploy", ...(await stackOf("blue", rolled)));
+    const { kubeconfig } = await read();
+    expect(kubeconfig).not.toBe(before);
+    await lab.operate("deploy", ...(await stackOf("green", rolled)));
+    expect(await read()).toEqual({ kubeconfig });
+    for (const name of ["blue", "green"]) {
+      expect(changes(await lab.operate("preview", "--refresh", ...(await stackOf(name, rolled))))).toEqual([]);
+      await lab.operate("destroy", ...(await stackOf(name, rolled)));
+    }
+    expect((await lab.run("kubectl", "get", ...DOCUMENT)).stderr).toContain("not found");
+  });
+});
+
+describe("on a cluster that kubeadm made", () => {
+  let rbac: Awaited<ReturnType<typeof kubeadmRbac>>;
+  let document: Awaited<ReturnType<typeof kubeadmClusterInfo>>;
+
   beforeAll(async () => {
-    await lab.operate("destroy");
-    await lab.kubectl("create", ...DOCUMENT, "--from-literal=kubeconfig=theirs", "--from-literal=more=kept");
+    await initWithKubeadm(lab);
+    [rbac, document] = [await kubeadmRbac(lab), await kubeadmClusterInfo(lab)];
   });
 
-  it("is not overwritten by mistake", async () => {
-    expect(await lab.fails("deploy")).toMatch(/already exists/);
-    expect(await read()).toMatchObject({ kubeconfig: "theirs", more: "kept" });
-    await lab.run("destroy");
-    expect(await read()).toMatchObject({ kubeconfig: "theirs", more: "kept" });
+  async function expectUntouched(): Promise<void> {
+    expect(await kubeadmClusterInfo(lab)).toEqual(document);
+    expect(await kubeadmRbac(lab)).toEqual(rbac);
+  }
+
+  it("workers join with the default settings, and all that kubeadm made stays as it was", async () => {
+    await lab.operate("deploy");
+    expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([["worker-1", true]]);
+    await expectUntouched();
+    expect(await lab.json("output")).toMatchObject({ clusterInfo: document.data.kubeconfig });
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+    expect(changes(await lab.operate("preview", "--refresh"))).toEqual([]);
   });
 
-  it("is left alone when it is off, and the workers join all the same", async () => {
+  it("kubeadm's discovery takes a token of this stack", async () => {
+    const { bootstrapKubeconfigs } = await lab.json<any>("output", "--show-secrets");
+    token = /token: (\S+)/.exec(bootstrapKubeconfigs.worker as string)![1];
+    await eventually(async () => expect(await discover(caPins(ca)[0])).toContain(FOUND));
+  });
+
+  it("its document stays kubeadm's, whatever server and CA it names", async () => {
+    const signature = document.data[KUBEADM_SIGNATURE];
+    await write({ kubeconfig: document.data.kubeconfig.replace("https://", "https://other.") });
+    await eventually(async () => {
+      document = await kubeadmClusterInfo(lab);
+      expect(document.data[KUBEADM_SIGNATURE]).not.toBe(signature);
+    });
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:cluster"].ca = `${ca.trim()}\n${ca}`;
+    });
+    await lab.operate("deploy", "--refresh");
+    await expectUntouched();
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:cluster"].ca = ca;
+    });
+    await lab.operate("deploy");
+    await expectUntouched();
+  });
+
+  it("off takes back who may read it by this stack, and leaves the rest", async () => {
     await lab.configure((settings) => {
       settings["tls-bootstrap:clusterInfo"] = "off";
     });
     await lab.operate("deploy");
-    expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([["worker-1", true]]);
-    expect(await read()).toMatchObject({ kubeconfig: "theirs", more: "kept" });
-  });
-
-  it("is adopted when asked: its kubeconfig is ours, the rest theirs, also after a destroy", async () => {
-    await lab.configure((settings) => {
-      settings["tls-bootstrap:clusterInfo"] = "adopt";
-    });
-    await lab.operate("deploy");
-    const { clusterInfo } = await lab.json<{ clusterInfo: string }>("output");
-    expect(await read()).toMatchObject({ kubeconfig: clusterInfo, more: "kept" });
-    expect(changes(await lab.operate("preview"))).toEqual([]);
-    expect(changes(await lab.operate("preview", "--refresh"))).toEqual([]);
-    await lab.operate("destroy");
-    expect(await read()).toMatchObject({ kubeconfig: clusterInfo, more: "kept" });
+    expect(await lab.kubectl("get", "roles,rolebindings", "-n", "kube-public", "-o", "name")).not.toContain(OUR_ROLE);
+    await expectUntouched();
     await lab.configure((settings) => {
       delete settings["tls-bootstrap:clusterInfo"];
     });
+    await lab.operate("deploy");
+    await expectUntouched();
+  });
+
+  it("a destroy leaves it as kubeadm made it", async () => {
+    await lab.operate("destroy");
+    await expectUntouched();
+    await eventually(async () => expect(Object.keys(await read())).toEqual(Object.keys(document.data)));
   });
 });

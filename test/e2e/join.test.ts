@@ -97,7 +97,7 @@ describe("three bare workers", () => {
     const own = items.filter(({ spec }) => spec.username === `system:bootstrap:${tokens.worker.id}`);
     expect(own).toHaveLength(3);
     for (const { spec, status } of own) {
-      expect(spec.groups).toContain("system:bootstrappers:worker");
+      expect(spec.groups).toContain("system:bootstrappers:tls-bootstrap-lab:worker");
       expect(spec.signerName).toBe("kubernetes.io/kube-apiserver-client-kubelet");
       expect(status.conditions.map(({ type, reason }: any) => [type, reason])).toEqual([["Approved", "AutoApproved"]]);
       expect(status.certificate).toBeTruthy();

@@ -200,7 +200,7 @@ describe("a Service", () => {
   });
 
   it("a credential that was revoked is replaced in place", async () => {
-    await lab.kubectl("delete", "secret", "-n", "kube-system", "tls-bootstrap-kube-proxy-token");
+    await lab.kubectl("delete", "secret", "-n", "kube-system", "tls-bootstrap-lab-kube-proxy-token");
     const { steps } = await lab.operate("deploy", "--refresh");
     const replaced = steps.filter(({ op, name }) => op === "update" && name.endsWith("-kube-proxy"));
     expect(replaced.map(({ name }) => name).sort()).toEqual(TWO.map((worker) => command(worker, "kube-proxy")));

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { fieldChecks } from "../../components/kubelet/fields";
 import { kubeletChecks } from "../../components/kubelet/levels";
-import { enums, flags, gates, minorOf, missing, structs } from "../../components/kubelet/kubeletData";
+import { enums, flags, gates, minorOf, structs, versionProblem } from "../../components/kubelet/kubeletData";
 import { renderKubeletConfig } from "../../components/kubelet/kubeletConfig";
 import { merge } from "../../components/validation/maps";
 import { RIGHT, type Settings, WRONG_FIELDS, WRONG_PAIRS } from "../kubeletCases";
@@ -265,7 +265,7 @@ describe("a real kubelet", () => {
   }, 900_000);
 
   it("knows the feature gates of its version, and keeps to those that are locked", async () => {
-    const known = Object.entries(gates).filter(([, gate]) => !missing(gate, MINOR));
+    const known = Object.entries(gates).filter(([, gate]) => !versionProblem(gate, MINOR));
     const locked = known.filter(([, gate]) => (gate.locked ?? 99) <= MINOR);
     const all = Object.fromEntries([
       ...known.map(([name]) => [name, false]),
@@ -276,7 +276,7 @@ describe("a real kubelet", () => {
       { featureGates: all },
       ...locked.map(([name, { value }]) => ({ featureGates: { [name]: !value } })),
       ...Object.entries(gates).flatMap(([name, gate]) =>
-        missing(gate, MINOR) ? [{ featureGates: { [name]: true } }] : [],
+        versionProblem(gate, MINOR) ? [{ featureGates: { [name]: true } }] : [],
       ),
     ];
     const given = await upToBootstrap(cases);
@@ -291,7 +291,7 @@ describe("a real kubelet", () => {
   it("knows the flags that are said to be its own", async () => {
     const help = await lab.exec("worker-1", BINARY, "--help");
     const real = [...help.matchAll(/^ +(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, name]) => name).sort();
-    expect(Object.keys(flags).filter((name) => !missing(flags[name], MINOR))).toEqual(real);
+    expect(Object.keys(flags).filter((name) => !versionProblem(flags[name], MINOR))).toEqual(real);
     const listed = [...help.matchAll(/\b(\w+)=true\|false \(/g)].map(([, name]) => name);
     expect(listed.length).toBeGreaterThan(100);
     expect(listed.filter((name) => !/^All(Alpha|Beta)$/.test(name) && !(name in gates))).toEqual([]);
@@ -322,7 +322,7 @@ const MINOR = minorOf(VERSION)!;
 /** For each field of each struct, settings in which it has a value of another type. */
 function wrongTypes(name = "KubeletConfiguration", within: (value: object) => object = (value) => value): object[] {
   return Object.entries(structs[name]).flatMap(([field, { type, ...span }]) => {
-    if (missing(span, MINOR)) return [];
+    if (versionProblem(span, MINOR)) return [];
     const at = (value: unknown) => within({ [field]: value });
     const isText = ["string", "duration", "time"].includes(type) || type in enums;
     const element = type.replace(/^\[\]/, "");

@@ -352,7 +352,7 @@ describe("approver", () => {
       const { items } = await lab.get<{ items: any[] }>("pods", "-n", "kube-system");
       expect(items.map(({ spec }) => spec.containers[0].image)).toEqual([expect.stringContaining("@sha256:")]);
     });
-    const as = "--as=system:serviceaccount:kube-system:tls-bootstrap-csr-approver";
+    const as = "--as=system:serviceaccount:kube-system:tls-bootstrap-lab-csr-approver";
     const [own] = (await lab.facts()).workers.map(({ address }) => address);
     const name = (await ask("worker-1", `worker-1 worker-1 ${own}`)).trim().split(/[/ ]/)[1];
     await approveEverything(as);

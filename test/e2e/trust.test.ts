@@ -71,7 +71,7 @@ describe("anonymous access", () => {
       "/api/v1/namespaces/kube-public/configmaps/other",
       "/api/v1/namespaces/kube-public/secrets",
       "/api/v1/namespaces/kube-system/secrets",
-      "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/tls-bootstrap-worker-names",
+      "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/tls-bootstrap-lab-worker-names",
       "/api/v1/nodes",
       "/apis/certificates.k8s.io/v1/certificatesigningrequests",
     ])
@@ -89,7 +89,7 @@ describe("a stolen token", () => {
       return [status, body.message];
     };
     expect(await refused(ready)).toEqual([422, expect.stringContaining("node worker-1 is Ready")]);
-    const notOurs = "a token of system:bootstrappers:worker is for the workers of worker only";
+    const notOurs = "a token of system:bootstrappers:tls-bootstrap-lab:worker is for the workers of worker only";
     for (const request of [foreign, shorter, longer])
       expect(await refused(request)).toEqual([422, expect.stringContaining(notOurs)]);
     const signers = ["kubernetes.io/kube-apiserver-client", "kubernetes.io/kubelet-serving", "example.com/any"];
@@ -110,7 +110,7 @@ describe("a stolen token", () => {
       "/api/v1/secrets",
       "/api/v1/nodes",
       "/api/v1/nodes/worker-1",
-      "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/tls-bootstrap-worker-names",
+      "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/tls-bootstrap-lab-worker-names",
       "/api/v1/pods",
     ])
       expect([path, (await api.call("GET", path)).status]).toEqual([path, 403]);
@@ -258,7 +258,7 @@ describe("a ClusterRoleBinding that is missing or wrong is named", () => {
     lab.kubectl(
       "patch",
       "clusterrolebinding",
-      `tls-bootstrap:${name}`,
+      `tls-bootstrap-lab:${name}`,
       "--type",
       "merge",
       "-p",
@@ -267,10 +267,15 @@ describe("a ClusterRoleBinding that is missing or wrong is named", () => {
   const group = (name: string) => ({ subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name }] });
 
   it.each([
-    ["create-csrs", "system:bootstrappers:worker", "may not request certificates", "system:node-bootstrapper"],
+    [
+      "create-csrs",
+      "system:bootstrappers:tls-bootstrap-lab:worker",
+      "may not request certificates",
+      "system:node-bootstrapper",
+    ],
     [
       "approve-first-certificates",
-      "system:bootstrappers:worker",
+      "system:bootstrappers:tls-bootstrap-lab:worker",
       "would not be approved",
       "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
     ],
@@ -294,7 +299,7 @@ describe("a ClusterRoleBinding that is missing or wrong is named", () => {
 });
 
 it("a join that the policy refuses says so, in the API server's words", async () => {
-  const policy = ["validatingadmissionpolicy", "tls-bootstrap-worker-names"];
+  const policy = ["validatingadmissionpolicy", "tls-bootstrap-lab-worker-names"];
   const { variables } = (await lab.get<any>(...policy)).spec;
   const names = (expression: string) =>
     lab.kubectl(
@@ -308,7 +313,9 @@ it("a join that the policy refuses says so, in the API server's words", async ()
   await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {}, "worker-4": { generation: 9 } });
   const errors = await lab.fails("deploy");
   expect(errors).toContain("the API server does not let worker-4 request a certificate: ");
-  expect(errors).toContain("a token of system:bootstrappers:worker is for the workers of worker only");
+  expect(errors).toContain(
+    "a token of system:bootstrappers:tls-bootstrap-lab:worker is for the workers of worker only",
+  );
   await names(variables[1].expression);
   await lab.operate("deploy");
   expect(await isReady("worker-4")).toBe(true);
@@ -331,7 +338,7 @@ describe("a scale group", () => {
     );
     for (const request of [worker, near, bare])
       expect((await api.askFor(request)).body.message).toContain(
-        "a token of system:bootstrappers:burst is for names that begin with 'burst-' only",
+        "a token of system:bootstrappers:tls-bootstrap-lab:burst is for names that begin with 'burst-' only",
       );
     for (const request of [mine, longest]) {
       const { status, body } = await api.askFor(request);

@@ -98,7 +98,7 @@ it("a deployment waits for another one, though the command that started that one
 
 describe("killed between the API server's answer and the state", () => {
   const KINDS = [
-    ...["ClusterRoleBinding", "ConfigMap", "Node", "Role", "RoleBinding", "Secret"],
+    ...["ClusterRoleBinding", "ConfigMapPatch", "Node", "Role", "RoleBinding", "Secret"],
     ...["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"],
   ];
 
@@ -120,18 +120,19 @@ describe("killed between the API server's answer and the state", () => {
   }
 
   const exists = async ({ kind, object: { name, namespace } }: Pending): Promise<boolean> =>
-    (await lab.run("kubectl", "get", kind, name, ...(namespace ? ["-n", namespace] : []))).status === 0;
+    (await lab.run("kubectl", "get", kind.replace(/Patch$/, ""), name, ...(namespace ? ["-n", namespace] : [])))
+      .status === 0;
 
   /**
-   * Deploys, and kills the CLI when an object of one of these kinds exists and the state does not know.
+   * Deploys, and kills the CLI when one of these objects exists and the state does not know.
    * @returns the kinds of the objects of which this is so; undefined when the deployment came to its end.
    */
-  async function killAtCreate(kinds: readonly string[]): Promise<string[] | undefined> {
+  async function killAtCreate(isMeant: (pending: Pending) => boolean): Promise<string[] | undefined> {
     const before = new Set(pendingCreates().map(({ urn }) => urn));
     let isEnded = false;
     const { ended } = startDeployment();
     void ended.then(() => (isEnded = true));
-    const isWanted = ({ kind, urn }: Pending): boolean => kinds.includes(kind) && !before.has(urn);
+    const isWanted = (pending: Pending): boolean => isMeant(pending) && !before.has(pending.urn);
     for (let pid = cli(); !isEnded; pid ??= cli()) {
       if (pid !== undefined && pendingCreates().some(isWanted)) {
         process.kill(pid, "SIGSTOP");
@@ -157,7 +158,7 @@ describe("killed between the API server's answer and the state", () => {
     for (let rounds = 0; missing.size > 0 && rounds < 4; rounds++) {
       let killed: string[] | undefined;
       do {
-        killed = await killAtCreate([...missing]);
+        killed = await killAtCreate(({ kind }) => missing.has(kind));
         killed?.forEach((kind) => missing.delete(kind));
       } while (killed !== undefined);
       await expectCompleteStack();
@@ -166,19 +167,34 @@ describe("killed between the API server's answer and the state", () => {
     expect([...missing]).toEqual([]);
   });
 
-  it("what kubeadm has made since then is not taken over", async () => {
-    expect(await killAtCreate(["ConfigMap"])).toContain("ConfigMap");
-    const name = ["configmap", "cluster-info", "-n", "kube-public"];
+  it("what another tool has made since then is not taken over", async () => {
+    expect(await killAtCreate(({ kind }) => kind === "Role")).toContain("Role");
+    const name = ["role", "tls-bootstrap-lab-cluster-info:read", "-n", "kube-public"];
+    const { metadata } = await lab.get<any>(...name);
     await lab.kubectl("delete", ...name);
-    const metadata = { namespace: "kube-public", name: "cluster-info" };
-    await create({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: "theirs" } }, "kubeadm");
+    const identity = { namespace: metadata.namespace, name: metadata.name };
+    const rules = [{ apiGroups: [""], resources: ["configmaps"], verbs: ["list"] }];
+    await create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata: identity, rules }, "other");
     const errors = await lab.fails("deploy");
-    expect(errors).toMatch(/conflict with "kubeadm".*\.data\.kubeconfig/s);
-    expect((await lab.get<any>(...name)).data.kubeconfig).toBe("theirs");
+    expect(errors).toMatch(/conflict with "other".*\.rules/s);
+    expect((await lab.get<any>(...name)).rules).toEqual(rules);
     await lab.kubectl("delete", ...name);
     await lab.operate("deploy");
     await expectCompleteStack();
     await lab.operate("destroy");
+  });
+
+  it("the cluster-info that kubeadm has made since then stays kubeadm's", async () => {
+    expect(await killAtCreate(({ urn }) => urn.endsWith("-cluster-info-existing"))).toContain("ConfigMapPatch");
+    const name = ["configmap", "cluster-info", "-n", "kube-public"];
+    await lab.kubectl("delete", ...name);
+    const metadata = { namespace: "kube-public", name: "cluster-info" };
+    await create({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: "theirs" } }, "kubeadm");
+    await lab.operate("deploy");
+    await expectCompleteStack();
+    await lab.operate("destroy");
+    expect((await lab.get<any>(...name)).data).toEqual({ kubeconfig: "theirs" });
+    await lab.kubectl("delete", ...name);
   });
 });
 

@@ -35,6 +35,7 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Outputs | Promise<O
   "kubernetes:core/v1:Secret": (_, { type }) =>
     type === "kubernetes.io/service-account-token" ? { data: { token: btoa("the proxy's token") } } : {},
   "kubernetes:core/v1:ConfigMap": () => ({}),
+  // There is nothing yet to patch.
   "kubernetes:core/v1:ConfigMapPatch": () => ({}),
   "kubernetes:core/v1:Node": () => ({}),
   "kubernetes:core/v1:ServiceAccount": () => ({}),
@@ -73,6 +74,9 @@ export class Program {
   /** Resource options by `type name`, taken by a transformation. */
   readonly options: Record<string, pulumi.CustomResourceOptions> = {};
 
+  /** @param outputs over those that a provider computes otherwise. */
+  constructor(private readonly outputs: typeof OUTPUTS = {}) {}
+
   async run<T>(body: (opts: pulumi.ComponentResourceOptions) => T): Promise<T> {
     await pulumi.runtime.setMocks(
       {
@@ -81,12 +85,12 @@ export class Program {
         },
         newResource: async ({ type, name, inputs, custom }: MockResourceArgs) => {
           this.resources.push({ type, name, inputs: inputs as Record<string, any> });
-          const known = OUTPUTS[type];
+          const known = this.outputs[type] ?? OUTPUTS[type];
           if (!known && custom !== false) throw new Error(`unexpected resource type ${type}`);
           return { id: `${name}-id`, state: { ...inputs, ...(await known?.(name, inputs)) } };
         },
       },
-      "tls-bootstrap",
+      "t", // as the component, so that the scope of its objects is t-test
       "test",
       false,
     );

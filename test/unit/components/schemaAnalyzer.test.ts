@@ -6,7 +6,7 @@ import { REPOSITORY } from "../../repository";
 /** Pulumi's schema analyzer infers the schema of components from their TypeScript. It makes them available to YAML and other languages. */
 const COMPONENTS = [
   "BootstrapToken",
-  //"ClusterInfo",
+  "ClusterInfo",
   "CsrApprover",
   "JoinPolicy",
   "KubeProxy",

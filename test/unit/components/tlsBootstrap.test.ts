@@ -18,31 +18,32 @@ describe("TlsBootstrap with one worker", () => {
       "command:remote:Command t-worker-1-join",
       "command:remote:Command t-worker-1-kubelet",
       "command:remote:Command t-worker-1-serving",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-fixed-annotation",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-not-ready",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-worker-names",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-worker-serving",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-fixed-annotation",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-not-ready",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-names",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-serving",
-      "kubernetes:core/v1:ConfigMap t-cluster-info",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-fixed-annotation",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-not-ready",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-worker-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-worker-serving",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-fixed-annotation",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-not-ready",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-worker-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-worker-serving",
+      "kubernetes:core/v1:ConfigMapPatch t-test-cluster-info",
+      "kubernetes:core/v1:ConfigMapPatch t-test-cluster-info-existing",
       "kubernetes:core/v1:Node t-worker-1-node",
       "kubernetes:core/v1:Secret t-worker-token",
-      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-approve-first-certificates",
-      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-approve-renewals",
-      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-create-csrs",
-      "kubernetes:rbac.authorization.k8s.io/v1:Role t-cluster-info-read",
-      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding t-cluster-info-read-anonymously",
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-approve-first-certificates",
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-approve-renewals",
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-create-csrs",
+      "kubernetes:rbac.authorization.k8s.io/v1:Role t-test-cluster-info-read",
+      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding t-test-cluster-info-read-anonymously",
       "random:index/randomPassword:RandomPassword t-worker-token-secret",
       "random:index/randomString:RandomString t-worker-token-id",
       "tls-bootstrap:index:BootstrapToken t-worker-token",
-      "tls-bootstrap:index:ClusterInfo t-cluster-info",
-      "tls-bootstrap:index:JoinPolicy t",
-      "tls-bootstrap:index:NodeBootstrapRbac t",
+      "tls-bootstrap:index:ClusterInfo t-test-cluster-info",
+      "tls-bootstrap:index:JoinPolicy t-test",
+      "tls-bootstrap:index:NodeBootstrapRbac t-test",
       "tls-bootstrap:index:ServingCa t-serving-ca",
       "tls-bootstrap:index:ServingCertificate t-worker-1-serving",
-      "tls-bootstrap:index:ServingPolicy t",
+      "tls-bootstrap:index:ServingPolicy t-test",
       "tls-bootstrap:index:TlsBootstrap t",
       "tls-bootstrap:index:Worker t-worker-1",
       "tls-bootstrap:index:WorkerPool t-worker",
@@ -132,7 +133,7 @@ describe("TlsBootstrap with one worker", () => {
     const cluster = { ...ONE_WORKER.cluster, kubeconfig: pulumi.secret("ADMIN") };
     const { program } = await declare({ cluster });
     expect(typeof program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin).toBe("string");
-    expect(program.find("kubernetes:core/v1:ConfigMap", "t-cluster-info").inputs.data.kubeconfig).toContain(
+    expect(program.find("kubernetes:core/v1:ConfigMapPatch", "t-test-cluster-info").inputs.data.kubeconfig).toContain(
       "clusters:",
     );
   });
@@ -184,7 +185,7 @@ describe("TlsBootstrap with one worker", () => {
       name: "worker-1",
       labels: {
         "node-role.kubernetes.io/worker": "",
-        "node-restriction.kubernetes.io/tls-bootstrap": "true",
+        "node-restriction.kubernetes.io/tls-bootstrap": "t-test",
         rack: "r2",
         zone: "a",
         disk: "ssd",
@@ -227,22 +228,6 @@ describe("TlsBootstrap with one worker", () => {
     expect(secret["usage-bootstrap-signing"]).toBeUndefined();
   });
 
-  it("adopts the cluster-info of another installer: its kubeconfig only, which a removal leaves", async () => {
-    const { program } = await declare({ clusterInfo: "adopt" });
-    expect(program.listing().filter((line) => /cluster-info|ClusterInfo/.test(line))).toEqual([
-      "kubernetes:core/v1:ConfigMapPatch t-cluster-info",
-      "tls-bootstrap:index:ClusterInfo t-cluster-info",
-    ]);
-    const { metadata, data } = program.find("kubernetes:core/v1:ConfigMapPatch", "t-cluster-info").inputs;
-    expect(metadata).toEqual({
-      namespace: "kube-public",
-      name: "cluster-info",
-      annotations: { "pulumi.com/patchForce": "true" },
-    });
-    expect(Object.keys(data)).toEqual(["kubeconfig"]);
-    expect(program.options["kubernetes:core/v1:ConfigMapPatch t-cluster-info"].retainOnDelete).toBe(true);
-  });
-
   it("names the command that mints a token, for an error on the host", async () => {
     const { program } = await declare();
     const files = program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin as string;
@@ -264,7 +249,7 @@ describe("arguments", () => {
       [
         "TlsBootstrap 't': 7 problems",
         "  kubernetesVersion: '1.34' is not a version such as 1.37.2 (no leading 'v')",
-        "  binDir: 'bin' is not an absolute path of a folder",
+        "  binDir: 'bin' is not an absolute path of a folder: letters, digits, '/', '-', '_' and '.'",
         "  runtime.runc: is not a setting",
         "  pools[0].name: 'Pool' is not a pool name: a-z, 0-9 and '-', at most 63 characters, no '-' at either end",
         "  pools[0].workers[0].name: 'W' has upper-case letters; a node name is lower case",

@@ -2,20 +2,17 @@
 
 const HOLE = "…";
 
-/**
- * The errors that a script may end with, or report: the first argument of `fail` and `problem`, what functions named `…_problem` and `request_state`
- * print, and what `say` prints as an error.
- */
+/** The errors of a script: first arguments of `fail` and `problem`, errors that `say` prints, and what `request_state` adds to one. */
 export function messagesOfScript(script: string): string[] {
   const code = script
     .split("\n")
     .filter((line) => !/^\s*#/.test(line))
     .join("\n");
-  const functions = [...code.matchAll(/^(?:\w+_problem|request_state)\(\) \{(?:.* \}$|[\s\S]*?^\}$)/gm)];
+  const [requestState = ""] = /^request_state\(\) \{[\s\S]*?^\}$/m.exec(code) ?? [];
   return [
     ...quotedAfter(code, /(?<![\w.])(?:fail|problem) (?=")/g),
     ...quotedAfter(code, /say (?="tls-bootstrap: )/g).map((message) => message.replace("tls-bootstrap: ", "")),
-    ...functions.flatMap(([text]) => quotedAfter(text, /(?<!\w)echo (?=")/g)),
+    ...quotedAfter(requestState, /echo (?=")/g),
   ].filter((message) => /\p{L}{3}/u.test(message));
 }
 

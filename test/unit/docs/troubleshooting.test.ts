@@ -4,8 +4,8 @@ import { headingsOf } from "./markdown";
 import { messagesOfScript, withHoles } from "./messages";
 
 /**
- * docs/troubleshooting.md has a heading for each error message. A heading in backticks is a part of the message, with `…` where the message has something that
- * differs from case to case. Each section of the page holds the messages of one source.
+ * docs/troubleshooting.md has a heading for each error message. A heading in backticks is a part of the message, with `…` for what differs from
+ * case to case. The title of a section says where its messages come from.
  */
 const REPOSITORY = resolve(__dirname, "../../..");
 const SCRIPTS = join(REPOSITORY, "components/worker/scripts");
@@ -61,10 +61,10 @@ describe("a message", () => {
     ['fail "$1 has $(date "+%s" | cut -d ")" -f 1) of ${x:-none}" "hint"', ["… has … of …"]],
     ['answer=$(x) || fail "cannot: $answer"', ["cannot: …"]],
     ['fail "two lines:\n$(list)" "hint"', ["two lines:"]],
-    ['cri_problem() {\n  echo "no runtime on $SOCKET"\n}', ["no runtime on …"]],
-    ['token_problem() { echo "refuses \\"$1\\""; }', ['refuses "…"']],
+    ['request_state() {\n  echo "request $name is pending"\n}', ["request … is pending"]],
+    ['  problem "\\"$1\\" is missing: install it"', ['"…" is missing: install it']],
     ['# fail "a comment"\nsay "progress"\nsay "tls-bootstrap: stopped"', ["stopped"]],
-    ['fail "$(token_problem)" "$(token_hint)"', []],
+    ['fail "$(refusal)" "try again"', []],
   ])("of %s", (script, expected) => {
     expect(messagesOfScript(script)).toEqual(expected);
   });

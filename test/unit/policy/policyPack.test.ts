@@ -59,7 +59,7 @@ describe("what the components declare", () => {
   it.each<[string, Partial<TlsBootstrapArgs>]>([
     ["with cluster-info", {}],
     ["without cluster-info", { clusterInfo: "off" }],
-    ["with the cluster-info and the bindings of kubeadm", { clusterInfo: "adopt", bindings: { mode: "existing" } }],
+    ["with the bindings of kubeadm", { bindings: { mode: "existing" } }],
     ["with a scale group", { scaleGroups: [{ name: "burst", namePrefix: "burst-" }] }],
     ["without a join policy", { joinPolicy: "off" }],
     ["with kube-proxy as a unit", { kubeProxy: { mode: "unit", clusterCidr: "10.244.0.0/16" } }],
@@ -86,20 +86,20 @@ describe("what the components declare", () => {
     [
       "no-bare-bootstrappers",
       `${RBAC}:ClusterRoleBinding`,
-      "t-create-csrs",
+      "t-test-create-csrs",
       (i) => (i.subjects[0].name = "system:bootstrappers"),
     ],
     [
       "no-admin-for-nodes",
       `${RBAC}:ClusterRoleBinding`,
-      "t-approve-renewals",
+      "t-test-approve-renewals",
       (i) => (i.roleRef.name = "cluster-admin"),
     ],
-    ["anonymous-access", `${RBAC}:Role`, "t-cluster-info-read", (i) => i.rules[0].verbs.push("list")],
+    ["anonymous-access", `${RBAC}:Role`, "t-test-cluster-info-read", (i) => i.rules[0].verbs.push("list")],
     [
       "no-secrets-in-the-open",
-      "kubernetes:core/v1:ConfigMap",
-      "t-cluster-info",
+      "kubernetes:core/v1:ConfigMapPatch",
+      "t-test-cluster-info",
       (i) => (i.data.kubeconfig += "# abc123.0123456789abcdef\n"),
     ],
   ])("would not pass %s with %s %s changed", async (policy, type, name, change) => {

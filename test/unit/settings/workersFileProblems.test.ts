@@ -9,7 +9,7 @@ describe("a problem in a file", () => {
     const lines = stringify(fleet(1000)).split("\n");
     lines[3 * 700 + 2] = "  hostKey: ssh-ed25519 AAAA";
     expect(reportOn(lines.join("\n"))).toEqual([
-      `${A}:2103: [700].hostKey: 'ssh-ed25519 AAAA' is not a whole ssh-ed25519 key`,
+      `${A}:2103: [700].hostKey: 'ssh-ed25519 AAAA' is not a complete ssh-ed25519 key`,
     ]);
   });
 

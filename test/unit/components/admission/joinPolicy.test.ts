@@ -10,20 +10,20 @@ describe("the join policy", () => {
   it("lets the tokens of each pool and scale group claim their own names only", async () => {
     const { program } = await declareTlsBootstrap({ scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });
     const names = (claim: string) =>
-      program.find(ADMISSION, `t-${claim}-names`).inputs.spec.variables.slice(1) as { expression: string }[];
+      program.find(ADMISSION, `t-test-${claim}-names`).inputs.spec.variables.slice(1) as { expression: string }[];
     expect(names("worker")).toEqual([
       { name: "names0", expression: `[\n  "${namePatterns("worker-1").join("")}", // worker-1\n]` },
     ]);
     expect(names("burst")[0].expression.split("\n").length).toBeGreaterThan(57);
     for (const [claim, group] of [
-      ["worker", "system:bootstrappers:worker"],
-      ["burst", "system:bootstrappers:burst"],
+      ["worker", "system:bootstrappers:t-test:worker"],
+      ["burst", "system:bootstrappers:t-test:burst"],
     ]) {
-      const policy = program.find(ADMISSION, `t-${claim}-names`).inputs;
+      const policy = program.find(ADMISSION, `t-test-${claim}-names`).inputs;
       expect(policy.spec.failurePolicy).toBe("Fail");
       expect(policy.spec.matchConditions[0].expression).toBe(`"${group}" in request.userInfo.groups`);
-      expect(program.find(`${ADMISSION}Binding`, `t-${claim}-names`).inputs.spec).toEqual({
-        policyName: `t-${claim}-names`,
+      expect(program.find(`${ADMISSION}Binding`, `t-test-${claim}-names`).inputs.spec).toEqual({
+        policyName: `t-test-${claim}-names`,
         validationActions: ["Deny"],
       });
     }
@@ -33,7 +33,7 @@ describe("the join policy", () => {
     const { program } = await declareTlsBootstrap();
     const before = program.options["kubernetes:core/v1:Secret t-worker-token"].dependsOn as pulumi.Resource[];
     const urns = await Promise.all(before.map(({ urn }) => valueOf(urn)));
-    expect(urns.map((urn) => urn.split("$").at(-1))).toContain("tls-bootstrap:index:JoinPolicy::t");
+    expect(urns.map((urn) => urn.split("$").at(-1))).toContain("tls-bootstrap:index:JoinPolicy::t-test");
   });
 
   it("divides the names of a large pool, and adding one changes one line", async () => {

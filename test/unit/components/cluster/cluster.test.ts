@@ -37,27 +37,88 @@ describe("NodeBootstrapRbac", () => {
 });
 
 describe("ClusterInfo", () => {
-  it("publishes server and CA, and lets anybody get that one ConfigMap", async () => {
-    const program = new Program();
+  const RBAC = "rbac.authorization.k8s.io";
+  const PATCH = "kubernetes:core/v1:ConfigMapPatch";
+  const OURS = renderKubeconfig({ server: "https://10.0.0.1:6443", ca: CA });
+  const identity = { namespace: "kube-public", name: "cluster-info" };
+
+  /** What the API server notes about who has set the document. */
+  const managedFields = [
+    { manager: "m", operation: "Update", fieldsV1: { "f:data": { ".": {}, "f:kubeconfig": {} } } },
+  ];
+  const signed = [{ manager: "m", operation: "Update", fieldsV1: { "f:data": { "f:jws-kubeconfig-abc123": {} } } }];
+
+  /** @param found metadata and data of the cluster-info that the cluster has. */
+  async function declare(found: { metadata?: object; data?: object } = {}) {
+    const program = new Program({
+      [PATCH]: (name, { metadata }) =>
+        name === "i-existing" ? { ...found, metadata: { ...metadata, ...found.metadata } } : {},
+      [`kubernetes:${RBAC}/v1:Role`]: (_, { metadata }) => ({ metadata: { ...metadata, uid: "uid-of-the-role" } }),
+    });
     const info = await program.run(
       (opts) => new ClusterInfo("i", { cluster: { server: "https://10.0.0.1:6443", ca: CA } }, opts),
     );
-    const document = program.find("kubernetes:core/v1:ConfigMap", "i").inputs;
-    expect(document.metadata).toEqual({ namespace: "kube-public", name: "cluster-info" });
-    expect(document.data).toEqual({ kubeconfig: renderKubeconfig({ server: "https://10.0.0.1:6443", ca: CA }) });
-    expect(await valueOf(info.kubeconfig)).toBe(document.data.kubeconfig);
+    return { program, kubeconfig: await valueOf(info.kubeconfig) };
+  }
 
-    const role = program.find("kubernetes:rbac.authorization.k8s.io/v1:Role", "i-read").inputs;
+  const document = (program: Program) => {
+    const { metadata, data } = program.find(PATCH, "i").inputs;
+    return { metadata, data };
+  };
+  const owner = {
+    apiVersion: `${RBAC}/v1`,
+    kind: "Role",
+    name: "i:read",
+    uid: "uid-of-the-role",
+    blockOwnerDeletion: true,
+  };
+  const published = {
+    metadata: { ...identity, annotations: { "pulumi.com/patchForce": "true" }, ownerReferences: [owner] },
+    data: { kubeconfig: OURS },
+  };
+
+  it("publishes server and CA, and lets anybody get that one ConfigMap", async () => {
+    const { program, kubeconfig } = await declare();
+    expect(document(program)).toEqual(published);
+    expect(kubeconfig).toBe(OURS);
+
+    const role = program.find(`kubernetes:${RBAC}/v1:Role`, "i-read").inputs;
     expect(role.metadata).toEqual({ namespace: "kube-public", name: "i:read" });
     expect(role.rules).toEqual([
       { apiGroups: [""], resources: ["configmaps"], resourceNames: ["cluster-info"], verbs: ["get"] },
     ]);
-    const binding = program.find("kubernetes:rbac.authorization.k8s.io/v1:RoleBinding", "i-read-anonymously").inputs;
+    const binding = program.find(`kubernetes:${RBAC}/v1:RoleBinding`, "i-read-anonymously").inputs;
     expect(binding.metadata.namespace).toBe("kube-public");
-    expect(binding.roleRef).toEqual({ apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "i:read" });
-    expect(binding.subjects).toEqual([
-      { apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "system:anonymous" },
-    ]);
+    expect(binding.roleRef).toEqual({ apiGroup: RBAC, kind: "Role", name: "i:read" });
+    expect(binding.subjects).toEqual([{ apiGroup: RBAC, kind: "User", name: "system:anonymous" }]);
+  });
+
+  it("sets nothing when it looks for a document, and deletes neither patch", async () => {
+    const { program } = await declare();
+    const { metadata, data } = program.find(PATCH, "i-existing").inputs;
+    expect({ metadata, data }).toEqual({ metadata: identity, data: undefined });
+    for (const name of ["i-existing", "i"]) expect(program.optionsOf(PATCH, name).retainOnDelete).toBe(true);
+  });
+
+  it("sets nothing where another installer has published a document, and gives that one", async () => {
+    const { program, kubeconfig } = await declare({ metadata: { managedFields }, data: { kubeconfig: "theirs" } });
+    expect(document(program)).toEqual({ metadata: identity, data: undefined });
+    expect(kubeconfig).toBe("theirs");
+  });
+
+  it.each([
+    [
+      "a ConfigMap without a document",
+      { metadata: { managedFields: signed }, data: { "jws-kubeconfig-abc123": "a..b" } },
+    ],
+    [
+      "the ConfigMap of another stack",
+      { metadata: { managedFields, ownerReferences: [owner] }, data: { kubeconfig: "of another stack" } },
+    ],
+  ])("publishes in %s", async (_, found) => {
+    const { program, kubeconfig } = await declare(found);
+    expect(document(program)).toEqual(published);
+    expect(kubeconfig).toBe(OURS);
   });
 });
 

@@ -117,14 +117,14 @@ describe("an archive for workers that download nothing", () => {
     [
       "a kube-proxy",
       { kubeProxy: { mode: "unit", clusterCidr: "10.244.0.0/16" } as const },
-      /^lacks kubernetes\/\S+\/kube-proxy, kubernetes\/\S+\/kube-proxy\.sha256; make it anew: npm run air-gap/,
+      /^lacks kubernetes\/\S+\/kube-proxy, kubernetes\/\S+\/kube-proxy\.sha256; make it again: npm run air-gap/,
     ],
     [
       "releases",
       { runtime: { type: "tarball" } as const },
       /^lacks releases\/containerd\/containerd\/\S+, releases\/opencontainers\/runc\S+, releases\/containernetworking/,
     ],
-    ["packages", { runtime: { type: "package" } as const }, /^cannot bring packages/],
+    ["packages", { runtime: { type: "package" } as const }, /^cannot contain the packages/],
   ])("is refused where workers need %s that it has not", async (_, args, problem) => {
     expect(airGapProblem(await make(), downloads(args))).toMatch(problem);
   });
@@ -132,7 +132,7 @@ describe("an archive for workers that download nothing", () => {
   it("is told from what is none", async () => {
     const text = join(folder, "text");
     await writeFile(text, "text");
-    expect(airGapProblem(text, downloads())).toMatch(/^is no archive for air-gapped workers: .*; make it/);
+    expect(airGapProblem(text, downloads())).toMatch(/^is not an air-gap archive: .*; make it/);
     expect(airGapProblem(join(folder, "missing"), downloads())).toMatch(/^does not exist; make it/);
   });
 

@@ -119,7 +119,7 @@ describe("a worker with kube-proxy as a unit", () => {
 describe("KubeProxy as a DaemonSet", () => {
   const declare = async (spec: KubeProxySpec) => {
     const program = new Program();
-    await program.run((opts) => new KubeProxy("p", { cluster, kubernetesVersion, spec }, opts));
+    await program.run((opts) => new KubeProxy("p", { cluster, kubernetesVersion, spec, nodeLabels: { a: "b" } }, opts));
     return program;
   };
   const podOf = async (spec: KubeProxySpec) => (await declare(spec)).find(DAEMON_SET, "p").inputs.spec.template;
@@ -128,7 +128,7 @@ describe("KubeProxy as a DaemonSet", () => {
     const { spec } = await podOf(daemonset);
     expect(spec.nodeSelector).toEqual({
       "kubernetes.io/os": "linux",
-      "node-restriction.kubernetes.io/tls-bootstrap": "true",
+      a: "b",
     });
     expect(spec.tolerations).toEqual([{ operator: "Exists" }]);
     expect(spec).toMatchObject({ hostNetwork: true, priorityClassName: "system-node-critical" });

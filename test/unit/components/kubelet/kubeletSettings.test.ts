@@ -19,7 +19,7 @@ describe("the version of the kubelets", () => {
   it.each<[string, Record<string, unknown>, string | undefined]>([
     ["1.35.4", { tlsCurvePreferences: [29] }, "needs Kubernetes 1.36 or newer; these kubelets are 1.35"],
     ["1.36.0", { tlsCurvePreferences: [29] }, undefined],
-    ["1.36.0", { tlsCurvePreferences: [29, 4588, 29] }, "names a curve twice"],
+    ["1.36.0", { tlsCurvePreferences: [29, 4588, 29] }, "lists a curve twice"],
     ["1.36.0", { tlsCurvePreferences: [21] }, "'21' must be a curve of Go's crypto/tls"],
     [
       "1.33.1",
@@ -53,7 +53,7 @@ describe("the version of the kubelets", () => {
     [
       "1.37.0",
       { defaultPodSysctls: { "vm.swappiness": "10" }, featureGates: { DefaultPodSysctls: true } },
-      "is not a sysctl that each pod has of its own",
+      "is not a namespaced sysctl",
     ],
     [
       "1.37.0",
@@ -77,7 +77,7 @@ describe("the version of the kubelets", () => {
     [
       "1.35.1",
       { featureGates: { GracefulNodeShutdown: false } },
-      "kubelets of Kubernetes 1.35 would not start with these feature gates: GracefulNodeShutdownBasedOnPodPriority, on by default, needs GracefulNodeShutdown, which is off; WindowsGracefulNodeShutdown, on by default, needs",
+      "the kubelet of Kubernetes 1.35 would not start with these feature gates: GracefulNodeShutdownBasedOnPodPriority, on by default, needs GracefulNodeShutdown, which is off; WindowsGracefulNodeShutdown, on by default, needs",
     ],
     ["1.34.4", { featureGates: { GracefulNodeShutdown: false } }, undefined],
     [

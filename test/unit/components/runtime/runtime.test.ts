@@ -158,7 +158,7 @@ describe("refused are", () => {
     [
       "a version that is a command",
       { type: "package", containerd: { version: "1;reboot" } },
-      "runtime.containerd.version '1;reboot' is not the version of a package, such as 1.7.24~ds1-6 or 2.1.4-1.fc42",
+      "runtime.containerd.version '1;reboot' is not a package version such as 1.7.24~ds1-6 or 2.1.4-1.fc42",
     ],
     [
       "a cut checksum",
@@ -168,17 +168,17 @@ describe("refused are", () => {
     [
       "an image without a tag",
       { type: "package", containerd: { sandboxImage: "registry.k8s.io/pause" } },
-      "runtime.containerd.sandboxImage 'registry.k8s.io/pause' is not a whole name of an image, such as registry.k8s.io/pause:3.10.1",
+      "runtime.containerd.sandboxImage 'registry.k8s.io/pause' is not a full image name with registry, path, and tag or digest, such as registry.k8s.io/pause:3.10.1",
     ],
     [
       "a registry that is a path",
       { type: "package", containerd: { registryMirrors: { "../x": ["https://m"] } } },
-      "runtime.containerd.registryMirrors.../x '../x' is not a registry such as docker.io or registry.example.com:5000, nor _default",
+      "runtime.containerd.registryMirrors.../x '../x' is neither a registry, such as docker.io or registry.example.com:5000, nor _default",
     ],
     [
       "a mirror with credentials",
       { type: "package", containerd: { registryMirrors: { "docker.io": ["https://u:p@m"] } } },
-      "runtime.containerd.registryMirrors.docker.io[0] holds credentials, which would end up in plain state; use a mirror that needs none",
+      "runtime.containerd.registryMirrors.docker.io[0] holds credentials, which would stand in the state in plain text; use a mirror that needs none",
     ],
   ])("%s", (_, value, problem) =>
     expect(
@@ -191,7 +191,7 @@ describe("refused are", () => {
     expect(problems).toEqual([
       [
         "proxy.https",
-        "holds credentials, which would end up in plain state and on every worker; use a proxy that needs none",
+        "holds credentials, which would stand in the state and on every worker in plain text; use a proxy that needs none",
       ],
     ]);
   });

@@ -76,7 +76,7 @@ const POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPo
 describe("the policy for serving certificates", () => {
   const listed = async (mode: "issued" | "manual") => {
     const { program } = await declareTlsBootstrap({ servingCertificates: { mode } });
-    const { variables, failurePolicy } = program.find(POLICY, "t-worker-serving").inputs.spec;
+    const { variables, failurePolicy } = program.find(POLICY, "t-test-worker-serving").inputs.spec;
     expect(failurePolicy).toBe("Fail");
     return variables.find(({ name }: { name: string }) => name === "nodes0").expression as string;
   };
@@ -95,7 +95,7 @@ describe("the policy for serving certificates", () => {
     const { program } = await declareTlsBootstrap({ joinPolicy: "off" });
     const parts = program.options[`${COMMAND} t-worker-1-join`].dependsOn as pulumi.Resource[];
     const urns = await Promise.all(parts.map(({ urn }) => valueOf(urn)));
-    expect(urns.filter((urn) => urn.endsWith("tls-bootstrap:index:ServingPolicy::t"))).toHaveLength(1);
+    expect(urns.filter((urn) => urn.endsWith("tls-bootstrap:index:ServingPolicy::t-test"))).toHaveLength(1);
   });
 });
 
@@ -117,7 +117,7 @@ describe("the approver", () => {
   it("is of an image that is pinned by its digest, or the one that is given", async () => {
     const image = async (given?: string) => {
       const { program } = await declareTlsBootstrap({ servingCertificates: { mode: "approver", image: given } });
-      const { spec } = program.find("kubernetes:apps/v1:Deployment", "t-csr-approver").inputs;
+      const { spec } = program.find("kubernetes:apps/v1:Deployment", "t-test-csr-approver").inputs;
       return spec.template.spec.containers[0].image as string;
     };
     expect(await image()).toMatch(/^ghcr.io\/postfinance\/kubelet-csr-approver:v1\.\d+\.\d+@sha256:[0-9a-f]{64}$/);
@@ -126,7 +126,7 @@ describe("the approver", () => {
 
   it("may approve serving certificates, and no others", async () => {
     const { program } = await declareTlsBootstrap({ servingCertificates: { mode: "approver" } });
-    const { rules } = program.find("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "t-csr-approver").inputs;
+    const { rules } = program.find("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "t-test-csr-approver").inputs;
     expect(rules.filter(({ verbs }: { verbs: string[] }) => verbs.includes("approve"))).toEqual([
       {
         apiGroups: ["certificates.k8s.io"],
@@ -144,7 +144,7 @@ it("settings that say otherwise are refused", async () => {
   await expect(declareTlsBootstrap({ pools, servingCertificates })).rejects.toThrow(
     [
       "TlsBootstrap 't': 3 problems",
-      "  servingCertificates.ca.key: is no private key in PEM that can be read (-----BEGIN EC PRIVATE KEY----- …, without passphrase)",
+      "  servingCertificates.ca.key: cannot be read as a PEM private key without a passphrase (-----BEGIN EC PRIVATE KEY----- …)",
       "  servingCertificates.image: 'a/b:1' is the approver's image, which only the mode 'approver' uses",
       "  pools[0].kubelet.serverTLSBootstrap: cannot be true: it follows from servingCertificates.mode, which is 'issued'; with 'approver' and 'manual' kubelets ask the cluster",
     ].join("\n"),

@@ -4,7 +4,7 @@ import { isBuiltin } from "node:module";
 import ts from "typescript";
 import { REPOSITORY } from "../repository";
 
-/** Packages that the program imports, directly or by its own files. Types are gone at run time. */
+/** The packages that a file and its own imports need at run time. */
 function importedPackages(entry: string): Set<string> {
   const packages = new Set<string>();
   const seen = new Set<string>();
@@ -25,7 +25,7 @@ function importedPackages(entry: string): Set<string> {
   return packages;
 }
 
-it("has all that `npm ci --omit=dev` users need: the program's packages, and what Pulumi compiles it with", () => {
+it("`npm ci --omit=dev` installs every package that the program imports, and the compiler that Pulumi needs", () => {
   const { dependencies } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as {
     dependencies: Record<string, string>;
   };

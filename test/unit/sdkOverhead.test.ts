@@ -12,8 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => session.stop());
 
-/** Runs a TypeScript program that starts as the repository's does. Returns what the user sees. */
-async function see(program: string, by = session): Promise<string> {
+/** Runs a TypeScript program that begins like the repository's. Returns what the user sees. */
+async function outputOf(program: string, by = session): Promise<string> {
   const before = by.output.length;
   const response = await by.run({
     files: {
@@ -27,7 +27,7 @@ async function see(program: string, by = session): Promise<string> {
   return stripVTControlCharacters(shown);
 }
 
-/** The error is in line 9 of index.ts; in the compiled code, which has no interface, it is in an earlier one. */
+/** Throws in line 9 of index.ts. The compiled code has no interface, so there it is an earlier line. */
 const THROWING = `interface Nothing {
   readonly nothing: undefined;
 }
@@ -39,21 +39,21 @@ class Thing extends pulumi.ComponentResource {
 }
 `;
 
-describe("an unexpected error shows the line of the TypeScript", () => {
+describe("an unexpected error shows its line in TypeScript", () => {
   it("in a component", async () => {
-    const shown = await see(`${THROWING}export = () => new Thing("thing");`);
+    const shown = await outputOf(`${THROWING}export = () => new Thing("thing");`);
     expect(shown).toMatch(/TypeError: Cannot read properties of undefined[^\n]*\n\s+at new Thing \(.*index\.ts:9:34\)/);
     expect(shown).toMatch(/at .*index\.ts:12:/);
   });
 
   it("in an apply, with the SDK's frames as they are on disk", async () => {
-    const shown = await see(`pulumi.output(1).apply(() => {\n  throw new Error("in an apply");\n});`);
+    const shown = await outputOf(`pulumi.output(1).apply(() => {\n  throw new Error("in an apply");\n});`);
     expect(shown).toMatch(/Error: in an apply\n\s+at .*index\.ts:4:9/);
     expect(shown).toMatch(/node_modules\/@pulumi\/pulumi\/output\.js:\d+/);
   });
 
   it("in a promise that nobody waits for", async () => {
-    const shown = await see(`void (async () => {\n  throw new Error("alone");\n})();`);
+    const shown = await outputOf(`void (async () => {\n  throw new Error("alone");\n})();`);
     expect(shown).toMatch(/Error: alone\n\s+at .*index\.ts:4:9/);
   });
 });
@@ -63,15 +63,15 @@ describe("debug messages", () => {
 pulumi.log.debug("a detail");
 void pulumi.log.warn("a warning");`;
 
-  it("stay in the program; others reach the engine", async () => {
-    const shown = await see(PROGRAM);
+  it("are not sent to the engine; other messages are", async () => {
+    const shown = await outputOf(PROGRAM);
     expect(shown).toContain("a warning");
     expect(shown).not.toMatch(/a detail|name=thing/);
   });
 
-  it("reach the engine when PULUMI_DEBUG_PROMISE_LEAKS is set", async () => {
+  it("are sent when PULUMI_DEBUG_PROMISE_LEAKS is set", async () => {
     const debugging = await new LanguageSession().start({ PULUMI_DEBUG_PROMISE_LEAKS: "1" });
-    const shown = await see(PROGRAM, debugging);
+    const shown = await outputOf(PROGRAM, debugging);
     await debugging.stop();
     expect(shown).toContain("a detail");
     expect(shown).toContain("name=thing");
@@ -83,19 +83,19 @@ describe("promises that never end", () => {
 export const never = pulumi.output(new Promise(() => {}));`;
 
   it("are still reported", async () => {
-    expect(await see(LEAK)).toContain("promises were still active");
+    expect(await outputOf(LEAK)).toContain("promises were still active");
   });
 
   it("are listed with their traces when PULUMI_DEBUG_PROMISE_LEAKS is set", async () => {
     const debugging = await new LanguageSession().start({ PULUMI_DEBUG_PROMISE_LEAKS: "1" });
-    const shown = await see(LEAK, debugging);
+    const shown = await outputOf(LEAK, debugging);
     await debugging.stop();
     expect(shown).toMatch(/STACK_TRACE:\n.*\n\s+at .*debuggablePromise/);
   });
 });
 
-it("a resource costs one trace, for its position in the program, and its promises none", async () => {
-  const shown = await see(`
+it("takes one stack trace for each resource, and none for its promises", async () => {
+  const shown = await outputOf(`
     const take = Error.prepareStackTrace!;
     let taken = 0;
     Error.prepareStackTrace = (error, frames) => (frames.length > 0 && taken++, take(error, frames));

@@ -6,7 +6,7 @@ import { REPOSITORY } from "../../repository";
 import { COMMAND } from "./oneWorker";
 import { Program, unboxed } from "./program";
 
-/** Values that another resource gives: a VM's address, and the server and CA of a new cluster. */
+/** Arguments that are outputs of other resources: the address of a VM, the server and CA of a new cluster. */
 
 const args = (worker: Partial<TlsBootstrapArgs["pools"][0]["workers"][0]> = {}): TlsBootstrapArgs => ({
   cluster: { server: pulumi.output("https://10.0.0.1:6443"), ca: pulumi.output(CA) },
@@ -35,14 +35,14 @@ it("a worker's address and host key can be outputs of its VM", async () => {
   expect(program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin).toContain("--node-ip=10.0.1.11");
 });
 
-it("the token is minted for the same machines, whether their addresses are outputs or text", async () => {
+it("the token is the same whether addresses are outputs or text", async () => {
   const clock = async (given: TlsBootstrapArgs) =>
     (await declare(given)).find("tls:index/selfSignedCert:SelfSignedCert", "t-worker-token-clock").inputs.subject;
   expect(await clock(args())).toEqual(await clock(args({ address: "10.0.1.11", hostKey: ED25519 })));
 });
 
-/** What a program prints that ends because an output turned out wrong. It is a process of its own, since such an error ends the process. */
-function printed(change: string): string {
+/** Runs a program with a wrong output, and returns its stderr. It needs its own process, because the error ends the process. */
+function stderrOf(change: string): string {
   const program = `
     const pulumi = require("@pulumi/pulumi");
     const { resolveBootstrap } = require("./components/spec/resolve");
@@ -83,11 +83,11 @@ it.each([
     `args.cluster.server = pulumi.output("http://10.0.0.1");`,
     "1 problem\n  cluster.server: 'http://10.0.0.1' must begin with https://",
   ],
-])("%s that turns out wrong ends the program with the place and the reason", (_, change, problem) => {
-  expect(printed(change)).toContain(problem);
+])("a wrong output for %s ends the program with place and reason", (_, change, problem) => {
+  expect(stderrOf(change)).toContain(problem);
 });
 
-it("a worker by itself is checked like one of a pool", async () => {
+it("a Worker without a pool is checked like one of a pool", async () => {
   const { pools, ...environment } = args();
   const open = {
     ...environment,

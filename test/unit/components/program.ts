@@ -3,7 +3,7 @@ import type { MockResourceArgs } from "@pulumi/pulumi/runtime/mocks";
 import type { JsonName } from "@peculiar/x509";
 import { NODE_CERTIFICATE } from "../fixtures";
 import { isSecret } from "../../protocolValues";
-import { dns, ip, makeRequest } from "./serving/craftedRequest";
+import { craftRequest, dns, ip } from "./serving/craftedRequest";
 
 // The first program of a file loads the providers' SDKs.
 jest.setTimeout(30_000);
@@ -17,7 +17,7 @@ export interface Registered {
 
 type Outputs = Record<string, unknown>;
 
-/** Outputs that a provider would compute, by type; a type that is not here is a mistake in the program or in this list. */
+/** Outputs that a provider computes, by type. A program may declare no other types. */
 const OUTPUTS: Record<string, (name: string, inputs: any) => Outputs | Promise<Outputs>> = {
   "tls:index/privateKey:PrivateKey": () => ({ privateKeyPem: "PRIVATE KEY OF THE CLOCK" }),
   "tls:index/selfSignedCert:SelfSignedCert": () => ({
@@ -35,7 +35,7 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Outputs | Promise<O
   "kubernetes:core/v1:Secret": (_, { type }) =>
     type === "kubernetes.io/service-account-token" ? { data: { token: btoa("the proxy's token") } } : {},
   "kubernetes:core/v1:ConfigMap": () => ({}),
-  // There is nothing yet to patch.
+  // A ConfigMap that does not exist yet.
   "kubernetes:core/v1:ConfigMapPatch": () => ({}),
   "kubernetes:core/v1:Node": () => ({}),
   "kubernetes:core/v1:ServiceAccount": () => ({}),
@@ -58,23 +58,23 @@ const STDOUT: Record<string, string> = {
   }),
 };
 
-/** What `host` prints, with the request that a worker would make. */
+/** What the host step prints: the checks, and the serving request of its worker. */
 async function hostOutput(script: string): Promise<string> {
   const variable = (name: string) => new RegExp(`^${name}='(.*)'$`, "m").exec(script)?.[1] ?? "";
   const [node, address] = [variable("NODE_NAME"), variable("NODE_ADDRESS")];
   const subject: JsonName = [{ O: ["system:nodes"] }, { CN: [`system:node:${node}`] }];
-  const servingRequest = await makeRequest({ subject, names: [dns(node), ip(address)] });
+  const servingRequest = await craftRequest({ subject, names: [dns(node), ip(address)] });
   const checked = { step: "preflight", machine: "0a", notes: ["a note"] };
   return `${JSON.stringify(checked)}\n${JSON.stringify({ step: "host", servingRequest })}\n`;
 }
 
-/** Runs a piece of a program with mocked providers. What it declares is to be looked at after `done`. */
+/** Runs a program with mocked providers, and records what it declares. */
 export class Program {
   readonly resources: Registered[] = [];
   /** Resource options by `type name`, taken by a transformation. */
   readonly options: Record<string, pulumi.CustomResourceOptions> = {};
 
-  /** @param outputs over those that a provider computes otherwise. */
+  /** @param outputs in place of OUTPUTS, by type */
   constructor(private readonly outputs: typeof OUTPUTS = {}) {}
 
   async run<T>(body: (opts: pulumi.ComponentResourceOptions) => T): Promise<T> {
@@ -131,7 +131,7 @@ export const valueOf = <T>(output: pulumi.Output<T>): Promise<T> =>
     output.apply(resolve as (value: unknown) => void);
   });
 
-/** The plain value within a secret input; fails for one that is not secret. */
+/** The value of a secret input. Throws when the input is not secret. */
 export function unboxed(input: any): any {
   if (!isSecret(input)) throw new Error(`not a secret: ${JSON.stringify(input)}`);
   return input.value;

@@ -11,7 +11,7 @@ const ssh = { user: "debian", privateKey: SSH_KEY };
 const declare = (args: Partial<TlsBootstrapArgs> = {}) => declareTlsBootstrap({ ssh, ...args });
 
 describe("TlsBootstrap with one worker", () => {
-  it("declares the cluster's side, a Node and four commands", async () => {
+  it("declares the cluster objects, a Node and four commands", async () => {
     const { program } = await declare();
     expect(program.listing()).toEqual([
       "command:remote:Command t-worker-1-host",
@@ -55,7 +55,7 @@ describe("TlsBootstrap with one worker", () => {
     ]);
   });
 
-  it("runs short commands that hold no secret, with sudo for a user who is not root", async () => {
+  it("runs short commands without secrets, with sudo for a user other than root", async () => {
     const { program } = await declare();
     const texts = (step: string) => {
       const { inputs } = program.find(COMMAND, `t-worker-1-${step}`);
@@ -84,12 +84,12 @@ describe("TlsBootstrap with one worker", () => {
     ]);
   });
 
-  it("needs no sudo as root", async () => {
+  it("runs no sudo for root", async () => {
     const { program } = await declare({ ssh: { privateKey: SSH_KEY } });
     expect(program.find(COMMAND, "t-worker-1-host").inputs.create).toBe("exec /bin/sh -s");
   });
 
-  it("pins the host key and waits for a VM that still boots", async () => {
+  it("pins the host key, and waits for a VM that is still booting", async () => {
     const bastion = { host: "jump", hostKey: ED25519_OTHER, user: "jump", privateKey: BASTION_KEY };
     const { program } = await declare({ ssh: { ...ssh, port: 2222, bastion } });
     for (const step of ["host", "serving", "kubelet", "join"]) {
@@ -117,7 +117,7 @@ describe("TlsBootstrap with one worker", () => {
     }
   });
 
-  it("shows the kubelet's files in the preview, and the token only as a secret", async () => {
+  it("shows the kubelet's files in the preview, and keeps the token secret", async () => {
     const { program } = await declare(poolWith({ kubelet: { maxPods: 42 } }));
     const files = program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin as string;
     expect(files).toContain("file 0600 /var/lib/kubelet/config.yaml kubelet <<");
@@ -129,7 +129,7 @@ describe("TlsBootstrap with one worker", () => {
     );
   });
 
-  it("keeps the files readable when the caller's cluster object holds a secret besides", async () => {
+  it("still shows the files when the cluster argument also holds a secret", async () => {
     const cluster = { ...ONE_WORKER.cluster, kubeconfig: pulumi.secret("ADMIN") };
     const { program } = await declare({ cluster });
     expect(typeof program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin).toBe("string");
@@ -138,7 +138,7 @@ describe("TlsBootstrap with one worker", () => {
     );
   });
 
-  it("tells the later of two workers that its machine is the other's", async () => {
+  it("tells the later of two workers with one machine-id which worker has it already", async () => {
     const other = { name: "worker-2", address: "10.0.1.12", hostKey: ED25519_OTHER };
     const { program } = await declare({
       pools: [ONE_WORKER.pools[0], { name: "more", workers: [other] }],
@@ -149,7 +149,7 @@ describe("TlsBootstrap with one worker", () => {
     expect(stdin("t-worker-2").split("\n").slice(0, 2)).toEqual(["# machine 0a is worker-1", "apiVersion: v1"]);
   });
 
-  it("keeps a joined node out of the reach of a new token", async () => {
+  it("does not change a joined node for a new token", async () => {
     const { program } = await declare();
     expect(program.optionsOf(COMMAND, "t-worker-1-join")).toMatchObject({
       ignoreChanges: ["stdin"],
@@ -157,7 +157,7 @@ describe("TlsBootstrap with one worker", () => {
     });
   });
 
-  it("rebuilds all steps on another machine, and joins anew for a raised generation", async () => {
+  it("replaces all steps for another machine, and only the join for a raised generation", async () => {
     const { program } = await declare(poolWith({ generation: 7 }));
     const options = (step: string) => program.optionsOf(COMMAND, `t-worker-1-${step}`);
     const triggers = (step: string) => program.find(COMMAND, `t-worker-1-${step}`).inputs.triggers as unknown;
@@ -201,7 +201,7 @@ describe("TlsBootstrap with one worker", () => {
     ]);
   });
 
-  it("gives the receipt, parsed and public", async () => {
+  it("outputs the receipt, parsed and in plain text", async () => {
     const { result } = await declare();
     expect(await valueOf(result.receipts)).toEqual({
       "worker-1": {
@@ -220,7 +220,7 @@ describe("TlsBootstrap with one worker", () => {
     expect(await valueOf(result.tokens)).toEqual({ worker: { id: "abc123", expires: "2026-01-02T04:04:05Z" } });
   });
 
-  it("leaves cluster-info alone when told so, and its tokens sign nothing", async () => {
+  it("declares no cluster-info when it is off, and tokens that sign nothing", async () => {
     const { program, result } = await declare({ clusterInfo: "off" });
     expect(program.listing().filter((line) => /cluster-info|ClusterInfo/.test(line))).toEqual([]);
     expect(await valueOf(result.clusterInfoKubeconfig)).toBeUndefined();
@@ -228,7 +228,7 @@ describe("TlsBootstrap with one worker", () => {
     expect(secret["usage-bootstrap-signing"]).toBeUndefined();
   });
 
-  it("names the command that mints a token, for an error on the host", async () => {
+  it("tells the host which command mints a new token", async () => {
     const { program } = await declare();
     const files = program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin as string;
     expect(files).toContain(`MINT_COMMAND='pulumi up --replace "**::t-worker-token-clock"'\n`);
@@ -237,7 +237,7 @@ describe("TlsBootstrap with one worker", () => {
 });
 
 describe("arguments", () => {
-  it("are refused together before anything is declared", async () => {
+  it("are checked together before anything is declared", async () => {
     const program = new Program();
     const bad = {
       pools: [{ name: "Pool", workers: [{ name: "W", address: "10.0.0.1", hostKey: "" }], kubelet: { port: 0 } }],
@@ -272,7 +272,7 @@ describe("arguments", () => {
     );
   });
 
-  it("do not carry secrets into the state of a component", async () => {
+  it("leave no secret in the state of a component", async () => {
     const { program } = await declare();
     const components = program.resources.filter(({ type }) => type.startsWith("tls-bootstrap:"));
     expect(components).toHaveLength(10);

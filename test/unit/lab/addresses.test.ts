@@ -18,7 +18,7 @@ test("a worker's network follows from the lab's number and its own", () => {
   });
 });
 
-test("no two labs share an address or a name, and the kernel takes every link's name", () => {
+test("no two labs share an address or a name, and every link name is short enough for the kernel", () => {
   const seen = new Set<string>();
   for (let lab = 0; lab < MAX_LABS; lab++) {
     const { bridge, host, loopback, podNetwork } = networkOf(lab);
@@ -33,7 +33,7 @@ test("no two labs share an address or a name, and the kernel takes every link's 
   }
 });
 
-test("what a lab removes by the start of its names is never another lab's", () => {
+test("the prefixes by which a lab removes links and namespaces match no other lab", () => {
   const names = [1, 10, 11].map((lab) => workerNetworkOf(lab, 1));
   const ofLab1 = (name: string): boolean => name.startsWith("tlsb1w") || name.startsWith("tlsb1-");
   expect(names.map(({ link, namespace }) => [ofLab1(link), ofLab1(namespace)])).toEqual([
@@ -43,11 +43,11 @@ test("what a lab removes by the start of its names is never another lab's", () =
   ]);
 });
 
-test.each([-1, 100, 1.5, NaN])("there is no lab number %d", (number) => {
+test.each([-1, 100, 1.5, NaN])("refuses the lab number %d", (number) => {
   expect(() => networkOf(number)).toThrow(RangeError);
 });
 
-test.each([0, 201, 1.5])("there is no worker number %d", (number) => {
+test.each([0, 201, 1.5])("refuses the worker number %d", (number) => {
   expect(() => workerNetworkOf(0, number)).toThrow(RangeError);
 });
 
@@ -59,6 +59,6 @@ test.each([
   ["worker-", undefined],
   ["worker-1000", undefined],
   ["etcd", undefined],
-])("the number in %s is %s", (name, number) => {
+])("the worker number in %s is %s", (name, number) => {
   expect(workerNumber(name)).toBe(number);
 });

@@ -26,7 +26,7 @@ describe("a certificate", () => {
     return { authority: new X509Certificate(authority.certificate), issued: new X509Certificate(certificate) };
   };
 
-  test("of a client names its user and group, and is the authority's", async () => {
+  test("of a client names user and group, and is signed by the authority", async () => {
     const { authority, issued } = await issue({ commonName: "lab-admin", organization: "system:masters" });
     expect(issued.subject).toBe("O=system:masters\nCN=lab-admin");
     expect(issued.issuer).toBe("CN=test-ca");
@@ -40,14 +40,14 @@ describe("a certificate", () => {
     ]);
   });
 
-  test("of a server names its hosts, and serves as a client's too", async () => {
+  test("of a server names its hosts, and is a client certificate too", async () => {
     const { issued } = await issue({ commonName: "etcd", hosts: ["localhost", "127.89.0.1"] });
     expect(issued.subjectAltName).toBe("DNS:localhost, IP Address:127.89.0.1");
     expect(issued.keyUsage).toEqual([CLIENT, SERVER]);
   });
 });
 
-describe("a kept pair", () => {
+describe("a stored pair of certificate and key", () => {
   let folder: string;
   let authority: CertificatePair;
   const ensure = (now: Date, issuer = authority): Promise<CertificatePair> =>
@@ -59,20 +59,20 @@ describe("a kept pair", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test("stays until a month before it expires, its key for its owner alone", async () => {
+  test("is kept until a month before it expires, with a key that only the owner can read", async () => {
     const first = await ensure(NOW);
     expect(statSync(join(folder, "a.key")).mode & 0o777).toBe(0o600);
     expect(await ensure(later(334))).toEqual(first);
     expect(await ensure(later(336))).not.toEqual(first);
   });
 
-  test.each(["a.key", "a.crt"])("is made anew when %s is missing", async (file) => {
+  test.each(["a.key", "a.crt"])("is replaced when %s is missing", async (file) => {
     const first = await ensure(NOW);
     rmSync(join(folder, file));
     expect(await ensure(NOW)).not.toEqual(first);
   });
 
-  test("is made anew when it is another authority's, or no certificate at all", async () => {
+  test("is replaced when another authority signed it, or when its file is no certificate", async () => {
     const first = await ensure(NOW);
     const second = await ensure(NOW, await createAuthority("test-ca", NOW));
     expect(second).not.toEqual(first);

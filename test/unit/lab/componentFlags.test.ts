@@ -60,7 +60,7 @@ test.each(COMPONENTS)("%s listens on loopback or the lab's bridge only", (compon
   expect(readinessUrl(component, network)).toMatch(/^https:\/\/(10|127)\.89\.3\.1:\d+\//);
 });
 
-test("an override replaces a flag in its place, and adds one at the end", () => {
+test("an override replaces a flag in its place, and a new flag comes last", () => {
   expect(commandLine({ a: "1", b: "2" }, ["--a=x=y", "--c"])).toEqual(["--a=x=y", "--b=2", "--c=true"]);
 });
 
@@ -74,22 +74,22 @@ test.each([
   ["--Name=value", undefined],
   ["--", undefined],
   ["", undefined],
-])("flag %j", (text, parsed) => {
+])("parses the flag %j", (text, parsed) => {
   expect(parseFlag(text)).toEqual(parsed);
 });
 
 test.each([
   ["kube-apiserver=--v=3", { component: "kube-apiserver", flag: "--v=3" }],
   ["etcd=--snapshot-count=5", { component: "etcd", flag: "--snapshot-count=5" }],
-])("override %j", (text, parsed) => {
+])("parses the override %j", (text, parsed) => {
   expect(parseOverride(text)).toEqual(parsed);
 });
 
-test.each(["kube-apiserver=v=3", "kube-proxy=--v=3", "--v=3", "kube-apiserver"])("no override %j", (text) => {
+test.each(["kube-apiserver=v=3", "kube-proxy=--v=3", "--v=3", "kube-apiserver"])("refuses the override %j", (text) => {
   expect(() => parseOverride(text)).toThrow(`"${text}" is not <component>=<--flag=value>`);
 });
 
-test("of remembered and new flags, the last one of a name wins", () => {
+test("a new override replaces the remembered one of the same name", () => {
   const added = ["etcd=--a=3", "etcd=--c", "kube-scheduler=--v=3"].map(parseOverride);
   expect(mergeOverrides({ etcd: ["--a=1", "--b=2"] }, added)).toEqual({
     etcd: ["--b=2", "--a=3", "--c"],

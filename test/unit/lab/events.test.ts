@@ -3,7 +3,7 @@ import { readEvents } from "../../../lab/pulumi/events";
 const urn = "urn:pulumi:dev::p::command:remote:Command::join";
 
 describe("the events of an operation", () => {
-  test("become its result", () => {
+  test("become a result with changes, steps and diagnostics", () => {
     const lines = [
       { preludeEvent: { config: {} } },
       {

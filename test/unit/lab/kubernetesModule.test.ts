@@ -27,7 +27,7 @@ replace (
 )
 `;
 
-test("go.mod asks for the published versions of what Kubernetes keeps in its own repository", () => {
+test("go.mod replaces Kubernetes' staging modules by their published versions", () => {
   expect(renderGoMod("1.34.4", UPSTREAM))
     .toBe(`// Builds the Kubernetes binaries of the lab. Made by: npm run lab -- kubernetes-module <version>
 module tls-bootstrap/lab/kubernetes
@@ -48,11 +48,11 @@ test.each([
   ["1.34.4", UPSTREAM.replace("go 1.24.0\n", "")],
   ["v1.34.4", UPSTREAM],
   ["1.34.4; rm", UPSTREAM],
-])("no go.mod of %j from another file", (version, upstream) => {
+])("refuses an invalid version or upstream go.mod (%j)", (version, upstream) => {
   expect(() => renderGoMod(version, upstream)).toThrow(RangeError);
 });
 
-test("the committed module is of the version that the stack settings name", async () => {
+test("the committed module has the version of the lab's stack settings", async () => {
   const version = await labKubernetesVersion();
   expect(read("stacks/Pulumi.lab.yaml")).toContain(`kubernetesVersion: ${version}\n`);
 });

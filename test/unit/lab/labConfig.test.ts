@@ -17,7 +17,7 @@ const filledIn = {
   "tls-bootstrap:kubeProxy": { clusterCidr: "10.128.0.0/16" },
 };
 
-test("the repository's settings stay, the lab's are filled in, its workers are the first pool's", () => {
+test("keeps the repository's settings, fills in the lab's, and puts its workers into the first pool", () => {
   const base = {
     "tls-bootstrap:kubernetesVersion": "1.0.0",
     "tls-bootstrap:tokenTtl": "30m",
@@ -42,7 +42,7 @@ test("the repository's settings stay, the lab's are filled in, its workers are t
   });
 });
 
-test("settings without pools get one", () => {
+test("adds a pool to settings without pools", () => {
   expect(mergeConfig({}, facts)).toEqual({
     ...filledIn,
     "tls-bootstrap:pools": [{ name: "worker", workers: facts.workers }],

@@ -3,7 +3,7 @@ import { hierarchiesOf } from "../../../lab/workers/cgroups";
 import { renderCniConfig, renderHosts, renderPodsService } from "../../../lab/workers/workerFiles";
 import { enterCommand, isWorkerInit } from "../../../lab/workers/workerNamespaces";
 
-test("the pods' network of a worker", () => {
+test("a worker's CNI config has its pod subnet", () => {
   expect(JSON.parse(renderCniConfig("10.128.1.0/24"))).toEqual({
     cniVersion: "0.4.0",
     name: "lab",
@@ -25,13 +25,13 @@ test("the pods' network of a worker", () => {
   });
 });
 
-test("pods keep their address among themselves only", () => {
+test("the pods' addresses are masqueraded outside of the pods' network", () => {
   expect(renderPodsService("10.128.0.0/16", "multi-user.target")).toContain(
     "iptables -w -t nat -A POSTROUTING -s 10.128.0.0/16 ! -d 10.128.0.0/16 -j MASQUERADE'\n",
   );
 });
 
-test("a worker knows itself and the API server", () => {
+test("a worker's /etc/hosts has the worker and the API server", () => {
   expect(renderHosts({ name: "worker-1", address: "10.89.0.11", apiServer: "10.89.0.1" })).toBe(`127.0.0.1 localhost
 ::1 localhost ip6-localhost ip6-loopback
 10.89.0.11 worker-1
@@ -63,13 +63,13 @@ describe("control groups", () => {
     });
   });
 
-  test("without systemd's hierarchy are of no use", () => {
+  test("without systemd's hierarchy are unusable", () => {
     expect(hierarchiesOf(v1.slice(0, 2))).toBeUndefined();
     expect(hierarchiesOf([])).toBeUndefined();
   });
 });
 
-test("mounts are read with their type and options, and their blanks", () => {
+test("mounts are read with type, options and blanks in their paths", () => {
   const line = "36 35 98:0 / /mnt/with\\040blank rw,noatime master:1 - overlay overlay rw,lowerdir=/a:/b,upperdir=/c";
   expect(parseMounts(`${line}\n\n`)).toEqual([
     { path: "/mnt/with blank", type: "overlay", options: "rw,lowerdir=/a:/b,upperdir=/c" },

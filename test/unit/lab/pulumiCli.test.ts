@@ -20,6 +20,9 @@ import { create } from "tar";
 import { cliVersion, isCompatibleWithSdk } from "../../../lab/pulumi/pulumiCli";
 import { REPOSITORY, TYPESCRIPT_LOADER } from "../../repository";
 
+// Each test starts several processes.
+jest.setTimeout(60_000);
+
 test.each([
   ["3.248.0", true],
   ["3.259.1", true],
@@ -30,7 +33,7 @@ test.each([
   expect(isCompatibleWithSdk(found, "3.248.0")).toBe(expected);
 });
 
-test("the CLI that the lab makes has the version of the SDK", async () => {
+test("the lab builds the CLI in the version of the SDK", async () => {
   const { dependencies } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8"));
   expect(await cliVersion()).toBe(dependencies["@pulumi/pulumi"]);
 });
@@ -39,7 +42,7 @@ describe("where the CLI comes from", () => {
   let folder: string;
   let server: Server;
   let version: string;
-  /** What the site of the official releases serves, by path. */
+  /** Files on the site of the official releases, by path. */
   const site = new Map<string, Buffer>();
 
   const fake = (path: string, says: string): void => {
@@ -66,7 +69,7 @@ describe("where the CLI comes from", () => {
     mkdirSync(join(folder, "bin"));
   });
 
-  /** The description of the CLI that the lab finds or makes, and its file. It runs in a process of its own: jest cannot load the library that starts programs. */
+  /** Description and file of the CLI that the lab finds or downloads. Runs in its own process, because jest cannot load execa. */
   async function ask(which: "findCli" | "ensureCli"): Promise<string> {
     const program = `
       const { describeCli, ${which} } = require(${JSON.stringify(join(REPOSITORY, "lab/pulumi/pulumiCli"))});
@@ -108,7 +111,7 @@ describe("where the CLI comes from", () => {
     expect(await ask("ensureCli")).toBe(found);
   });
 
-  test("a release with another checksum than the published one is refused, and nothing of it is kept", async () => {
+  test("a release with a wrong checksum is refused, and nothing of it is kept", async () => {
     publish("1".repeat(64), `pulumi-v${version}-linux-${process.arch}.tar.gz`);
     expect(await ask("ensureCli")).toMatch(/^refused: .* has the SHA-256 \w{64}, not the published 1{64}$/);
     const kept = readdirSync(join(folder, "cache"), { recursive: true, withFileTypes: true });

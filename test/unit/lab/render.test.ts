@@ -49,7 +49,7 @@ const status: Status = {
   nodes: parseNodes(JSON.stringify({ items: [node("worker-1", "True"), node("gone", "Unknown")] })),
 };
 
-test("status for people", () => {
+test("renders the status as tables", () => {
   expect(renderStatus(status)).toBe(`Lab "default": Kubernetes 1.34.4 at https://10.89.0.1:6443
 pulumi v3.248.0 built from source; plugins: stand-in
 
@@ -63,13 +63,13 @@ worker-2   10.89.0.12   stopped      not joined   -         -
 gone       -            no machine   NotReady     v1.34.4   worker, dedicated=batch:NoSchedule`);
 });
 
-test("without an API server nothing is said of nodes", () => {
+test("shows nodes as unknown without an API server", () => {
   expect(renderStatus({ ...status, workers: status.workers.slice(0, 1), nodes: null })).toContain(
     "worker-1   10.89.0.11   running   unknown   -         -",
   );
 });
 
-test("receipts as a table; what a receipt lacks is a dash", () => {
+test("renders receipts as a table, with a dash for a missing value", () => {
   const receipts = {
     "worker-1": {
       kubeletVersion: "v1.34.4",
@@ -87,7 +87,7 @@ test("receipts as a table; what a receipt lacks is a dash", () => {
   );
 });
 
-test("outputs, one below the other", () => {
+test("renders outputs one below the other", () => {
   expect(renderOutputs({ apiServer: "https://s", info: "a\nb\n", tokens: { worker: { id: "x" } } }))
     .toBe(`apiServer: https://s
 info:

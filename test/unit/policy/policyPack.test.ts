@@ -1,46 +1,28 @@
 import * as pulumi from "@pulumi/pulumi";
-import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
-import { CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
-import { Program, type Registered } from "../components/program";
-import { Pack } from "./servedPack";
+import type { TlsBootstrapArgs } from "../../../components";
+import { ED25519_OTHER, SSH_KEY } from "../fixtures";
+import { COMMAND, declareTlsBootstrap } from "../components/oneWorker";
+import type { Registered } from "../components/program";
+import { ServedPack } from "./servedPack";
 import { secret, UNKNOWN } from "../../protocolValues";
 
-const COMMAND = "command:remote:Command";
 const RBAC = "kubernetes:rbac.authorization.k8s.io/v1";
 
-let pack: Pack;
+let pack: ServedPack;
 beforeAll(async () => {
-  pack = await Pack.start();
+  pack = await ServedPack.start();
 }, 60_000);
 beforeEach(() => pack.configure());
 afterAll(() => pack?.stop());
 
-/** The resources of a program with everything that the components can declare. */
+/** The resources of a TlsBootstrap behind a bastion, whose keys are secrets. */
 const declare = async (args: Partial<TlsBootstrapArgs> = {}): Promise<Registered[]> => {
-  const program = new Program();
   const key = pulumi.secret(SSH_KEY);
-  await program.run(
-    (opts) =>
-      new TlsBootstrap(
-        "t",
-        {
-          cluster: { server: "https://10.0.0.1:6443", ca: CA },
-          kubernetesVersion: "1.34.4",
-          ssh: {
-            user: "debian",
-            privateKey: key,
-            bastion: { host: "jump", hostKey: ED25519_OTHER, privateKey: key },
-          },
-          pools: [{ name: "worker", workers: [{ name: "worker-1", address: "10.0.1.11", hostKey: ED25519 }] }],
-          ...args,
-        },
-        opts,
-      ),
-  );
-  return program.resources;
+  const ssh = { user: "debian", privateKey: key, bastion: { host: "jump", hostKey: ED25519_OTHER, privateKey: key } };
+  return (await declareTlsBootstrap({ ssh, ...args })).program.resources;
 };
 
-const found = async (resources: Registered[]) => [
+const findViolations = async (resources: Registered[]) => [
   ...(await Promise.all(resources.map((resource) => pack.analyze(resource)))).flat(),
   ...(await pack.analyzeStack(resources)),
 ];
@@ -66,22 +48,22 @@ describe("what the components declare", () => {
     ["with kube-proxy as pods", { kubeProxy: { mode: "daemonset", clusterCidr: "10.244.0.0/16" } }],
     ["with an approver of serving certificates", { servingCertificates: { mode: "approver" } }],
     ["with serving certificates that are approved by hand", { servingCertificates: { mode: "manual" } }],
-  ])("passes, %s", async (_, args) => expect(await found(await declare(args))).toEqual([]));
+  ])("passes %s", async (_, args) => expect(await findViolations(await declare(args))).toEqual([]));
 
   it.each<[string, string, string, (inputs: any) => void]>([
-    ["ssh-host-key-pinned", COMMAND, "t-worker-1-join", ({ connection }) => delete plain(connection).hostKey],
-    ["ssh-host-key-pinned", COMMAND, "t-worker-1-host", (i) => delete plain(i.connection).proxy.hostKey],
+    ["ssh-host-key-pinned", COMMAND, "t-worker-1-join", ({ connection }) => delete contentOf(connection).hostKey],
+    ["ssh-host-key-pinned", COMMAND, "t-worker-1-host", (i) => delete contentOf(i.connection).proxy.hostKey],
     [
       "bootstrap-token-ttl",
       "kubernetes:core/v1:Secret",
       "t-worker-token",
-      (i) => delete plain(i.stringData).expiration,
+      (i) => delete contentOf(i.stringData).expiration,
     ],
     [
       "no-bare-bootstrappers",
       "kubernetes:core/v1:Secret",
       "t-worker-token",
-      (i) => delete plain(i.stringData)["auth-extra-groups"],
+      (i) => delete contentOf(i.stringData)["auth-extra-groups"],
     ],
     [
       "no-bare-bootstrappers",
@@ -102,17 +84,17 @@ describe("what the components declare", () => {
       "t-test-cluster-info",
       (i) => (i.data.kubeconfig += "# abc123.0123456789abcdef\n"),
     ],
-  ])("would not pass %s with %s %s changed", async (policy, type, name, change) => {
+  ])("violates %s after a change of %s %s", async (policy, type, name, change) => {
     const resources = await declare();
     const target = resources.find((resource) => resource.type === type && resource.name === name)!;
     change(target.inputs);
-    expect(await found(resources)).toEqual([expect.objectContaining({ policy, mandatory: true })]);
+    expect(await findViolations(resources)).toEqual([expect.objectContaining({ policy, mandatory: true })]);
   });
 
-  it("is refused for a ttl over the limit at preview, when the token's expiry is yet unknown", async () => {
+  it("violates bootstrap-token-ttl at preview already, when the token's expiry is unknown", async () => {
     const resources = await declare({ tokenTtl: "30d" });
     resources.find(({ type }) => type === "kubernetes:core/v1:Secret")!.inputs.stringData = UNKNOWN;
-    expect(await found(resources)).toEqual([
+    expect(await findViolations(resources)).toEqual([
       {
         policy: "bootstrap-token-ttl",
         mandatory: true,
@@ -127,14 +109,14 @@ describe("what the components declare", () => {
   });
 });
 
-it("takes the longest ttl from its config", async () => {
+it("reads the maximum ttl from its config", async () => {
   const resources = await declare({ tokenTtl: "1d" });
-  expect(await found(resources)).toEqual([]);
+  expect(await findViolations(resources)).toEqual([]);
   await pack.configure({ "bootstrap-token-ttl": { maximumTtl: "12h" } });
-  expect(await found(resources)).toEqual([expect.objectContaining({ policy: "bootstrap-token-ttl" })]);
+  expect(await findViolations(resources)).toEqual([expect.objectContaining({ policy: "bootstrap-token-ttl" })]);
 });
 
-it("sees a secret's value, and not that it is secret", async () => {
+it("sees the value of a secret, but not that it is secret", async () => {
   const command = (create: unknown) => pack.analyze({ type: "command:local:Command", name: "c", inputs: { create } });
   const text = "kubeadm join --token abc123.0123456789abcdef";
   const plainly = await command(text);
@@ -142,7 +124,7 @@ it("sees a secret's value, and not that it is secret", async () => {
   expect(await command(secret(text))).toEqual(plainly);
 });
 
-it("says which resource of the stack it means", async () => {
+it("names the resource that violates a policy over the stack", async () => {
   const roleRef = { kind: "ClusterRole", name: "view" };
   const subjects = [{ kind: "User", name: "system:anonymous" }];
   expect(
@@ -162,5 +144,5 @@ it("says which resource of the stack it means", async () => {
   ]);
 });
 
-/** What is within a secret, to be changed in place. */
-const plain = (boxed: any) => boxed.value;
+/** The value within a secret input, to be changed in place. */
+const contentOf = (boxed: any) => boxed.value;

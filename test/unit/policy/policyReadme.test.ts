@@ -9,7 +9,7 @@ import { sshHostKeyPinned } from "../../../policy/rules/sshHostKeyPinned";
 import { REPOSITORY } from "../../repository";
 import { clusterRole, group, RBAC, resourceOf, tokenSecret, user } from "./rules/judging";
 
-describe("README", () => {
+describe("policy/README.md", () => {
   const readme = readFileSync(join(REPOSITORY, "policy/README.md"), "utf8");
   const binding = (props: object) => resourceOf(`${RBAC}:ClusterRoleBinding`, props);
   it.each<[string, Iterable<string>]>([
@@ -31,7 +31,7 @@ describe("README", () => {
       "no-secrets-in-the-open",
       noSecretsInTheOpen(resourceOf("command:local:Command", { create: "join abc123.0123456789abcdef" })),
     ],
-  ])("shows what %s says", (policy, problems) => {
+  ])("shows a message of %s", (policy, problems) => {
     const [problem] = problems;
     const section = readme.split("\n### ").find((text) => text.startsWith(`${policy}\n`));
     expect(section).toContain(`\`\`\`text\n${problem}\n\`\`\``);

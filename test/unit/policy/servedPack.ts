@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { REPOSITORY } from "../../repository";
 
-/** Of the SDK's own copies, since it knows messages of their classes only. */
+/** Loads the SDK's own copies of packages, since it accepts messages of their classes only. */
 const sdk = createRequire(require.resolve("@pulumi/pulumi"));
 const grpc = sdk("@grpc/grpc-js");
 const { AnalyzerClient } = sdk("@pulumi/pulumi/proto/analyzer_grpc_pb");
@@ -13,28 +13,28 @@ const { Empty } = sdk("google-protobuf/google/protobuf/empty_pb");
 const { Struct } = sdk("google-protobuf/google/protobuf/struct_pb");
 
 /** A resource as the engine sends it. */
-export interface Sent {
+export interface SentResource {
   readonly type: string;
   readonly name: string;
   readonly inputs: unknown;
 }
 
-export interface Found {
+export interface Violation {
   readonly policy: string;
   readonly mandatory: boolean;
-  /** Name of the resource, where the policy is one over the stack. */
+  /** Name of the resource, with a policy over the stack. */
   readonly resource?: string;
   readonly message: string;
 }
 
-/** The policy pack as `pulumi preview --policy-pack policy` runs it: a process of its own, asked over gRPC. */
-export class Pack {
+/** The policy pack as `pulumi preview --policy-pack policy` runs it: in its own process, over gRPC. */
+export class ServedPack {
   private constructor(
     private readonly process: ChildProcess,
     private readonly client: any,
   ) {}
 
-  static async start(): Promise<Pack> {
+  static async start(): Promise<ServedPack> {
     const script = require.resolve("@pulumi/pulumi/cmd/run-policy-pack");
     const child = spawn(process.execPath, [script, "127.0.0.1:1", "."], {
       cwd: join(REPOSITORY, "policy"),
@@ -43,7 +43,7 @@ export class Pack {
     const early = once(child, "exit").then(([code]) => `the policy pack ended with ${code}`);
     const first = await Promise.race([once(child.stdout, "data").then(String), early]);
     if (!/^\d+\s*$/.test(first)) throw new Error(first);
-    return new Pack(child, new AnalyzerClient(`127.0.0.1:${first.trim()}`, grpc.credentials.createInsecure()));
+    return new ServedPack(child, new AnalyzerClient(`127.0.0.1:${first.trim()}`, grpc.credentials.createInsecure()));
   }
 
   async stop(): Promise<void> {
@@ -65,7 +65,7 @@ export class Pack {
     });
   }
 
-  /** Sets the config as the engine does, with each policy's level, and its defaults where nothing is given. */
+  /** Configures the policies as the engine does: all mandatory, with defaults for what is not given. */
   async configure(given: Record<string, object> = {}): Promise<void> {
     const request = new messages.ConfigureAnalyzerRequest();
     for (const { name, defaults } of await this.policies()) {
@@ -77,14 +77,14 @@ export class Pack {
     await this.call("configure", request);
   }
 
-  async analyze(resource: Sent): Promise<Found[]> {
-    return found(await this.call("analyze", message(new messages.AnalyzeRequest(), resource)));
+  async analyze(resource: SentResource): Promise<Violation[]> {
+    return violationsOf(await this.call("analyze", message(new messages.AnalyzeRequest(), resource)));
   }
 
-  async analyzeStack(resources: readonly Sent[]): Promise<Found[]> {
+  async analyzeStack(resources: readonly SentResource[]): Promise<Violation[]> {
     const request = new messages.AnalyzeStackRequest();
     request.setResourcesList(resources.map((resource) => message(new messages.AnalyzerResource(), resource)));
-    return found(await this.call("analyzeStack", request));
+    return violationsOf(await this.call("analyzeStack", request));
   }
 
   private call(method: string, request: unknown): Promise<any> {
@@ -98,17 +98,17 @@ export class Pack {
 
 const isMandatory = (of: any): boolean => of.getEnforcementlevel() === messages.EnforcementLevel.MANDATORY;
 
-function message(request: any, { type, name, inputs }: Sent): unknown {
+function message(request: any, { type, name, inputs }: SentResource): unknown {
   request.setType(type);
   request.setName(name);
   request.setUrn(`urn:pulumi:test::test::${type}::${name}`);
   request.setOptions(new messages.AnalyzerResourceOptions());
-  // Through JSON, since what is undefined is not sent.
+  // JSON drops undefined values, which cannot be sent.
   request.setProperties(Struct.fromJavaScript(JSON.parse(JSON.stringify(inputs))));
   return request;
 }
 
-const found = (response: any): Found[] =>
+const violationsOf = (response: any): Violation[] =>
   response.getDiagnosticsList().map((diagnostic: any) => ({
     policy: diagnostic.getPolicyname(),
     mandatory: isMandatory(diagnostic),

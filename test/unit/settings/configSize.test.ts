@@ -3,12 +3,13 @@ import { fleet, report } from "./fleet";
 describe("the size of the stack's config", () => {
   const pools = [{ name: "a", workers: fleet(1) }];
 
-  it("is refused while Linux still starts the program, and the error names the way out", () =>
+  it("is refused before it reaches the limit of Linux, and the error says what to do", () =>
     expect(report(pools, {}, 120_001)).toEqual([
       "tls-bootstrap:pools: the stack's config takes 120001 bytes; above 131072 Linux does not start the program. Move workers into a file: pools[].workersFile",
     ]));
 
-  it("is no problem below that", () => expect(report(pools, {}, 120_000)).toEqual([]));
+  it("is accepted below that", () => expect(report(pools, {}, 120_000)).toEqual([]));
 
-  it("is reported with everything else", () => expect(report(pools, { tokenTtl: "x" }, 130_000)).toHaveLength(2));
+  it("is reported together with other problems", () =>
+    expect(report(pools, { tokenTtl: "x" }, 130_000)).toHaveLength(2));
 });

@@ -32,14 +32,11 @@ function underlined(validate: ValidateFunction, value: unknown): string[] {
 const inConfig = (yaml: string): string[] => underlined(stack, { config: parse(yaml) as unknown });
 
 it.each([
-  ["the least", GOOD],
-  [
-    "a kubeconfig that is encrypted",
-    GOOD.replace("platform: org/platform/prod", "cluster: { kubeconfig: { secure: v1:x } }"),
-  ],
+  ["the required settings", GOOD],
+  ["an encrypted kubeconfig", GOOD.replace("platform: org/platform/prod", "cluster: { kubeconfig: { secure: v1:x } }")],
   ["an encrypted map", GOOD.replace("ssh: { user: debian }", "ssh: { secure: v1:x }")],
   ["workers in a file", GOOD.replace(`workers: [${worker}]`, "workersFile: workers/a.yaml")],
-  ["settings of others", `${GOOD}aws:region: eu-west-1\n`],
+  ["settings of other programs", `${GOOD}aws:region: eu-west-1\n`],
   ["kubelet fields", `${GOOD}${PREFIX}kubelet: { maxPods: 50, evictionHard: { memory.available: 100Mi } }\n`],
   [
     "a quantity and a number",
@@ -51,19 +48,19 @@ it.each([
     `${GOOD}${PREFIX}runtime: { type: tarball, containerd: { version: 2.1.5, sha256: { amd64: ${"a".repeat(64)} } } }\n`,
   ],
   ["a kube-proxy", `${GOOD}${PREFIX}kubeProxy: { mode: unit, clusterCidr: 10.244.0.0/16 }\n`],
-])("nothing in a right file: %s", (_, yaml) => expect(inConfig(yaml)).toEqual([]));
+])("underlines nothing for %s", (_, yaml) => expect(inConfig(yaml)).toEqual([]));
 
 it.each([
   ["a misspelt setting", `${GOOD}${PREFIX}tokenTTL: 1h\n`, "tokenTTL"],
   ["a misspelt key of a worker", GOOD.replace("hostKey", "hostkey"), "hostkey"],
   ["a misspelt key of a pool", GOOD.replace("name: worker,", "name: worker, label: {},"), "label"],
   ["a misspelt kubelet field", `${GOOD}${PREFIX}kubelet: { maxPod: 50 }\n`, "maxPod"],
-  ["text for a number", `${GOOD}${PREFIX}kubelet: { maxPods: many }\n`, "/maxPods must be integer"],
+  ["text in place of a number", `${GOOD}${PREFIX}kubelet: { maxPods: many }\n`, "/maxPods must be integer"],
   ["an unsupported Kubernetes", GOOD.replace("1.37.2", "1.20.1"), "kubernetesVersion must match pattern"],
   ["an unknown mode", `${GOOD}${PREFIX}joinPolicy: warn\n`, "joinPolicy must be equal to one of the allowed values"],
   ["an RSA host key", GOOD.replace("ssh-ed25519", "ssh-rsa"), "hostKey must match pattern"],
   [
-    "workers twice",
+    "workers beside a workers file",
     GOOD.replace("name: worker,", "name: worker, workersFile: a.yaml,"),
     "must match exactly one schema",
   ],
@@ -74,14 +71,14 @@ it.each([
     GOOD.replace("name: worker,", "name: worker, taints: [{ key: a, effect: No }],"),
     "effect must be",
   ],
-])("a wrong file: %s", (_, yaml, where) => expect(inConfig(yaml).join("\n")).toContain(where));
+])("underlines %s", (_, yaml, where) => expect(inConfig(yaml).join("\n")).toContain(where));
 
-it("knows a workers file", () => {
+it("checks a workers file", () => {
   expect(underlined(workers, parse(`[${worker}]`))).toEqual([]);
   expect(underlined(workers, parse(`[${worker.replace("address", "adress")}]`)).join("\n")).toContain("adress");
 });
 
-it("fits the stacks that come with the project", () => {
+it("accepts the sample stacks", () => {
   const files = readdirSync(STACKS, { recursive: true, encoding: "utf8" }).filter((file) =>
     /Pulumi\..*\.yaml$/.test(file),
   );

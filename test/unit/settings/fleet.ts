@@ -30,7 +30,7 @@ export const A = "workers/a.yaml";
 /** YAML with one line for each setting. */
 export const stringify = (value: unknown) => stringifyYaml(value, { lineWidth: 0 });
 
-/** A host key that no other number has. */
+/** A host key that is unique to this number. */
 const hostKey = (number: number) => {
   const type = Buffer.from("ssh-ed25519");
   const key = Buffer.alloc(32);
@@ -47,7 +47,7 @@ export const worker = (number: number) => ({
 
 export const fleet = (count: number) => Array.from({ length: count }, (_, i) => worker(i + 1));
 
-/** Settings with these pools, as Pulumi stores them. */
+/** Reads settings with these pools. */
 export const settings = (pools: unknown, change: Record<string, unknown> = {}, bytes?: number): Settings => {
   const given = {
     cluster: { server: "https://10.0.0.1:6443", ca: CA, token: "t" },
@@ -59,7 +59,7 @@ export const settings = (pools: unknown, change: Record<string, unknown> = {}, b
   return parseSettings("tls-bootstrap", storedConfig(given), bytes);
 };
 
-/** The report's lines. */
+/** The problems that the report lists; none when the settings are accepted. */
 export const report = (...args: Parameters<typeof settings>): string[] => {
   try {
     settings(...args);
@@ -72,7 +72,7 @@ export const report = (...args: Parameters<typeof settings>): string[] => {
   return [];
 };
 
-/** The report on one pool whose file holds this text. */
+/** The problems of a pool whose workers file holds this text. */
 export const reportOn = (text: string, path = A): string[] => {
   writeFileSync(path, text);
   return report([{ name: "a", workersFile: path }]);

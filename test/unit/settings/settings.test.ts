@@ -33,7 +33,7 @@ const worker = (change: Record<string, unknown>) => ({
   pools: [{ name: "worker", workers: [{ ...good.pools[0].workers[0], ...change }] }],
 });
 
-it("fills in what is safe to assume", () =>
+it("fills in safe defaults", () =>
   expect(settings()).toMatchObject({
     cluster: good.cluster,
     bootstrap: {
@@ -57,7 +57,7 @@ it("fills in what is safe to assume", () =>
     },
   }));
 
-it("assumes what Pulumi.yaml says it does", () => {
+it("has the defaults that Pulumi.yaml documents", () => {
   const project = parse(readFileSync(join(REPOSITORY, "Pulumi.yaml"), "utf8")) as {
     config: Record<string, any>;
   };
@@ -76,19 +76,22 @@ describe("where the cluster is", () => {
       "server, CA file and certificate",
       { server: "https://a:6443", caFile: "ca.crt", clientCertificate: "C", clientKey: SSH_KEY },
     ],
-    ["a kubeconfig, and the server as workers see it", { kubeconfig: KUBECONFIG, server: "https://api.internal:6443" }],
-  ])("can be told by %s", (_, cluster) => expect(settings({ cluster }).cluster).toEqual(cluster));
+    [
+      "a kubeconfig and another server URL for workers",
+      { kubeconfig: KUBECONFIG, server: "https://api.internal:6443" },
+    ],
+  ])("can be given by %s", (_, cluster) => expect(settings({ cluster }).cluster).toEqual(cluster));
 
-  it("can be told by a platform stack", () =>
+  it("can be given by a platform stack", () =>
     expect(settings({ cluster: undefined, platform: "org/platform/prod" }).platform).toBe("org/platform/prod"));
 });
 
-/** What is wrong, the change that brings it about, and how each line of the report begins behind its indent. */
+/** What is wrong, the change of the settings, and a part of each line of the report. */
 type Refusal = [what: string, change: Record<string, unknown>, problems: string[]];
 
 function describeRefusals(subject: string, refusals: Refusal[]): void {
   describe(subject, () => {
-    it.each(refusals)("with %s is refused at its config key, and nothing else is", (_, change, problems) => {
+    it.each(refusals)("refuses %s at its config key, and reports nothing else", (_, change, problems) => {
       const [first, ...lines] = report(change);
       expect(first).toBe(
         `The configuration of this stack cannot be used: ${problems.length === 1 ? "1 problem" : `${problems.length} problems`}`,
@@ -100,10 +103,10 @@ function describeRefusals(subject: string, refusals: Refusal[]): void {
 
 describeRefusals("the place of the cluster", [
   ["neither cluster nor platform", { cluster: undefined }, ["tls-bootstrap:cluster: or 'platform' is required"]],
-  ["both", { platform: "a/b/c" }, ["tls-bootstrap:cluster: and 'platform' cannot both be given"]],
+  ["both cluster and platform", { platform: "a/b/c" }, ["tls-bootstrap:cluster: and 'platform' cannot both be given"]],
   ["no credentials", { cluster: { server: "https://a", ca: CA } }, ["tls-bootstrap:cluster.kubeconfig: is required"]],
   [
-    "nothing of the cluster",
+    "an empty cluster",
     { cluster: {} },
     [
       "tls-bootstrap:cluster.server: is required",
@@ -140,18 +143,26 @@ describeRefusals("the place of the cluster", [
 
 describeRefusals("the version of Kubernetes", [
   ["no version", { kubernetesVersion: undefined }, ["tls-bootstrap:kubernetesVersion: is required"]],
-  ["an old version", { kubernetesVersion: "1.20.1" }, ["tls-bootstrap:kubernetesVersion: '1.20.1' is not supported"]],
+  [
+    "an unsupported version",
+    { kubernetesVersion: "1.20.1" },
+    ["tls-bootstrap:kubernetesVersion: '1.20.1' is not supported"],
+  ],
 ]);
 
 describeRefusals("SSH", [
   ["no SSH key", { ssh: { user: "debian" } }, ["tls-bootstrap:ssh.privateKey: is required"]],
   [
-    "a public key for a private one",
+    "a public key in place of a private one",
     { ssh: { privateKey: ED25519 } },
     ["tls-bootstrap:ssh.privateKey: is not a private key"],
   ],
-  ["no ssh at all", { ssh: undefined }, ["tls-bootstrap:ssh: is required"]],
-  ["text for a map", { ssh: "root@worker" }, ["tls-bootstrap:ssh: is text, but must be a list or map of settings"]],
+  ["no SSH settings", { ssh: undefined }, ["tls-bootstrap:ssh: is required"]],
+  [
+    "text in place of a map",
+    { ssh: "root@worker" },
+    ["tls-bootstrap:ssh: is text, but must be a list or map of settings"],
+  ],
   [
     "a bastion without host key",
     { ssh: { privateKey: SSH_KEY, bastion: { host: "b" } } },
@@ -194,12 +205,12 @@ describeRefusals("pools and workers", [
 
 describeRefusals("the kubelet", [
   [
-    "an open kubelet",
+    "a kubelet with anonymous access",
     worker({ kubelet: { authentication: { anonymous: { enabled: true } } } }),
     ["tls-bootstrap:pools[0].workers[0].kubelet.authentication.anonymous.enabled: cannot be true"],
   ],
   [
-    "an open kubelet for all",
+    "a read-only port for all kubelets",
     { kubelet: { readOnlyPort: 10255 } },
     ["tls-bootstrap:kubelet.readOnlyPort: cannot be 10255"],
   ],
@@ -209,7 +220,7 @@ describeRefusals("the kubelet", [
     ["tls-bootstrap:kubelet.maxPod: is not a field of KubeletConfiguration; did you mean maxPods?"],
   ],
   [
-    "kubelet fields that this version does not have, and other problems beside them",
+    "kubelet fields that this version does not have, beside other problems",
     { ...worker({ kubelet: { tlsCurvePreferences: [29] }, generation: 0 }), kubernetesVersion: "1.35.1" },
     [
       "tls-bootstrap:pools[0].workers[0].generation",
@@ -220,13 +231,13 @@ describeRefusals("the kubelet", [
 ]);
 
 describeRefusals("tokens and DNS", [
-  ["a token for ever", { tokenTtl: "never" }, ["tls-bootstrap:tokenTtl: 'never' is not a duration"]],
+  ["a token that never expires", { tokenTtl: "never" }, ["tls-bootstrap:tokenTtl: 'never' is not a duration"]],
   ["a bad DNS address", { clusterDns: ["10.96.0"] }, ["tls-bootstrap:clusterDns[0]: '10.96.0' is not an IP address"]],
 ]);
 
 describeRefusals("serving certificates", [
   [
-    "an unknown way to serving certificates",
+    "an unknown mode of serving certificates",
     { servingCertificates: { mode: "none" } },
     ["tls-bootstrap:servingCertificates.mode"],
   ],
@@ -246,7 +257,7 @@ describeRefusals("serving certificates", [
     ["tls-bootstrap:servingCertificates.ca.key: cannot be read as a PEM private key without a passphrase"],
   ],
   [
-    "a CA and an image where they have no use",
+    "a CA and an image in a mode that uses neither",
     { servingCertificates: { mode: "manual", ca: { certificate: CA, key: SSH_KEY }, image: "a/b:1" } },
     [
       "tls-bootstrap:servingCertificates.ca.key: is not the key of 'certificate'",
@@ -255,12 +266,12 @@ describeRefusals("serving certificates", [
     ],
   ],
   [
-    "no image",
+    "an image name with a blank",
     { servingCertificates: { mode: "approver", image: "a b" } },
     ["tls-bootstrap:servingCertificates.image: 'a b' is not a full image name"],
   ],
   [
-    "kubelets that ask for certificates which nobody approves, and ones with files of their own",
+    "kubelet settings that contradict the mode 'issued'",
     {
       kubelet: { serverTLSBootstrap: true },
       ...worker({ kubelet: { serverTLSBootstrap: false, tlsCertFile: "/a", tlsPrivateKeyFile: "/b" } }),
@@ -272,7 +283,7 @@ describeRefusals("serving certificates", [
     ],
   ],
   [
-    "kubelets that do not ask where they should",
+    "kubelet settings that contradict the mode 'manual'",
     {
       servingCertificates: { mode: "manual" },
       kubelet: { serverTLSBootstrap: false, featureGates: { RotateKubeletServerCertificate: false } },
@@ -285,7 +296,7 @@ describeRefusals("serving certificates", [
 ]);
 
 describeRefusals("modes and groups", [
-  ["an unknown mode", { clusterInfo: "adopt" }, ["tls-bootstrap:clusterInfo"]],
+  ["an unknown mode of cluster-info", { clusterInfo: "adopt" }, ["tls-bootstrap:clusterInfo"]],
   ["a policy that only warns", { joinPolicy: "warn" }, ["tls-bootstrap:joinPolicy"]],
   [
     "a group that no token can have",
@@ -296,22 +307,22 @@ describeRefusals("modes and groups", [
 
 describeRefusals("scale groups", [
   [
-    "a scale group whose token could not be renewed in time",
+    "a scale group whose token expires too early",
     { scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "90m" }] },
     ["tls-bootstrap:scaleGroups[0].tokenTtl: '90m' must be between 2h and 30d"],
   ],
   [
-    "a scale group without end",
+    "a scale group whose token expires too late",
     { scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "31d" }] },
     ["tls-bootstrap:scaleGroups[0].tokenTtl: '31d' must be between 5m and 30d"],
   ],
   [
-    "a prefix that no name has",
+    "a prefix that no node name can have",
     { scaleGroups: [{ name: "burst", namePrefix: "Burst-" }] },
     ["tls-bootstrap:scaleGroups[0].namePrefix: 'Burst-' is not a prefix of node names"],
   ],
   [
-    "scale groups that could claim names of others",
+    "scale groups with names and prefixes of others",
     {
       scaleGroups: [
         { name: "worker", namePrefix: "work" },
@@ -329,12 +340,12 @@ describeRefusals("scale groups", [
 
 describeRefusals("kube-proxy", [
   [
-    "a kube-proxy without the pods' network",
+    "kube-proxy without the pods' network",
     { kubeProxy: { mode: "unit" } },
     ["tls-bootstrap:kubeProxy.clusterCidr: is required: the pods' network"],
   ],
   [
-    "kube-proxy settings that are none",
+    "invalid kube-proxy settings",
     {
       kubeProxy: {
         mode: "daemonset",
@@ -352,7 +363,7 @@ describeRefusals("kube-proxy", [
       "tls-bootstrap:kubeProxy.config.mode: is not a setting",
     ],
   ],
-  ["an unknown kind of kube-proxy", { kubeProxy: { mode: "pod" } }, ["tls-bootstrap:kubeProxy.mode"]],
+  ["an unknown mode of kube-proxy", { kubeProxy: { mode: "pod" } }, ["tls-bootstrap:kubeProxy.mode"]],
 ]);
 
 describeRefusals("downloads", [
@@ -365,7 +376,7 @@ describeRefusals("downloads", [
 
 describeRefusals("workers that share something", [
   [
-    "two workers alike",
+    "a pool and a worker that are declared twice",
     {
       pools: [
         good.pools[0],
@@ -401,7 +412,7 @@ describeRefusals("workers that share something", [
   ],
 ]);
 
-it("reports everything at once", () =>
+it("reports all problems at once", () =>
   expect(
     report({
       kubernetesVersion: "x",

@@ -7,18 +7,18 @@ import { A, fleet, report, reportOn, settings, stringify, useEmptyProject, worke
 
 const folder = useEmptyProject();
 
-describe("a pool whose workers stand in a file", () => {
+describe("a pool with a workers file", () => {
   it.each([
     ["YAML", "workers/list.yaml", stringify(fleet(2))],
     ["JSON", "workers/list.json", JSON.stringify(fleet(2), null, "\t")],
-    ["YAML with line ends of Windows", "workers/windows.yaml", stringify(fleet(2)).replaceAll("\n", "\r\n")],
-  ])("has them as if they stood in the stack's file: %s", (_, path, text) => {
+    ["YAML with Windows line ends", "workers/windows.yaml", stringify(fleet(2)).replaceAll("\n", "\r\n")],
+  ])("has the same workers as with a list in the stack file: %s", (_, path, text) => {
     writeFileSync(path, text);
     const pool = { name: "a", labels: { zone: "a" } };
     expect(settings([{ ...pool, workersFile: path }])).toEqual(settings([{ ...pool, workers: fleet(2) }]));
   });
 
-  it("can be named by an absolute path, and stand beside other pools", () => {
+  it("can name the file by an absolute path, beside other pools", () => {
     writeFileSync(A, stringify(fleet(2)));
     const others = [worker(3)];
     const { pools } = settings([
@@ -31,7 +31,7 @@ describe("a pool whose workers stand in a file", () => {
     ]);
   });
 
-  it("shares settings by anchors and merge keys, however many workers there are", () => {
+  it("can use anchors and merge keys, with any number of workers", () => {
     const lines = fleet(200).map(
       ({ name, address, hostKey }) => `- { <<: *all, name: ${name}, address: ${address}, hostKey: ${hostKey} }`,
     );
@@ -51,7 +51,7 @@ describe("a pool whose workers stand in a file", () => {
     expect(workers[200]).toMatchObject({ ...worker(200), labels: { zone: "a" } });
   });
 
-  it("takes scalars for what they are in the stack's file", () => {
+  it("reads scalars with the same types as in the stack file", () => {
     const text = `
 - name: on
   address: 10.0.0.1
@@ -77,10 +77,10 @@ describe("a pool whose workers stand in a file", () => {
     );
   });
 
-  it("may be empty, as a list may be", () => expect(reportOn("[]")).toEqual([]));
+  it("may have no workers", () => expect(reportOn("[]")).toEqual([]));
 });
 
-it("an archive for air-gapped workers is made from a stack with files", () => {
+it("the settings for an air-gap archive include workers files", () => {
   writeFileSync(A, stringify(fleet(2)));
   const config = (workersFile: string) => ({
     "tls-bootstrap:kubernetesVersion": "1.34.4",

@@ -4,8 +4,8 @@ import { A, fleet, report, reportOn, stringify, useEmptyProject, worker } from "
 
 useEmptyProject();
 
-describe("a problem in a file", () => {
-  it("is reported with the line that it stands on, among a thousand workers", () => {
+describe("a problem in a workers file", () => {
+  it("is reported with its line, among a thousand workers", () => {
     const lines = stringify(fleet(1000)).split("\n");
     lines[3 * 700 + 2] = "  hostKey: ssh-ed25519 AAAA";
     expect(reportOn(lines.join("\n"))).toEqual([
@@ -13,7 +13,7 @@ describe("a problem in a file", () => {
     ]);
   });
 
-  it("is reported with all others, of all files and of the stack's file", () => {
+  it("is reported together with the problems of other files and of the stack file", () => {
     writeFileSync(A, stringify([worker(1), { ...worker(2), name: "Worker-2" }]));
     writeFileSync(
       "workers/b.json",
@@ -49,7 +49,7 @@ describe("a problem in a file", () => {
     ]);
   });
 
-  it("that only shows together with another file names both lines", () => {
+  it("with a line of another file names both lines", () => {
     writeFileSync(A, stringify(fleet(3)));
     writeFileSync("workers/b.yaml", stringify([worker(9), worker(2)]));
     const key = worker(2).hostKey;
@@ -84,13 +84,13 @@ describe("a problem in a file", () => {
     expect(report([pool])).toEqual([expect.stringContaining(`${A}:5: [0].kubelet.serverTLSBootstrap: cannot be true`)]);
   });
 
-  it("stands at the worker when what is missing has no line", () =>
+  it("is reported at the worker when a key is missing", () =>
     expect(reportOn(`- name: a\n  address: 10.0.0.1\n- name: b\n  hostKey: ${ED25519_OTHER}\n`)).toEqual([
       `${A}:1: [0].hostKey: is required`,
       `${A}:3: [1].address: is required`,
     ]));
 
-  it("stands at the alias of what is shared", () => {
+  it("is reported at the alias of a shared value", () => {
     const text = `- name: a\n  address: 10.0.0.1\n  hostKey: ${ED25519}\n  labels: &l\n    x.y/z: "a b"\n    x.y: a\n- name: b\n  address: 10.0.0.2\n  hostKey: ${ED25519_OTHER}\n  labels: *l\n`;
     expect(reportOn(text)).toEqual([
       expect.stringContaining(`${A}:5: [0].labels.x.y/z: 'a b' is not a label value`),
@@ -127,9 +127,9 @@ describe.each<[string, string, string[]]>([
   ["text", "workers", [`${A}:1: must be a list of workers`]],
   ["nothing", "# none yet\n", [`${A}:1: must be a list of workers`]],
   ["null", "\nnull\n", [`${A}:2: must be a list of workers`]],
-  ["workers that are none", "- a\n-\n", [`${A}:1: [0]: `, `${A}:2: [1]: `]],
+  ["entries that are no workers", "- a\n-\n", [`${A}:1: [0]: `, `${A}:2: [1]: `]],
 ])("%s", (_, text, expected) => {
-  it("is refused at its line, and nothing else is", () =>
+  it("is refused at its line, and nothing else is reported", () =>
     expect(reportOn(text)).toEqual(expected.map((line) => expect.stringContaining(line) as unknown)));
 });
 
@@ -137,12 +137,12 @@ describe.each<[string, unknown, string]>([
   ["a folder", "workers", "'workers' cannot be read: EISDIR"],
   ["a number", 5, "must be the path of a file"],
   ["an empty path", "", "must be the path of a file"],
-])("%s for a file", (_, workersFile, problem) => {
+])("a workersFile that is %s", (_, workersFile, problem) => {
   it("is refused at its config key", () =>
     expect(report([{ name: "a", workersFile }])).toEqual([`tls-bootstrap:pools[0].workersFile: ${problem}`]));
 });
 
-it("one file for two pools is one problem, not one for each worker", () => {
+it("the same file for two pools is one problem, not one for each worker", () => {
   writeFileSync(A, stringify(fleet(100)));
   expect(
     report([

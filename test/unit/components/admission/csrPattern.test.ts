@@ -11,7 +11,7 @@ import {
 import { nodeName } from "../../../../components/validation/rules";
 import { makeRequests, readRequests } from "../../../requests/goRequests";
 
-/** The policy's comparison, which the e2e tests have the API server make. */
+/** What the policy compares. In the e2e tests the API server does it. */
 const LENGTHS = requestLengths();
 const framed = (request: string) =>
   request.startsWith(REQUEST_BEGIN) &&
@@ -52,16 +52,16 @@ function namesOfAllLengths(): string[] {
 }
 
 const NAMES = namesOfAllLengths();
-// So many that signatures of all usual lengths occur, with each length of a name.
+// Enough for signatures of every usual length with each length of a name.
 const REQUESTS = makeRequests(NAMES, 24);
 
 describe("the pattern of a name", () => {
-  it("matches every request that Go's x509 makes for it, whatever the name's and the signature's length", () => {
+  it("matches every request that Go's x509 makes for the name, for all lengths of name and signature", () => {
     expect(NAMES.map((name) => name.length)).toEqual(Array.from({ length: 63 }, (_, i) => i + 1));
     expect(NAMES.map((name) => nodeName(name)).filter(Boolean)).toEqual([]);
     const missed = NAMES.filter((name, i) => !REQUESTS[i].every((request) => asksFor(request, namePatterns(name))));
     expect(missed).toEqual([]);
-    // The signature's length varies, and for some names the form of the outer length with it.
+    // The signature's length varies. For some names it changes how many bytes the outer DER length takes.
     const der = (request: string) =>
       Buffer.from(Buffer.from(request, "base64").toString().split("\n").slice(1, -2).join(""), "base64");
     const oneLength = NAMES.filter((_, i) => new Set(REQUESTS[i].map((request) => der(request).length)).size === 1);
@@ -69,7 +69,7 @@ describe("the pattern of a name", () => {
     expect(NAMES.filter((name) => namePatterns(name).length > 1)).not.toEqual([]);
   });
 
-  it("matches no other name's request", () => {
+  it("matches no request for another name", () => {
     const patterns = NAMES.map(namePatterns);
     const confused = REQUESTS.flatMap((requests, i) =>
       patterns.flatMap((own, j) => (i !== j && requests.some((request) => asksFor(request, own)) ? [[i, j]] : [])),
@@ -77,7 +77,7 @@ describe("the pattern of a name", () => {
     expect(confused).toEqual([]);
   });
 
-  it("does not match its neighbours: a prefix, a longer name, any one character changed", () => {
+  it("does not match a shorter name, a longer name, or a name with one other character", () => {
     const flip = (name: string, at: number) => name.slice(0, at) + (name[at] === "q" ? "r" : "q") + name.slice(at + 1);
     for (const name of ["w7", "worker-1", "worker-12.example.com", NAMES[61]]) {
       const neighbours = [
@@ -93,7 +93,7 @@ describe("the pattern of a name", () => {
     }
   });
 
-  it("are never equal for two names", () => {
+  it("differs between any two names", () => {
     fc.assert(
       fc.property(anyName, anyName, (one, other) => {
         const shared = namePatterns(one).filter((pattern) => namePatterns(other).includes(pattern));
@@ -104,17 +104,17 @@ describe("the pattern of a name", () => {
 });
 
 describe("the patterns of a prefix", () => {
-  // One of each remainder by the length of a base64 group.
+  // Lengths with each remainder modulo 3, the bytes of a base64 group.
   const PREFIXES = ["b", "bu-", "burst", "burst-", "burst.eu-", "a-long-prefix.of-a-group-"];
 
-  it.each(PREFIXES)("%s: match the requests for names behind it, up to the longest", (prefix) => {
+  it.each(PREFIXES)("%s: match requests for names with this prefix, up to the longest", (prefix) => {
     const names = ["a", "0", "z9", "x-1", "q.w", "abcdefgh", "9".repeat(63 - prefix.length)].map((s) => prefix + s);
     const patterns = prefixPatterns(prefix);
     for (const [i, requests] of makeRequests(names, 12).entries())
       for (const request of requests) expect([names[i], asksForPrefix(request, patterns)]).toEqual([names[i], true]);
   });
 
-  it.each(PREFIXES)("%s: match no name in which one character of it is another, nor itself", (prefix) => {
+  it.each(PREFIXES)("%s: match neither the prefix itself nor a prefix with one other character", (prefix) => {
     const others = Array.from(prefix).flatMap((own, at) =>
       Array.from("abcdefghijklmnopqrstuvwxyz0123456789-.")
         .filter((character) => character !== own)
@@ -130,50 +130,53 @@ describe("the patterns of a prefix", () => {
 const pem = (request: string) => Buffer.from(request, "base64").toString("latin1");
 const encode = (text: string) => Buffer.from(text, "latin1").toString("base64");
 
-describe("a request with another one behind it", () => {
+describe("a request with a second request behind it", () => {
   const [[own], [foreign]] = makeRequests(["worker-1", "worker-2"]) as [[string], [string]];
   const patterns = namePatterns("worker-1");
   const [[ofGroup]] = makeRequests(["burst-0123456789012345678901234567890"]) as [[string]];
   const groupPatterns = prefixPatterns("burst-");
 
   it.each<[string, string]>([
-    ["a spoilt first line", pem(own).replace("BEGIN", "BEGXN") + pem(foreign)],
-    ["a character that is no base64 in the outer length", pem(own).replace(/\nMI/, "\nM!") + pem(foreign)],
+    ["a broken first line", pem(own).replace("BEGIN", "BEGXN") + pem(foreign)],
+    ["a character outside of base64 in the outer length", pem(own).replace(/\nMI/, "\nM!") + pem(foreign)],
     ["a PEM header in the first line", pem(own).replace(/\nMI/, "\nM:") + pem(foreign)],
     [
-      "headers, and the other's text behind them in one block",
+      "PEM headers, and the second request's text in the same block",
       pem(own)
         .replace(/\nMI/, "\nM:")
         .replace("\n-----END", `:x\n${pem(foreign).split("\n").slice(1, -2).join("\n")}\n-----END`),
     ],
-    ["a spoilt tail", pem(own).replace(/.\n-----END/, "!\n-----END") + pem(foreign)],
-    ["no end of its own", pem(own).split("\n").slice(0, 4).join("\n") + "\n" + pem(foreign)],
+    ["a broken tail", pem(own).replace(/.\n-----END/, "!\n-----END") + pem(foreign)],
+    ["no end line of its own", pem(own).split("\n").slice(0, 4).join("\n") + "\n" + pem(foreign)],
     ...["", " ", "  "].map((space): [string, string] => [
       `${space.length} more characters`,
       pem(own) + space + pem(foreign),
     ]),
-  ])("is not taken for its own: %s", (_, text) => {
+  ])("does not match the name of the first: %s", (_, text) => {
     expect(asksFor(own, patterns)).toBe(true);
     expect(asksFor(encode(text), patterns)).toBe(false);
   });
 
-  // The same attacks on the prefix of a scale group, where more of the text is open.
+  // The same attacks on a scale group, whose prefix leaves more of the text open.
   it.each<[string, (text: string) => string]>([
-    ["a spoilt first line", (text) => text.replace("BEGIN", "BEGXN") + pem(foreign)],
+    ["a broken first line", (text) => text.replace("BEGIN", "BEGXN") + pem(foreign)],
     ["a PEM header in the first line", (text) => text.replace(/\nMI/, "\nM:") + pem(foreign)],
-    ["a spoilt tail", (text) => text.replace(/.\n-----END/, "!\n-----END") + pem(foreign)],
-    ["an end within the name", (text) => overwrite(text, OPEN, "\n-----END CERTIFICATE REQUEST-----\n") + pem(foreign)],
-  ])("is not taken for a name of the group: %s", (_, change) => {
+    ["a broken tail", (text) => text.replace(/.\n-----END/, "!\n-----END") + pem(foreign)],
+    [
+      "an end line within the name",
+      (text) => overwrite(text, OPEN, "\n-----END CERTIFICATE REQUEST-----\n") + pem(foreign),
+    ],
+  ])("does not match the scale group's prefix: %s", (_, change) => {
     expect(asksForPrefix(ofGroup, groupPatterns)).toBe(true);
     expect(asksForPrefix(encode(change(pem(ofGroup))), groupPatterns)).toBe(false);
   });
 });
 
-/** Where the characters of a long name behind the prefix `burst-` stand in the PEM text. */
+/** Position in the PEM text of a long name's characters behind the prefix `burst-`. */
 const OPEN = 128;
 const overwrite = (text: string, at: number, by: string) => text.slice(0, at) + by + text.slice(at + by.length);
 
-/** What a forger might write over a request, or put into it. */
+/** Text that an attacker may write over a request, or insert. */
 const forgery = fc.oneof(
   fc.string({ unit: "binary-ascii", maxLength: 12 }),
   fc.stringMatching(/^[A-Za-z0-9+/]{1,40}$/),
@@ -193,7 +196,7 @@ const edits = fc.array(fc.record({ at: fc.nat(420), by: forgery, how: fc.constan
 });
 type Edits = typeof edits extends fc.Arbitrary<infer T> ? T : never;
 
-describe("a forged request that the policy takes for a name", () => {
+describe("a forged request that matches the policy", () => {
   const FORGERIES = 20_000;
   const forge = (request: string, changes: Edits, from: number) =>
     changes.reduce((text, { at, by, how }) => {
@@ -203,7 +206,7 @@ describe("a forged request that the policy takes for a name", () => {
   const forgeries = (request: string, from: number) =>
     fc.sample(edits, { numRuns: FORGERIES, seed: 11 }).map((changes) => encode(forge(request, changes, from)));
 
-  it("asks for that name, or cannot be read by the API server", () => {
+  it("requests that very name, or the API server cannot read it", () => {
     const [[own]] = makeRequests(["worker-1"]) as [[string]];
     const patterns = namePatterns("worker-1");
     const taken = forgeries(own, 0).filter((request) => asksFor(request, patterns));
@@ -212,14 +215,14 @@ describe("a forged request that the policy takes for a name", () => {
     expect([...names].sort()).toEqual(["system:node:worker-1", undefined]);
   });
 
-  it("of a scale group asks for a name with its prefix, or cannot be read by the API server", () => {
+  it("of a scale group requests a name with the prefix, or the API server cannot read it", () => {
     const [[own]] = makeRequests([`burst-${"0123456789".repeat(5)}`]) as [[string]];
     const patterns = prefixPatterns("burst-");
     const taken = forgeries(own, OPEN - 10).filter((request) => asksForPrefix(request, patterns));
     expect(taken.length).toBeGreaterThan(FORGERIES / 20);
     const names = readRequests(taken).map((asked) => asked?.commonName);
     expect(names.filter((name) => name !== undefined && !name.startsWith("system:node:burst-"))).toEqual([]);
-    // The open part was really changed, in ways that the API server reads.
+    // The API server can read many of the changed names.
     expect(new Set(names).size).toBeGreaterThan(10);
   });
 });

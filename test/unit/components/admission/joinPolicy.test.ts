@@ -29,14 +29,14 @@ describe("the join policy", () => {
     }
   });
 
-  it("is in force before the token that it restrains exists", async () => {
+  it("is declared before the token that it restricts", async () => {
     const { program } = await declareTlsBootstrap();
     const before = program.options["kubernetes:core/v1:Secret t-worker-token"].dependsOn as pulumi.Resource[];
     const urns = await Promise.all(before.map(({ urn }) => valueOf(urn)));
     expect(urns.map((urn) => urn.split("$").at(-1))).toContain("tls-bootstrap:index:JoinPolicy::t-test");
   });
 
-  it("divides the names of a large pool, and adding one changes one line", async () => {
+  it("splits the names of a large pool into lists, where a new name is a new line", async () => {
     const lists = async (count: number) => {
       const nodes = Array.from({ length: count }, (_, i) => `rack-${1000 + i}.example.com`);
       const program = new Program();
@@ -54,7 +54,7 @@ describe("the join policy", () => {
     expect(added).toEqual(namePatterns("rack-2200.example.com").map((text) => `  "${text}", // rack-2200.example.com`));
   });
 
-  it("can be left out", async () => {
+  it("is not declared with joinPolicy: off", async () => {
     const { program } = await declareTlsBootstrap({ joinPolicy: "off" });
     expect(program.listing().filter((line) => /Admission|names/.test(line) && !line.includes("-serving"))).toEqual([]);
   });

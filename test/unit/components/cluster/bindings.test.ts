@@ -14,25 +14,25 @@ describe("bindings", () => {
     return { subjects, groups: secret["auth-extra-groups"] };
   };
 
-  it("are made to the tokens' own groups", async () =>
+  it("bind the roles to the tokens' own groups", async () =>
     expect(await declared(undefined)).toEqual({
       subjects: ["system:bootstrappers:t-test:worker", "system:bootstrappers:t-test:burst"],
       groups: "system:bootstrappers:t-test:worker",
     }));
 
-  it("can be kubeadm's: none are declared, and the tokens carry its group besides their own", async () =>
+  it("can be kubeadm's: the stack declares none, and its tokens also get kubeadm's group", async () =>
     expect(await declared({ mode: "existing" })).toEqual({
       subjects: [],
       groups: "system:bootstrappers:t-test:worker,system:bootstrappers:kubeadm:default-node-token",
     }));
 
-  it("can be made to another group", async () =>
+  it("can bind the roles to another group", async () =>
     expect(await declared({ group: "system:bootstrappers:all" })).toEqual({
       subjects: ["system:bootstrappers:all"],
       groups: "system:bootstrappers:t-test:worker,system:bootstrappers:all",
     }));
 
-  it("can be made to all tokens of the cluster, with a warning", async () => {
+  it("can bind the roles to all tokens of the cluster, with a warning", async () => {
     const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
     expect(await declared({ group: "system:bootstrappers" })).toEqual({
       subjects: ["system:bootstrappers"],

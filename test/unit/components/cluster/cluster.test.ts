@@ -77,7 +77,7 @@ describe("ClusterInfo", () => {
     data: { kubeconfig: OURS },
   };
 
-  it("publishes server and CA, and lets anybody get that one ConfigMap", async () => {
+  it("publishes server and CA in a ConfigMap that anybody may get", async () => {
     const { program, kubeconfig } = await declare();
     expect(document(program)).toEqual(published);
     expect(kubeconfig).toBe(OURS);
@@ -93,14 +93,14 @@ describe("ClusterInfo", () => {
     expect(binding.subjects).toEqual([{ apiGroup: RBAC, kind: "User", name: "system:anonymous" }]);
   });
 
-  it("sets nothing when it looks for a document, and deletes neither patch", async () => {
+  it("reads the existing document without setting a field, and a removal deletes neither patch", async () => {
     const { program } = await declare();
     const { metadata, data } = program.find(PATCH, "i-existing").inputs;
     expect({ metadata, data }).toEqual({ metadata: identity, data: undefined });
     for (const name of ["i-existing", "i"]) expect(program.optionsOf(PATCH, name).retainOnDelete).toBe(true);
   });
 
-  it("sets nothing where another installer has published a document, and gives that one", async () => {
+  it("keeps and outputs the document of another installer", async () => {
     const { program, kubeconfig } = await declare({ metadata: { managedFields }, data: { kubeconfig: "theirs" } });
     expect(document(program)).toEqual({ metadata: identity, data: undefined });
     expect(kubeconfig).toBe("theirs");
@@ -125,7 +125,7 @@ describe("ClusterInfo", () => {
 describe("renderKubeconfig", () => {
   const cluster = { server: "https://10.0.0.1:6443", ca: "CA\n" };
 
-  it("without a user is what cluster-info carries", () =>
+  it("without a user renders the document of cluster-info", () =>
     expect(renderKubeconfig(cluster)).toBe(`apiVersion: v1
 kind: Config
 clusters:
@@ -138,7 +138,7 @@ contexts: []
 current-context: ""
 `));
 
-  it("with a token is what a kubelet bootstraps with", () =>
+  it("with a token renders the kubeconfig with which a kubelet bootstraps", () =>
     expect(renderKubeconfig(cluster, "kubelet-bootstrap", { token: "abc123.0123456789abcdef" })).toBe(`apiVersion: v1
 kind: Config
 clusters:
@@ -176,5 +176,5 @@ describe("endpointOf", () => {
       "{current-context: a, contexts: [{name: a, context: {cluster: c}}], clusters: [{name: c, cluster: {server: s}}]}",
       "embeds no CA",
     ],
-  ])("of %s says what is missing", (text, message) => expect(() => endpointOf(text)).toThrow(message));
+  ])("names what is missing in %s", (text, message) => expect(() => endpointOf(text)).toThrow(message));
 });

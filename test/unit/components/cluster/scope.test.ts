@@ -12,7 +12,7 @@ it.each([
   ["a dot", "prod.eu"],
   ["many characters", "p".repeat(60)],
   ["a trailing dash", "prod-"],
-])("a stack's name with %s becomes a DNS label of its own", (_, stack) => {
+])("a stack name with %s becomes a unique DNS label", (_, stack) => {
   const scope = scopeOf("tls-bootstrap", "tls-bootstrap", stack);
   expect(scope).toMatch(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])$/);
   expect(scope).not.toBe(

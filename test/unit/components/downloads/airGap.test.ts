@@ -21,8 +21,8 @@ const downloads = (change: object = {}) =>
     .parse({ kubernetesVersion: VERSION, ...change });
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-describe("an archive for workers that download nothing", () => {
-  /** What the sites have; a path that is not among it is a 404. */
+describe("an air-gap archive", () => {
+  /** The files of the download sites by path. Any other path is a 404. */
   const site = new Map<string, string>();
   const server = createServer((request, answer) => {
     const text = site.get(request.url!);
@@ -70,7 +70,7 @@ describe("an archive for workers that download nothing", () => {
     }) as const;
 
   let files = 0;
-  /** Makes one of a stack's settings; gives its path. */
+  /** Makes the archive for a stack with these settings. Returns its path. */
   async function make(settings: object = {}): Promise<string> {
     const [stack, output] = [join(folder, `Pulumi.${++files}.yaml`), join(folder, `${files}.tar`)];
     const config = {
@@ -85,7 +85,7 @@ describe("an archive for workers that download nothing", () => {
     return output;
   }
 
-  it("has what the stack's settings need, and is the same when it is made again", async () => {
+  it("contains what the settings need, and has the same digest when it is made again", async () => {
     const [one, other] = [await make(), await make()];
     const { digest, files } = readAirGap(one);
     const at = `kubernetes/v${VERSION}/bin/linux/amd64`;
@@ -99,7 +99,7 @@ describe("an archive for workers that download nothing", () => {
     expect(airGapProblem(one, downloads())).toBeUndefined();
   });
 
-  it("has kube-proxy and the releases of every pool that asks for them", async () => {
+  it("contains kube-proxy and the runtime releases that any pool needs", async () => {
     const kubeProxy = { mode: "unit", clusterCidr: "10.244.0.0/16" } as const;
     const file = await make({
       "tls-bootstrap:kubeProxy": kubeProxy,
@@ -109,34 +109,34 @@ describe("an archive for workers that download nothing", () => {
       ],
     });
     expect(airGapProblem(file, downloads({ kubeProxy, runtime: runtime() }))).toBeUndefined();
-    expect([...readAirGap(file).files].filter((path) => path.startsWith("releases/"))).toHaveLength(5); // one is pinned
+    expect([...readAirGap(file).files].filter((path) => path.startsWith("releases/"))).toHaveLength(5); // a pinned checksum needs no checksum file
   });
 
   it.each([
     ["another version", { kubernetesVersion: "1.34.5" }, /^lacks kubernetes\/v1\.34\.5\/bin\/linux\/amd64\/kubelet, /],
     [
-      "a kube-proxy",
+      "kube-proxy",
       { kubeProxy: { mode: "unit", clusterCidr: "10.244.0.0/16" } as const },
       /^lacks kubernetes\/\S+\/kube-proxy, kubernetes\/\S+\/kube-proxy\.sha256; make it again: npm run air-gap/,
     ],
     [
-      "releases",
+      "runtime releases",
       { runtime: { type: "tarball" } as const },
       /^lacks releases\/containerd\/containerd\/\S+, releases\/opencontainers\/runc\S+, releases\/containernetworking/,
     ],
     ["packages", { runtime: { type: "package" } as const }, /^cannot contain the packages/],
-  ])("is refused where workers need %s that it has not", async (_, args, problem) => {
+  ])("is refused when workers need %s that it lacks", async (_, args, problem) => {
     expect(airGapProblem(await make(), downloads(args))).toMatch(problem);
   });
 
-  it("is told from what is none", async () => {
+  it("is refused when it is another file, or missing", async () => {
     const text = join(folder, "text");
     await writeFile(text, "text");
     expect(airGapProblem(text, downloads())).toMatch(/^is not an air-gap archive: .*; make it/);
     expect(airGapProblem(join(folder, "missing"), downloads())).toMatch(/^does not exist; make it/);
   });
 
-  it("is a problem of the pool that names it, or once of all", async () => {
+  it("is reported once for all pools, or for the pool that names it", async () => {
     const [own, missing] = [await make(), join(folder, "missing")];
     const given = [{ airGap: own }, {}, {}, { airGap: missing }].map((pool, i) => ({
       ...pool,
@@ -149,24 +149,24 @@ describe("an archive for workers that download nothing", () => {
   });
 
   it.each([
-    ["a file that is not there", () => site.delete(`/k8s/v${VERSION}/bin/linux/amd64/kubectl`), /kubectl: 404/],
+    ["a missing file", () => site.delete(`/k8s/v${VERSION}/bin/linux/amd64/kubectl`), /kubectl: 404/],
     [
-      "another checksum",
+      "a file with a wrong checksum",
       () => site.set(`/k8s/v${VERSION}/bin/linux/amd64/kubelet`, "spoilt"),
       new RegExp(`kubelet has SHA-256 ${sha256("spoilt")}, but ${sha256("kubelet")} is expected`),
     ],
     [
-      "no checksum",
+      "a file without a checksum",
       () => site.set(`/k8s/v${VERSION}/bin/linux/amd64/kubelet.sha256`, `${sha256("kubelet")}  kubeadm\n`),
       /kubelet\.sha256 holds no SHA-256 of /,
     ],
-  ])("is not made of %s", async (_, spoil, problem) => {
+  ])("is not made with %s", async (_, spoil, problem) => {
     spoil();
     await expect(make()).rejects.toThrow(problem);
     expect(airGapProblem(join(folder, `${files}.tar`), downloads())).toMatch(/^does not exist/);
   });
 
-  it("is sent to the workers of its pool before the host is prepared, which takes everything from it", async () => {
+  it("is copied to its pool's workers before the host step, which installs from it", async () => {
     const file = await make();
     const worker = (name: string, address: string, hostKey: string) => ({ name, address, hostKey });
     const program = new Program();

@@ -1,7 +1,7 @@
 import { renderBundle } from "../../../../components/host/hostFiles";
 
 describe("renderBundle", () => {
-  it("shows each file as it will stand on the worker", () =>
+  it("shows each file as it will be on the worker", () =>
     expect(
       renderBundle([
         { path: "/etc/a", mode: "0644", text: "one\n$two `three`\n" },
@@ -17,7 +17,7 @@ END-OF-FILE
 # end of bundle
 `));
 
-  it("refuses text that would cut a file short", () => {
+  it("refuses text that would end a file early", () => {
     expect(() => renderBundle([{ path: "/etc/a", mode: "0644", text: "END-OF-FILE\nrm -rf /\n" }])).toThrow("/etc/a");
     expect(() => renderBundle([{ path: "/etc/a", mode: "0644", text: "no newline" }])).toThrow("/etc/a");
   });

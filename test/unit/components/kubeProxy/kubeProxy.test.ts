@@ -17,7 +17,7 @@ describe("renderKubeProxyConfig", () => {
     settings: {},
   };
 
-  it("shows metrics to the host alone, and its health to load balancers", () =>
+  it("serves metrics on loopback only, and health on all addresses", () =>
     expect(renderKubeProxyConfig(args)).toBe(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: iptables
@@ -30,19 +30,19 @@ metricsBindAddress: 127.0.0.1:10249
 clusterCIDR: 10.244.0.0/16
 `));
 
-  it.each(["fd00:10::/64", "fd00:10::/64,10.244.0.0/16"])("does so over IPv6 for %s", (clusterCidr) => {
+  it.each(["fd00:10::/64", "fd00:10::/64,10.244.0.0/16"])("does the same over IPv6 for %s", (clusterCidr) => {
     const text = renderKubeProxyConfig({ ...args, clusterCidr });
     expect(text).toContain('healthzBindAddress: "[::]:10256"\nmetricsBindAddress: "[::1]:10249"\n');
     expect(text).toContain(`clusterCIDR: ${clusterCidr}\n`);
   });
 
-  it("takes settings as they are", () =>
+  it("adds the given settings", () =>
     expect(renderKubeProxyConfig({ ...args, settings: { conntrack: { maxPerCore: 0 } } })).toContain(
       "\nconntrack:\n  maxPerCore: 0\n",
     ));
 });
 
-it("the unit waits for its credential, and runs the binary of the version", () => {
+it("the unit waits for its credential, and runs the configured version", () => {
   const text = renderKubeProxyUnit(kubernetesVersion);
   expect(text).toContain("\nConditionPathExists=/etc/kubernetes/kube-proxy.conf\n");
   expect(text).toContain(
@@ -54,7 +54,7 @@ describe("a worker with kube-proxy as a unit", () => {
   const declare = async (kubeProxy?: KubeProxySpec) => (await declareTlsBootstrap({ kubeProxy })).program;
   const step = (program: Program, name: string) => program.find(COMMAND, `t-worker-1-${name}`).inputs;
 
-  it("has one more command, which gets the credential as a secret", async () => {
+  it("has one more command, whose stdin is the credential, as a secret", async () => {
     const program = await declare(unit);
     const { create, delete: remove, stdin } = step(program, "kube-proxy");
     const run = "/opt/tls-bootstrap/scripts/run.sh";
@@ -67,7 +67,7 @@ describe("a worker with kube-proxy as a unit", () => {
     expect(kubeconfig).toContain("token: the proxy's token");
   });
 
-  it("shows config and unit among its files, but not the credential", async () => {
+  it("shows kube-proxy's config and unit in the preview, but not its credential", async () => {
     const files = step(await declare(unit), "kubelet").stdin as string;
     expect(files).toContain("file 0600 /var/lib/kube-proxy/config.yaml kube-proxy <<");
     expect(files).toContain("\nhostnameOverride: worker-1\n");
@@ -75,23 +75,23 @@ describe("a worker with kube-proxy as a unit", () => {
     expect(files).not.toContain("the proxy's token");
   });
 
-  it("starts it after its files and before the node joins, since network plugins may need it to become Ready", async () => {
+  it("starts kube-proxy before the node joins, since a network plugin may need a Service", async () => {
     const program = await declare(unit);
     expect(step(program, "kube-proxy").triggers).toEqual(["t-worker-1-kubelet-id"]);
     const { dependsOn } = program.optionsOf(COMMAND, "t-worker-1-join");
     const proxy = (dependsOn as { __name?: string }[]).map(({ __name }) => __name);
     expect(proxy).toContain("t-worker-1-kube-proxy");
-    // A dependency and no trigger: to turn kube-proxy on is no reason to drain a node.
+    // A dependency, not a trigger: turning kube-proxy on does not drain the node.
     expect(step(program, "join").triggers).toEqual(["t-worker-1-kubelet-id"]);
   });
 
-  it("downloads the binary and looks for what it needs", async () => {
+  it("downloads kube-proxy, and checks for iptables", async () => {
     const host = step(await declare(unit), "host").stdin as string;
     expect(host).toContain("\nBINARIES='kubelet kubectl kube-proxy'\nTOOLS='iptables openssl'\n");
   });
 
   it.each([undefined, { mode: "off", clusterCidr: "10.244.0.0/16" } as const])(
-    "has none of this when it is off (%j)",
+    "has none of this when kube-proxy is off (%j)",
     async (spec) => {
       const program = await declare(spec);
       expect(program.listing().filter((line) => /proxy/i.test(line))).toEqual([]);
@@ -100,7 +100,7 @@ describe("a worker with kube-proxy as a unit", () => {
     },
   );
 
-  it("is refused without a credential for it", async () => {
+  it("is refused without a credential for kube-proxy", async () => {
     const { pools, ...environment } = ONE_WORKER;
     const args = {
       ...environment,
@@ -124,7 +124,7 @@ describe("KubeProxy as a DaemonSet", () => {
   };
   const podOf = async (spec: KubeProxySpec) => (await declare(spec)).find(DAEMON_SET, "p").inputs.spec.template;
 
-  it("runs on the workers of this module only, whatever their taints", async () => {
+  it("runs on the workers of its stack only, whatever their taints", async () => {
     const { spec } = await podOf(daemonset);
     expect(spec.nodeSelector).toEqual({
       "kubernetes.io/os": "linux",
@@ -134,7 +134,7 @@ describe("KubeProxy as a DaemonSet", () => {
     expect(spec).toMatchObject({ hostNetwork: true, priorityClassName: "system-node-critical" });
   });
 
-  it("has all privileges only while it sets up the kernel", async () => {
+  it("is privileged only in the init container, which sets up the kernel", async () => {
     const { spec } = await podOf(daemonset);
     expect(spec.initContainers[0].command).toContain("--init-only");
     expect(spec.initContainers[0].securityContext).toEqual({ privileged: true });
@@ -144,14 +144,14 @@ describe("KubeProxy as a DaemonSet", () => {
     });
   });
 
-  it("reaches the API server by its own URL, with the pod's token", async () => {
+  it("connects to the cluster's server URL, with the pod's token", async () => {
     const { data } = (await declare(daemonset)).find("kubernetes:core/v1:ConfigMap", "p").inputs;
     expect(endpointOf(data["kubeconfig.yaml"] as string)).toEqual(cluster);
     expect(data["kubeconfig.yaml"]).toContain("tokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token");
     expect(data["config.yaml"]).toContain("kubeconfig: /var/lib/kube-proxy/kubeconfig.yaml");
   });
 
-  it("uses the image of the version, or the one that it is given", async () => {
+  it("uses the official image of the version, or the configured one", async () => {
     const images = async (spec: KubeProxySpec) => {
       const { spec: pod } = await podOf(spec);
       return [...pod.initContainers, ...pod.containers].map(({ image }: { image: string }) => image);
@@ -170,7 +170,7 @@ describe("KubeProxy as a DaemonSet", () => {
   });
 
   it.each<[string, KubeProxySpec, string]>([
-    ["off", { mode: "off" }, "spec.mode: must be unit or daemonset"],
-    ["no network", { mode: "daemonset" }, "spec.clusterCidr: is required"],
+    ["the mode off", { mode: "off" }, "spec.mode: must be unit or daemonset"],
+    ["a missing clusterCidr", { mode: "daemonset" }, "spec.clusterCidr: is required"],
   ])("refuses %s", async (_, spec, problem) => expect(declare(spec)).rejects.toThrow(problem));
 });

@@ -11,7 +11,7 @@ describe("fixedSettingChecks", () => {
   ])("refuses %j", (settings, where) =>
     expect(fixedSettingChecks("at", settings).flatMap(([at, problem]) => (problem ? [at] : []))).toEqual([where]),
   );
-  it("accepts the rest, and what is so already", () =>
+  it("accepts other settings, and fixed settings with their own value", () =>
     expect(
       fixedSettingChecks("at", { maxPods: 5, readOnlyPort: 0, authorization: { mode: "Webhook" } }).filter(
         ([, problem]) => problem,

@@ -9,7 +9,7 @@ const CONFIG = {
 } as const;
 
 describe("renderKubeletConfig", () => {
-  it("is complete and hardened", () =>
+  it("renders the complete, hardened config", () =>
     expect(renderKubeletConfig(CONFIG)).toBe(`apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 authentication:
@@ -51,7 +51,7 @@ seccompDefault: true
 failSwapOn: true
 `));
 
-  it("has the kubelet ask the cluster for its serving certificate, when none is issued", () => {
+  it("makes the kubelet request a serving certificate when the stack issues none", () => {
     const lines = renderKubeletConfig({ ...CONFIG, servingMode: "approver" }).split("\n");
     expect(lines.filter((line) => /^(serverTLSBootstrap|tlsCert|tlsPrivate)/.test(line))).toEqual([
       "serverTLSBootstrap: true",
@@ -71,13 +71,13 @@ failSwapOn: true
     ));
 });
 
-it("keeps swap only when the kubelet is told to live with it", () => {
+it("keeps swap on only with failSwapOn: false", () => {
   expect(keepsSwap({})).toBe(false);
   expect(keepsSwap({ failSwapOn: true })).toBe(false);
   expect(keepsSwap({ failSwapOn: false })).toBe(true);
 });
 
-it("tells the host's checks what the kubelet needs: control groups and ports", () => {
+it("tells the preflight checks whether cgroup v1 is allowed, and which ports the kubelet uses", () => {
   expect(["1.33.1", "1.34.4", "1.35.0"].map((version) => allowsCgroupV1({}, version))).toEqual([true, true, false]);
   expect(allowsCgroupV1({ failCgroupV1: true }, "1.34.4")).toBe(false);
   expect(allowsCgroupV1({ failCgroupV1: false }, "1.35.0")).toBe(true);

@@ -24,7 +24,7 @@ interface Schema {
 
 const schema: Schema = data;
 
-/** What the committed file says of one minor. */
+/** The entries that apply to one minor. */
 function ofMinor<T extends Span>(entries: Record<string, T>, minor: number): Record<string, T> {
   return Object.fromEntries(
     Object.entries(entries).flatMap(([name, { since = 0, until = 99, ...rest }]) =>
@@ -33,14 +33,14 @@ function ofMinor<T extends Span>(entries: Record<string, T>, minor: number): Rec
   );
 }
 
-it("there is one release for each minor, without a gap, and the newest is the lab's", async () => {
+it("releases.json has one release for each minor, and the lab uses the newest", async () => {
   const minors = releases.map((release) => minorOf(release)!);
   expect(minors).toEqual(minors.map((_, i) => minors[0] + i));
   expect(await labKubernetesVersion()).toBe(releases.at(-1));
 });
 
-// The lab builds the newest release, so its sources are on the machine or will be; .ci/run compares all minors.
-it("kubelets.json says of the newest minor what its Go sources say", async () => {
+// The lab builds the newest release, so this machine needs its sources in any case. .ci/run compares all minors.
+it("kubelets.json agrees with the Go sources of the newest minor", async () => {
   const newest = minorOf(releases.at(-1))!;
   const { stdout } = await promisify(execFile)("go", ["run", ".", "-releases", RELEASES, "-minor", String(newest)], {
     cwd: GENERATOR,
@@ -66,7 +66,7 @@ it("kubelets.json says of the newest minor what its Go sources say", async () =>
   expect(gates(schema)).toEqual(gates(sources));
 });
 
-it("kubelets.json knows what the real types are known to have", () => {
+it("kubelets.json has well-known fields and flags", () => {
   expect(Object.keys(schema.structs.KubeletConfiguration).length).toBeGreaterThan(110);
   expect(schema.structs.KubeletConfiguration.maxPods).toEqual({ type: "int32" });
   expect(schema.structs.KubeletConfiguration.shutdownGracePeriod).toEqual({ type: "duration" });

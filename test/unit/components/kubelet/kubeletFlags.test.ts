@@ -39,16 +39,18 @@ it.each<[string, unknown, string]>([
   ["image-credential-provider-config", "x.yaml", "'x.yaml' must be an absolute path"],
   ["runtime-cgroups", ["/a"], "must be text, a number, true or false"],
   ["runtime-cgroups", "/a\nExecStartPost=/bin/sh", "'/a\nExecStartPost=/bin/sh' must be one line of text"],
-])("--%s=%j", (name, value, expected) => expect(report({ [name]: value })).toEqual([`${at(name)}: ${expected}`]));
+])("refuses --%s=%j", (name, value, expected) =>
+  expect(report({ [name]: value })).toEqual([`${at(name)}: ${expected}`]),
+);
 
 it.each([
   ["1.33.4", { "cloud-config": "/x", "cloud-provider": "external" }],
   ["1.34.4", { "pod-infra-container-image": "pause:3.10" }],
   ["1.35.0", { "runtime-cgroups": "/system.slice/containerd.service", "housekeeping-interval": "30s" }],
   ["1.35.0", { "image-credential-provider-config": "/etc/p.yaml", "image-credential-provider-bin-dir": "/opt/p" }],
-])("are flags of Kubernetes %s: %j", (version, flags) => expect(report(flags, version)).toEqual([]));
+])("Kubernetes %s: accepts %j", (version, flags) => expect(report(flags, version)).toEqual([]));
 
-it("is a flag up to Kubernetes 1.34 only: --pod-infra-container-image", () =>
+it("refuses --pod-infra-container-image from Kubernetes 1.35 on", () =>
   expect(report({ "pod-infra-container-image": "pause:3.10" }, "1.35.0")).toEqual([
     `${at("pod-infra-container-image")}: was removed in Kubernetes 1.35; these kubelets are 1.35`,
   ]));

@@ -9,13 +9,15 @@ const report = (given: object, version: unknown = releases.at(-1)) =>
   );
 const ofPool = (kubelet: unknown, version?: unknown) => report({ pools: [{ workers: [{}, {}], kubelet }] }, version);
 
-describe("a field by itself", () => {
-  it.each(WRONG_FIELDS)("%j", (kubelet, expected) => expect(ofPool(kubelet)).toEqual([`pools[0].kubelet${expected}`]));
+describe("a wrong field", () => {
+  it.each(WRONG_FIELDS)("is refused: %j", (kubelet, expected) =>
+    expect(ofPool(kubelet)).toEqual([`pools[0].kubelet${expected}`]),
+  );
 });
 
-it.each(RIGHT)("is accepted: %j", (kubelet) => expect(ofPool(kubelet)).toEqual([]));
+it.each(RIGHT)("accepts %j", (kubelet) => expect(ofPool(kubelet)).toEqual([]));
 
-describe("the version of the kubelets", () => {
+describe("settings that depend on the Kubernetes version", () => {
   it.each<[string, Record<string, unknown>, string | undefined]>([
     ["1.35.4", { tlsCurvePreferences: [29] }, "needs Kubernetes 1.36 or newer; these kubelets are 1.35"],
     ["1.36.0", { tlsCurvePreferences: [29] }, undefined],
@@ -103,14 +105,14 @@ describe("the version of the kubelets", () => {
     expect(ofPool(kubelet, version)).toEqual(expected ? [expect.stringContaining(expected)] : []),
   );
 
-  it("that is itself wrong is reported elsewhere; what no version has is still found", () =>
+  it("are not checked against an invalid version, but unknown fields are still found", () =>
     expect(ofPool({ singleProcessOOMKill: true, userNamespaces: {}, maxPod: 5 }, "latest")).toEqual([
       "pools[0].kubelet.maxPod: is not a field of KubeletConfiguration; did you mean maxPods?",
     ]));
 });
 
 describe("fields that do not fit together", () => {
-  it.each(WRONG_PAIRS)("%j", (kubelet, field, expected) => {
+  it.each(WRONG_PAIRS)("are refused: %j", (kubelet, field, expected) => {
     const [line, ...others] = ofPool(kubelet);
     expect(line).toContain(`pools[0].kubelet.${field}: `);
     expect(line).toContain(expected);
@@ -118,23 +120,23 @@ describe("fields that do not fit together", () => {
   });
 });
 
-describe("a problem is reported once, at the level that made it", () => {
+describe("a problem is reported once, at the level that caused it", () => {
   const pools = (first: object, second: object) => [
     { kubelet: first, workers: [{}, {}] },
     { workers: [{ kubelet: second }, {}] },
   ];
 
-  it("of all pools", () =>
+  it("for a setting of all pools", () =>
     expect(report({ kubelet: { maxPod: 1, imageGCLowThresholdPercent: 90 }, pools: pools({}, {}) })).toEqual([
       "kubelet.maxPod: is not a field of KubeletConfiguration; did you mean maxPods?",
     ]));
 
-  it("of all pools, a pair of fields", () =>
+  it("for a pair of fields of all pools", () =>
     expect(report({ kubelet: { imageGCLowThresholdPercent: 90 }, pools: pools({}, {}) })).toEqual([
       expect.stringMatching(/^kubelet\.imageGCLowThresholdPercent: /),
     ]));
 
-  it("of a pool and of a worker, each by what it adds", () =>
+  it("for a pool and for a worker, each with the field that it adds", () =>
     expect(
       report({
         kubelet: { imageGCLowThresholdPercent: 60 },
@@ -145,7 +147,7 @@ describe("a problem is reported once, at the level that made it", () => {
       expect.stringMatching(/^pools\[1\]\.workers\[0\]\.kubelet\.imageGCHighThresholdPercent: .*\(40\).*\(60\)/),
     ]));
 
-  it("and not at all when every worker ends up with settings that fit", () =>
+  it("not at all when the merged settings of every worker fit together", () =>
     expect(
       report({
         kubelet: { evictionSoft: { "memory.available": "1Gi" } },
@@ -153,7 +155,7 @@ describe("a problem is reported once, at the level that made it", () => {
       }),
     ).toEqual([]));
 
-  it("whatever the rest of the settings look like", () => {
+  it("and malformed settings elsewhere cause no error", () => {
     for (const given of [{}, { pools: "x" }, { pools: [null, 5, { workers: "x" }, { kubelet: "x" }] }, { kubelet: [] }])
       expect(report(given)).toEqual([]);
   });

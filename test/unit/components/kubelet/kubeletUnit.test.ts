@@ -28,7 +28,7 @@ MemoryAccounting=true
 WantedBy=multi-user.target
 `));
 
-it("stand in the unit by name, after those of this module", () => {
+it("puts kubeletFlags into the unit in order of name, after the module's own flags", () => {
   const unit = (flags?: Record<string, string | number>) =>
     renderKubeletUnit({ kubernetesVersion: "1.34.4", nodeName: "worker-1", nodeAddress: "10.0.1.11", flags });
   const lines = unit().split("\n");
@@ -51,4 +51,4 @@ it.each([
   ["--a=%n", "--a=%%n"],
   ["--a=$HOME", "--a=$$HOME"],
   ["--a=;'é", '"--a=;\'é"'],
-])("%s is written so that systemd reads it back", (text, expected) => expect(systemdWord(text)).toBe(expected));
+])("escapes %s so that systemd reads it unchanged", (text, expected) => expect(systemdWord(text)).toBe(expected));

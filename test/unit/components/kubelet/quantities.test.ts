@@ -12,7 +12,7 @@ describe("parseQuantity", () => {
     ["-1", -1],
   ])("reads %s", (text, expected) => expect(parseQuantity(text)).toBeCloseTo(expected, 9));
 
-  it.each(["", ".", "Mi", "1MB", "1mi", "1 Mi", "1K", "0x10", "1e", "10%"])("is no quantity: '%s'", (text) =>
+  it.each(["", ".", "Mi", "1MB", "1mi", "1 Mi", "1K", "0x10", "1e", "10%"])("refuses '%s'", (text) =>
     expect(parseQuantity(text)).toBeUndefined(),
   );
 });

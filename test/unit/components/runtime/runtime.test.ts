@@ -12,7 +12,7 @@ import { proxySchema, runtimeSchema, type TarballRuntime } from "../../../../com
 import { problemsOf } from "../../../../components/validation/problems";
 
 const SUM = "a".repeat(64);
-/** containerd's settings where nothing is set. */
+/** containerd's settings by default. */
 const DEFAULTS = {
   cgroupDriver: "systemd",
   sandboxImage: "registry.k8s.io/pause:3.10.1",
@@ -25,7 +25,7 @@ const names = (spec: RuntimeSpec, http?: string) =>
   );
 
 describe("containerd's config", () => {
-  it("is of version 2 for containerd 1", () =>
+  it("has version 2 for containerd 1", () =>
     expect(renderContainerdConfig(2, DEFAULTS)).toBe(`# Written by tls-bootstrap.
 version = 2
 
@@ -42,7 +42,7 @@ runtime_type = "io.containerd.runc.v2"
 SystemdCgroup = true
 `));
 
-  it("is of version 3 for containerd 2, whose CRI plugin is two", () =>
+  it("has version 3 for containerd 2, which has two CRI plugins", () =>
     expect(
       renderContainerdConfig(3, { ...DEFAULTS, cgroupDriver: "cgroupfs", sandboxImage: "mirror.example.com/pause:3" }),
     ).toBe(`# Written by tls-bootstrap.
@@ -61,7 +61,7 @@ runtime_type = "io.containerd.runc.v2"
 SystemdCgroup = false
 `));
 
-  it("takes any other setting over these", () => {
+  it("merges further settings", () => {
     const config = {
       debug: { level: "debug" },
       plugins: { "io.containerd.cri.v1.runtime": { restrict_oom_score_adj: true } },
@@ -78,7 +78,7 @@ SystemdCgroup = false
     });
   });
 
-  it("knows a mirror at the root of a host from one with a path, where its API begins", () =>
+  it("sets override_path for a mirror whose URL has a path", () =>
     expect(parse(renderRegistryHosts(["http://10.0.0.1:5000", "https://mirror.example.com/v2/docker"]))).toEqual({
       host: {
         "http://10.0.0.1:5000": { capabilities: ["pull", "resolve"] },
@@ -86,7 +86,7 @@ SystemdCgroup = false
       },
     }));
 
-  it("pulls through the proxy", () =>
+  it("sets the proxy for pulls", () =>
     expect(renderProxyDropIn({ https: "http://proxy:3128", no: ["10.0.0.0/8", ".example.com"] })).toBe(
       `# Written by tls-bootstrap.
 [Service]
@@ -95,7 +95,7 @@ Environment=NO_PROXY=10.0.0.0/8,.example.com
 `,
     ));
 
-  it("runs by a unit whose paths name the versions", () => {
+  it("has a unit whose paths name the versions", () => {
     const unit = renderContainerdUnit(
       runtimeSchema.parse({ type: "tarball", containerd: { version: "2.1.5" } }) as TarballRuntime,
     );
@@ -105,8 +105,8 @@ Environment=NO_PROXY=10.0.0.0/8,.example.com
   });
 });
 
-describe("what a host gets", () => {
-  it("is nothing for a runtime that is left as it is", () => {
+describe("a host", () => {
+  it("gets no files for a preinstalled runtime without settings", () => {
     expect(names({ type: "preinstalled" }, "http://proxy:3128")).toEqual([]);
     expect(runtimeVariables({ type: "preinstalled" })).toEqual({
       RUNTIME: "preinstalled",
@@ -116,8 +116,12 @@ describe("what a host gets", () => {
   });
 
   it.each<[string, RuntimeSpec, string[]]>([
-    ["a package, of whatever version", { type: "package" }, ["config-2.toml", "config-3.toml"]],
-    ["a preinstalled one to configure", { type: "preinstalled", containerd: {} }, ["config-2.toml", "config-3.toml"]],
+    ["a package of any version", { type: "package" }, ["config-2.toml", "config-3.toml"]],
+    [
+      "a preinstalled containerd with settings",
+      { type: "preinstalled", containerd: {} },
+      ["config-2.toml", "config-3.toml"],
+    ],
     ["a release", { type: "tarball" }, ["config-3.toml", "containerd.service"]],
     [
       "a release of containerd 1",
@@ -125,13 +129,13 @@ describe("what a host gets", () => {
       ["config-2.toml", "containerd.service"],
     ],
     [
-      "mirrors",
+      "registry mirrors",
       { type: "tarball", containerd: { registryMirrors: { "docker.io": ["https://m.example.com"] } } },
       ["config-3.toml", "containerd.service", "hosts/docker.io.toml"],
     ],
-  ])("are the files of %s", (_, spec, files) => expect(names(spec)).toEqual(files));
+  ])("gets the files for %s", (_, spec, files) => expect(names(spec)).toEqual(files));
 
-  it("is the checksum of the default version, and that of another only from whoever sets it", () => {
+  it("gets a checksum for the default version, and for another version only from the settings", () => {
     const sums = (spec: object) => runtimeVariables(runtimeSchema.parse({ type: "tarball", ...spec }));
     const { amd64, arm64 } = RELEASES.containerd.sha256;
     expect(sums({}).CONTAINERD_SHA256).toBe(`amd64:${amd64} arm64:${arm64}`);
@@ -140,18 +144,18 @@ describe("what a host gets", () => {
   });
 });
 
-describe("refused are", () => {
+describe("refuses", () => {
   it.each<[string, unknown, string]>([
     ["an unknown type", { type: "docker" }, "runtime.type must be preinstalled, package or tarball"],
-    ["none", {}, "runtime.type must be preinstalled, package or tarball"],
+    ["no type", {}, "runtime.type must be preinstalled, package or tarball"],
     [
-      "a version of what is there already",
+      "a version of a preinstalled containerd",
       { type: "preinstalled", containerd: { version: "2.3.4" } },
       "runtime.containerd.version is not a setting",
     ],
-    ["releases for packages", { type: "package", runc: { version: "1.4.3" } }, "runtime.runc is not a setting"],
+    ["a runc release with packages", { type: "package", runc: { version: "1.4.3" } }, "runtime.runc is not a setting"],
     [
-      "a version with a v",
+      "a version with a leading v",
       { type: "tarball", runc: { version: "v1.4.3" } },
       "runtime.runc.version 'v1.4.3' is not a version such as 2.3.4 (no leading 'v')",
     ],
@@ -161,7 +165,7 @@ describe("refused are", () => {
       "runtime.containerd.version '1;reboot' is not a package version such as 1.7.24~ds1-6 or 2.1.4-1.fc42",
     ],
     [
-      "a cut checksum",
+      "a truncated checksum",
       { type: "tarball", containerd: { sha256: { amd64: "abc" } } },
       "runtime.containerd.sha256.amd64 'abc' is not a SHA-256 checksum: 64 hexadecimal digits",
     ],
@@ -186,7 +190,7 @@ describe("refused are", () => {
     ).toEqual([problem]),
   );
 
-  it("credentials of a proxy, without showing them", () => {
+  it("credentials in the URL of a proxy, without showing them", () => {
     const problems = problemsOf(proxySchema.safeParse({ https: "http://u:s3cret@proxy:3128" }).error!, "proxy");
     expect(problems).toEqual([
       [

@@ -14,8 +14,8 @@ export const RSA = {
 export const dns = (value: string) => ({ type: "dns", value }) as const;
 export const ip = (value: string) => ({ type: "ip", value }) as const;
 
-/** What a request for a serving certificate says; left out is what a worker called worker-1 on 10.0.1.11 asks for. */
-export interface Request {
+/** The parts of a request for a serving certificate. Missing parts are those of worker-1 on 10.0.1.11. */
+export interface RequestParts {
   readonly subject?: x509.JsonName;
   readonly names?: x509.JsonGeneralNames;
   readonly extensions?: x509.Extension[];
@@ -23,14 +23,14 @@ export interface Request {
   readonly algorithm?: typeof P256 | typeof RSA;
 }
 
-/** A certificate request in PEM, with a key of its own. */
-export async function makeRequest({
+/** Makes a certificate request in PEM, with a new key. */
+export async function craftRequest({
   subject = [{ O: ["system:nodes"] }, { CN: ["system:node:worker-1"] }],
   names = [dns("worker-1"), ip("10.0.1.11")],
   extensions = [],
   attributes,
   algorithm = P256,
-}: Request = {}): Promise<string> {
+}: RequestParts = {}): Promise<string> {
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: new x509.Name(subject),
     keys: await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]),

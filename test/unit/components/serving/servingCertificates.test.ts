@@ -9,8 +9,8 @@ const SIGNED = "tls:index/locallySignedCert:LocallySignedCert";
 
 const kubeletFiles = (program: Program) => program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin as string;
 
-describe("issued", () => {
-  it("signs the worker's request with a CA of the stack's own, for a server and for nothing else", async () => {
+describe("serving certificates that the stack issues", () => {
+  it("are signed by the stack's own CA, for servers only", async () => {
     const { program, result } = await declareTlsBootstrap();
     const ca = program.find("tls:index/selfSignedCert:SelfSignedCert", "t-serving-ca").inputs;
     expect(ca).toMatchObject({ isCaCertificate: true, allowedUses: ["cert_signing", "digital_signature"] });
@@ -23,7 +23,7 @@ describe("issued", () => {
     expect(await valueOf(result.servingCa)).toBe("CERTIFICATE OF THE SERVING CA");
   });
 
-  it("renews while there is time, and the CA before any of its certificates could outlive it", async () => {
+  it("are renewed before they expire, and the CA before a certificate could outlive it", async () => {
     const { program } = await declareTlsBootstrap();
     const certificate = program.find(SIGNED, "t-worker-1-serving-certificate").inputs;
     const ca = program.find("tls:index/selfSignedCert:SelfSignedCert", "t-serving-ca").inputs;
@@ -32,7 +32,7 @@ describe("issued", () => {
     expect(ca.earlyRenewalHours).toBeLessThan(ca.validityPeriodHours);
   });
 
-  it("signs anew for another machine, name or address, and not because a request was printed again", async () => {
+  it("are replaced for another machine, name or address, but not for a new request alone", async () => {
     const { program } = await declareTlsBootstrap();
     const { replacementTrigger, ignoreChanges } = program.optionsOf(SIGNED, "t-worker-1-serving-certificate");
     expect(ignoreChanges).toEqual(["certRequestPem"]);
@@ -41,7 +41,7 @@ describe("issued", () => {
     );
   });
 
-  it("brings the certificate to the worker before the kubelet is told of it, and its text stays out of the kubelet's files", async () => {
+  it("reach the worker before the kubelet's files that name them, in a command of their own", async () => {
     const { program } = await declareTlsBootstrap();
     expect(program.find(COMMAND, "t-worker-1-serving").inputs.stdin).toBe("SERVING CERTIFICATE");
     expect(kubeletFiles(program)).toContain("tlsCertFile: /etc/kubernetes/pki/kubelet-serving.crt\n");
@@ -51,7 +51,7 @@ describe("issued", () => {
     expect(await valueOf(first.urn)).toContain("::t-worker-1-serving");
   });
 
-  it("signs with the CA that it is given, whose key is a secret", async () => {
+  it("can be signed by a given CA, whose key stays secret", async () => {
     const ca = { certificate: CA, key: pulumi.output("KEY OF THE CLUSTER'S CA") };
     const { program, result } = await declareTlsBootstrap({ servingCertificates: { ca } });
     const { inputs } = program.find(SIGNED, "t-worker-1-serving-certificate");
@@ -61,8 +61,8 @@ describe("issued", () => {
   });
 });
 
-describe.each(["approver", "manual"] as const)("%s", (mode) => {
-  it("has the kubelet ask the cluster, and issues nothing", async () => {
+describe.each(["approver", "manual"] as const)("serving certificates in the mode %s", (mode) => {
+  it("are requested from the cluster, and the stack issues none", async () => {
     const { program, result } = await declareTlsBootstrap({ servingCertificates: { mode } });
     expect(kubeletFiles(program)).toContain("\nserverTLSBootstrap: true\n");
     expect(kubeletFiles(program)).not.toContain("tlsCertFile");
@@ -81,17 +81,17 @@ describe("the policy for serving certificates", () => {
     return variables.find(({ name }: { name: string }) => name === "nodes0").expression as string;
   };
 
-  it("lets declared nodes ask for what is declared, with a line for each", async () => {
+  it("lets each declared node request its declared name and address only", async () => {
     const [{ head, tailFrom, tail }] = servingPatterns("worker-1", { dns: ["worker-1"], ips: ["10.0.1.11"] });
     expect(await listed("manual")).toBe(
       `{\n  "system:node:worker-1": ["${head} ${tailFrom} ${tail}"], // 10.0.1.11\n}`,
     );
   });
 
-  it("lets them ask for nothing when their certificates are issued", async () =>
+  it("lets declared nodes request nothing when the stack issues their certificates", async () =>
     expect(await listed("issued")).toBe('[\n  "system:node:worker-1",\n]'));
 
-  it("is in force before a kubelet asks, also without a join policy", async () => {
+  it("is declared before a node joins, also without a join policy", async () => {
     const { program } = await declareTlsBootstrap({ joinPolicy: "off" });
     const parts = program.options[`${COMMAND} t-worker-1-join`].dependsOn as pulumi.Resource[];
     const urns = await Promise.all(parts.map(({ urn }) => valueOf(urn)));
@@ -100,7 +100,7 @@ describe("the policy for serving certificates", () => {
 });
 
 describe("the approver", () => {
-  it("knows the inventory and asks nobody else, and denies nothing", () =>
+  it("approves the declared workers without asking DNS, and denies nothing", () =>
     expect(
       approverFlags([
         { name: "worker-2.example.com", address: "fd00::12" },
@@ -114,7 +114,7 @@ describe("the approver", () => {
       "-metrics-bind-address=0",
     ]));
 
-  it("is of an image that is pinned by its digest, or the one that is given", async () => {
+  it("runs an image that is pinned by digest, or the configured one", async () => {
     const image = async (given?: string) => {
       const { program } = await declareTlsBootstrap({ servingCertificates: { mode: "approver", image: given } });
       const { spec } = program.find("kubernetes:apps/v1:Deployment", "t-test-csr-approver").inputs;
@@ -124,7 +124,7 @@ describe("the approver", () => {
     expect(await image("mirror.example.com/approver:v1")).toBe("mirror.example.com/approver:v1");
   });
 
-  it("may approve serving certificates, and no others", async () => {
+  it("may approve kubelet serving certificates only", async () => {
     const { program } = await declareTlsBootstrap({ servingCertificates: { mode: "approver" } });
     const { rules } = program.find("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "t-test-csr-approver").inputs;
     expect(rules.filter(({ verbs }: { verbs: string[] }) => verbs.includes("approve"))).toEqual([
@@ -138,7 +138,7 @@ describe("the approver", () => {
   });
 });
 
-it("settings that say otherwise are refused", async () => {
+it("refuses settings that contradict the mode", async () => {
   const pools = [{ ...ONE_WORKER.pools[0], kubelet: { serverTLSBootstrap: true } }];
   const servingCertificates = { image: "a/b:1", ca: { certificate: CA, key: "K" } };
   await expect(declareTlsBootstrap({ pools, servingCertificates })).rejects.toThrow(

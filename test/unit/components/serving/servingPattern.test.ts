@@ -5,7 +5,7 @@ import { nodeName } from "../../../../components/validation/rules";
 import { servingNamesOf } from "../../../../components/serving/servingNames";
 import { makeRequests, readRequests } from "../../../requests/goRequests";
 
-/** The policy's comparison, which the e2e tests have the API server make. */
+/** What the policy compares. In the e2e tests the API server does it. */
 const SIZES = servingSizes();
 const asksFor = (request: string, patterns: readonly ServingPattern[]) =>
   request.startsWith(REQUEST_BEGIN) &&
@@ -22,13 +22,13 @@ interface Node {
   address: string;
 }
 const patternsOf = ({ name, address }: Node) => servingPatterns(name, servingNamesOf(name, address));
-/** The nodes of which some request is not taken for what its kubelet asks for. */
+/** The nodes with a request that does not match their patterns. */
 const missedOf = (nodes: readonly Node[], requests: readonly string[][]) =>
   nodes.filter((node, i) => {
     const patterns = patternsOf(node);
     return !requests[i].every((request) => asksFor(request, patterns));
   });
-/** What its kubelet asks for, as a line for the Go program. */
+/** The request of a node's kubelet, as a line for the Go program. */
 const line = ({ name, address }: Node, { dns, ips } = servingNamesOf(name, address)) =>
   [name, ...dns, ...ips].join(" ");
 
@@ -50,7 +50,7 @@ const NODES: Node[] = Array.from({ length: 63 }, (_, i) =>
   { name, address: `fd00:${i + 1}::${i}` },
 ]);
 
-it("matches every request that Go's x509 makes for a node, whatever the lengths of name, address and signature", () => {
+it("matches every request that Go's x509 makes for a node, for all lengths of name, address and signature", () => {
   const nodes = [...NODES, { name: "10.0.0.1", address: "10.0.0.1" }, { name: "10.0.0.1", address: "fd00::1" }];
   const requests = makeRequests(
     nodes.map((node) => line(node)),
@@ -59,39 +59,39 @@ it("matches every request that Go's x509 makes for a node, whatever the lengths 
   expect(missedOf(nodes, requests)).toEqual([]);
 });
 
-it("matches those of any names and addresses", () => {
+it("matches requests for random names and addresses", () => {
   const nodes = fc.sample(fc.record({ name: anyName, address: anyAddress }), { numRuns: 300, seed: 5 });
   const requests = makeRequests(
     nodes.map((node) => line(node)),
     2,
   );
   const missed = missedOf(nodes, requests);
-  // An IPv4 address written as an IPv6 one becomes one of four bytes in Go: such a request is refused.
+  // Go shortens an IPv4 address in IPv6 notation to four bytes. Such a request is refused.
   expect(missed.filter(({ address }) => !/^[0:]*ffff:|\d\.\d/i.test(address) || !address.includes(":"))).toEqual([]);
 });
 
-describe("matches nothing else", () => {
+describe("matches no request with", () => {
   const node = { name: "worker-1", address: "10.0.1.11" };
   const patterns = patternsOf(node);
   it.each<[string, string]>([
-    ["a foreign address", "worker-1 worker-1 10.0.1.12"],
-    ["a foreign name", "worker-1 kubernetes 10.0.1.11"],
-    ["a longer name", "worker-1 worker-12 10.0.1.11"],
-    ["one address more", "worker-1 worker-1 10.0.1.11 10.0.1.1"],
-    ["one name more", "worker-1 worker-1 kubernetes.default 10.0.1.11"],
-    ["a name of the same length more, and no address", "worker-1 worker-1 abcd"],
+    ["another address", "worker-1 worker-1 10.0.1.12"],
+    ["another DNS name", "worker-1 kubernetes 10.0.1.11"],
+    ["a longer DNS name", "worker-1 worker-12 10.0.1.11"],
+    ["an extra address", "worker-1 worker-1 10.0.1.11 10.0.1.1"],
+    ["an extra DNS name", "worker-1 worker-1 kubernetes.default 10.0.1.11"],
+    ["a second DNS name in place of the address", "worker-1 worker-1 abcd"],
     ["no address", "worker-1 worker-1"],
-    ["no name", "worker-1 10.0.1.11"],
-    ["nothing", "worker-1"],
-    ["the address as a name", "worker-1 worker-1 10.0.1.11."],
-    ["another node's name as its own", "worker-2 worker-1 10.0.1.11"],
+    ["no DNS name", "worker-1 10.0.1.11"],
+    ["neither DNS name nor address", "worker-1"],
+    ["the address as a DNS name", "worker-1 worker-1 10.0.1.11."],
+    ["the common name of another node", "worker-2 worker-1 10.0.1.11"],
     ["an IPv6 address", "worker-1 worker-1 fd00::1"],
   ])("%s", (_, other) => {
     const [requests] = makeRequests([other], 12);
     for (const request of requests) expect(asksFor(request, patterns)).toBe(false);
   });
 
-  it("no two nodes' requests are taken for each other's", () => {
+  it("the names and address of another node", () => {
     const requests = makeRequests(
       NODES.map((each) => line(each)),
       1,
@@ -108,29 +108,29 @@ const pem = (request: string) => Buffer.from(request, "base64").toString("latin1
 const encode = (text: string) => Buffer.from(text, "latin1").toString("base64");
 const overwrite = (text: string, at: number, by: string) => text.slice(0, at) + by + text.slice(at + by.length);
 
-describe("a request that is read from another place than it is compared at", () => {
+describe("a request that may be read differently from how it is compared", () => {
   const node = { name: "worker-1", address: "10.160.80.48" };
   const [[own]] = makeRequests([line(node)]) as [[string]];
   const patterns = patternsOf(node);
-  // Within the key's point, where nothing is compared.
+  // Within the bytes of the key, which no pattern compares.
   const within = pem(own).indexOf("\n", 150) - 20;
 
   it.each<[string, string]>([
     ["blanks within the key", overwrite(pem(own), within, " ".repeat(8))],
     [
-      "line breaks within the key, and more behind",
+      "line breaks within the key, and extra text behind it",
       overwrite(pem(own), within, "\n\n\n\n").replace("\n-----END", "AAAA\n-----END"),
     ],
-    ["an end within the key", overwrite(pem(own), within - 20, "\n-----END CERTIFICATE REQUEST-----\n")],
-    ["a longer signature than it says", pem(own).replace("\n-----END", "AAAA\n-----END")],
-    ["another block behind", pem(own) + pem(own)],
-  ])("%s: is not taken, or cannot be read", (_, text) => {
+    ["an end line within the key", overwrite(pem(own), within - 20, "\n-----END CERTIFICATE REQUEST-----\n")],
+    ["a longer signature than its DER length says", pem(own).replace("\n-----END", "AAAA\n-----END")],
+    ["a second PEM block", pem(own) + pem(own)],
+  ])("%s: does not match, or cannot be read", (_, text) => {
     expect(asksFor(own, patterns)).toBe(true);
     const forged = encode(text);
     expect(!asksFor(forged, patterns) || readRequests([forged])[0] === undefined).toBe(true);
   });
 
-  it("whatever is written over it or put into it asks for its own names, or is refused by the policy or the API server", () => {
+  it("any edit: requests the node's own names, or is refused by the policy or the API server", () => {
     const forgery = fc.oneof(
       fc.stringMatching(/^[A-Za-z0-9+/]{1,40}$/),
       fc.stringMatching(/^[ \n\r\t]{1,12}$/),
@@ -148,7 +148,7 @@ describe("a request that is read from another place than it is compared at", () 
           const place = Math.min(at, text.length);
           if (how === "in") return text.slice(0, place) + by + text.slice(place);
           if (how === "over") return overwrite(text, place, by);
-          // The text keeps its length: blanks in one place, as much more in another.
+          // Inserts the text and keeps the length.
           const grown = text.slice(0, place) + by + text.slice(place);
           return grown.slice(0, text.length);
         }, pem(own)),

@@ -39,7 +39,7 @@ describe("BootstrapToken", () => {
     });
   });
 
-  it("mints id and secret anew when the clock is new, and only then", async () => {
+  it("mints a new id and secret with a new clock only", async () => {
     const program = new Program();
     await declare(program);
     const keepers = { minted: "2026-01-02T03:04:05.678901234Z" };
@@ -60,7 +60,7 @@ describe("BootstrapToken", () => {
     expect(clock.earlyRenewalHours).toBeUndefined();
   });
 
-  it("gives id and expiry in the open and the token as a secret", async () => {
+  it("outputs id and expiry in plain text, and the token as a secret", async () => {
     const program = new Program();
     const token = await declare(program);
     expect(await valueOf(token.id)).toBe("abc123");
@@ -78,8 +78,8 @@ describe("BootstrapToken", () => {
     ["another group", { groups: ["system:bootstrappers:a", "system:masters"] }, "groups[1]: 'system:masters'"],
     ["a space in a group", { groups: ["system:bootstrappers:a, system:bootstrappers:b"] }, "groups[0]"],
     ["an upper-case group", { groups: ["system:bootstrappers:Worker"] }, "groups[0]"],
-    ["a token for ever", { ttl: "never" }, "ttl: 'never'"],
-    ["a ttl of nothing", { ttl: "0h" }, "ttl: '0h'"],
+    ["a token that never expires", { ttl: "never" }, "ttl: 'never'"],
+    ["a ttl of zero", { ttl: "0h" }, "ttl: '0h'"],
     ["a ttl too short to join", { ttl: "4m" }, "ttl: '4m' must be between 5m and 30d"],
     ["a ttl too long", { ttl: "31d" }, "ttl: '31d' must be between 5m and 30d"],
     ["no usage", { usages: [] }, "usages"],
@@ -96,5 +96,5 @@ describe("expiryOf", () => {
     ["2026-01-02T03:04:05.999999999Z", "1h", "2026-01-02T04:04:05Z"],
     ["2026-02-28T23:00:00+01:00", "1d", "2026-03-01T22:00:00Z"],
     ["2028-02-28T12:00:00Z", "2d", "2028-03-01T12:00:00Z"],
-  ])("of %s and %s is %s", (start, ttl, end) => expect(expiryOf(start, ttl)).toBe(end));
+  ])("of %s plus %s is %s", (start, ttl, end) => expect(expiryOf(start, ttl)).toBe(end));
 });

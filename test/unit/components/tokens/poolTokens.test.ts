@@ -7,7 +7,7 @@ describe("a pool's token", () => {
   const subject = async (args: Partial<TlsBootstrapArgs>) =>
     findTokenClock((await declareTlsBootstrap(args)).program).inputs.subject.organization as string;
 
-  it("is kept while the same machines are in the pool, in whatever order and with whatever settings", async () => {
+  it("is kept while the pool has the same machines, in any order and with any settings", async () => {
     const worker = ONE_WORKER.pools[0].workers[0];
     const other = { name: "worker-2", address: "10.0.1.12", hostKey: ED25519_OTHER };
     const one = await subject({ pools: [{ name: "worker", workers: [worker, other] }] });
@@ -23,11 +23,13 @@ describe("a pool's token", () => {
     ["a raised generation", { generation: 2 }],
     ["another address", { address: "10.0.1.99" }],
     ["another host key", { hostKey: ED25519_OTHER }],
-  ])("is minted for %s", async (_, change) => expect(await subject(poolWith(change))).not.toBe(await subject({})));
+  ])("is minted again for %s", async (_, change) =>
+    expect(await subject(poolWith(change))).not.toBe(await subject({})),
+  );
 });
 
 describe("a scale group", () => {
-  it("has a token that is renewed at half of its life, and whose retired ones live on", async () => {
+  it("renews its token at half of its ttl, and keeps the retired ones", async () => {
     const { program, result } = await declareTlsBootstrap({
       scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "72h" }],
     });

@@ -4,7 +4,7 @@ import { tokenTtl, ttlMinutes } from "../../../../components/tokens/tokenTtl";
 import * as rules from "../../../../components/validation/rules";
 import { CA, ECDSA, ED25519, NODE_CERTIFICATE, RSA } from "../../fixtures";
 
-/** rule, values it accepts, values it refuses with a part of the message */
+/** Name, rule, values that it accepts, and values that it refuses with a part of the message. */
 const TABLE: [string, rules.Rule, string[], [string, string][]][] = [
   [
     "nodeName",
@@ -237,7 +237,7 @@ const TABLE: [string, rules.Rule, string[], [string, string][]][] = [
   ],
 ];
 
-/** The frame of an OpenSSH private key with that cipher. */
+/** An OpenSSH private key with this cipher, and zeros for the rest. */
 function openSshKey(cipher: string): string {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(cipher.length);
@@ -253,7 +253,7 @@ describe.each(TABLE)("%s", (_, rule, good, bad) => {
 
 it("accepts an OpenSSH key without passphrase", () => expect(rules.privateKey(openSshKey("none"))).toBeUndefined());
 
-it("never shows a private key in its message", () => {
+it("never shows a private key in a message", () => {
   fc.assert(
     fc.property(fc.string({ minLength: 8 }), (body) => {
       const message = rules.privateKey(`-----BEGIN PRIVATE KEY-----\n${body}\n-----END PRIVATE KEY-----`);
@@ -262,7 +262,7 @@ it("never shows a private key in its message", () => {
   );
 });
 
-it("reads every duration that it accepts", () => {
+it("converts every ttl to minutes", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 999_999 }), fc.constantFrom("m", "h", "d"), (count, unit) => {
       expect(ttlMinutes(`${count}${unit}`)).toBe(count * (unit === "m" ? 1 : unit === "h" ? 60 : 1440));

@@ -11,7 +11,7 @@ const scripts = readdirSync(FOLDER).map((name) => ({ name, text: readFileSync(jo
 const shell = scripts.map(({ text }) => text.replace(/^\s*#.*$/gm, "")).join("\n");
 
 /** Variables in upper case that a script reads and no script sets. Some are set by name: `${NAME}_SHA256`. */
-const told = (): Set<string> => {
+const findUnsetVariables = (): Set<string> => {
   const used = [...shell.matchAll(/\$\{?([A-Z][A-Z0-9_]+)/g)].map(([, name]) => name);
   const set = new Set(
     [...shell.matchAll(/(?:^|[\s;({])(?:export |read -r )?([A-Z][A-Z0-9_]+)=/g)].map(([, name]) => name),
@@ -19,8 +19,8 @@ const told = (): Set<string> => {
   return new Set(used.filter((name) => !set.has(name)));
 };
 
-/** The names in the files of variables that the program writes. */
-async function written(file: string, args: Partial<TlsBootstrapArgs>): Promise<string[]> {
+/** The variables in a file that the program writes. */
+async function writtenVariables(file: string, args: Partial<TlsBootstrapArgs>): Promise<string[]> {
   const { program } = await declareTlsBootstrap({ kubernetesVersion: "1.37.2", ...args });
   const step = file === PATHS.hostConf ? "host" : "kubelet";
   const text = program.find(COMMAND, `t-worker-1-${step}`).inputs.stdin as string;
@@ -28,26 +28,26 @@ async function written(file: string, args: Partial<TlsBootstrapArgs>): Promise<s
   return [...content.matchAll(/^([A-Za-z0-9_]+)='/gm)].map(([, name]) => name);
 }
 
-it("tells the scripts every variable that they do not set themselves", async () => {
+it("writes every variable that a script reads and no script sets", async () => {
   const proxy = { http: "http://p:1", https: "http://p:1", no: ["a"] };
   const known = new Set([
-    ...(await written(PATHS.hostConf, { runtime: { type: "tarball" }, proxy })),
-    ...(await written(PATHS.hostConf, { runtime: { type: "package", containerd: { version: "1.7.24" } } })),
-    ...(await written(PATHS.nodeConf, {})),
+    ...(await writtenVariables(PATHS.hostConf, { runtime: { type: "tarball" }, proxy })),
+    ...(await writtenVariables(PATHS.hostConf, { runtime: { type: "package", containerd: { version: "1.7.24" } } })),
+    ...(await writtenVariables(PATHS.nodeConf, {})),
     ...["AIR_GAP", "AIR_GAP_USER", "AIR_GAP_FILE", "AIR_GAP_DIR", "AIR_GAP_COMMAND"], // need an archive, see airGap.test.ts
     ...["PATH", "HOME", "NF"], // of the shell and of awk
   ]);
-  expect([...told()].filter((name) => !known.has(name))).toEqual([]);
+  expect([...findUnsetVariables()].filter((name) => !known.has(name))).toEqual([]);
 });
 
-it("writes no variable that no script reads", async () => {
+it("writes only variables that a script reads", async () => {
   const names = [
-    ...(await written(PATHS.hostConf, { runtime: { type: "tarball" } })),
-    ...(await written(PATHS.nodeConf, {})),
+    ...(await writtenVariables(PATHS.hostConf, { runtime: { type: "tarball" } })),
+    ...(await writtenVariables(PATHS.nodeConf, {})),
   ];
-  // runtime.sh builds the names of a release's variables.
+  // runtime.sh composes the variable names of a release.
   const isRead = (name: string) => new RegExp(`\\$\\{?${name}\\b`).test(shell) || /^(CONTAINERD|RUNC|CNI)_/.test(name);
-  // The generation is for administrators who look at the host.
+  // The generation is for administrators.
   expect(names.filter((name) => !isRead(name))).toEqual(["GENERATION"]);
 });
 

@@ -5,7 +5,7 @@ import { renderHostScript } from "../../../../components/worker/hostScript";
 describe("renderHostScript", () => {
   const script = renderHostScript({ KUBERNETES_VERSION: "1.34.4" } as HostConf);
 
-  it("is a whole shell script that carries the others and their parameters", () => {
+  it("is a valid shell script that contains the other scripts and their parameters", () => {
     expect(spawnSync("sh", ["-n"], { input: script }).status).toBe(0);
     for (const name of [
       "common",
@@ -28,8 +28,8 @@ describe("renderHostScript", () => {
     expect(script).not.toContain("/usr/local/lib/"); // read-only on some systems
   });
 
-  it("runs nothing when the connection breaks off anywhere in the middle", () => {
-    // Cut after each line but the last: the shell must not have run `main`, whose first act is to make a folder.
+  it("runs nothing when the connection breaks before its last line", () => {
+    // `main` makes a folder first. A truncated script must not get there.
     const lines = script.split("\n");
     for (let cut = 1; cut < lines.length - 1; cut += 37) {
       const part = lines.slice(0, cut).join("\n").replace("staged=$(mktemp", "echo RAN >&2; staged=$(mktemp");

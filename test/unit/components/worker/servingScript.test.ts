@@ -6,8 +6,8 @@ import { renderConf } from "../../../../components/host/hostConf";
 import { checkedRequest } from "../../../../components/serving/servingRequest";
 import { REPOSITORY } from "../../../repository";
 
-/** serving.sh with the real openssl, on a folder that stands for a host's root. */
-jest.setTimeout(30_000); // keys are made, and loading x509 takes a while
+/** Runs serving.sh with the real openssl. A temporary folder takes the place of the host's root. */
+jest.setTimeout(30_000); // generating keys and loading x509 take a while
 
 const SCRIPTS = join(REPOSITORY, "components", "worker", "scripts");
 let root: string;
@@ -48,7 +48,7 @@ const request = () => {
   expect([status, stderr]).toEqual([0, ""]);
   return stdout;
 };
-/** A certificate for the key of a request. */
+/** Signs a request with a new CA. */
 const sign = (pem: string): string => {
   writeFileSync(at("request"), pem);
   const { stdout, stderr } = spawnSync(
@@ -65,7 +65,7 @@ const sign = (pem: string): string => {
 const files = () => readdirSync(at(PKI)).sort();
 const mode = (file: string) => (statSync(at(`${PKI}/${file}`)).mode & 0o777).toString(8);
 
-it("makes a key that only root reads, and asks for exactly the inventory's names", async () => {
+it("generates a key that only root can read, and requests exactly the declared names", async () => {
   const pem = request();
   expect(await checkedRequest(pem, "worker-1", "10.0.1.11", "")).toBe(pem);
   expect(files()).toEqual(["kubelet-serving.key"]);
@@ -73,7 +73,7 @@ it("makes a key that only root reads, and asks for exactly the inventory's names
   expect(pem).not.toContain("PRIVATE KEY");
 });
 
-it("asks again with the same key, for another address too", async () => {
+it("keeps the key for later requests, also for another address", async () => {
   request();
   const key = readFileSync(at(`${PKI}/kubelet-serving.key`), "utf8");
   configure({ SERVING_NAMES: "DNS:worker-1, IP:fd00::11" });
@@ -82,13 +82,13 @@ it("asks again with the same key, for another address too", async () => {
   expect(readFileSync(at(`${PKI}/kubelet-serving.key`), "utf8")).toBe(key);
 });
 
-it("makes a key anew that was cut off, while no certificate is for it", () => {
+it("replaces a truncated key when there is no certificate yet", () => {
   writeFileSync(at(`${PKI}/kubelet-serving.key`), "-----BEGIN PRIVATE KEY-----\n");
   request();
   expect(readFileSync(at(`${PKI}/kubelet-serving.key`), "utf8")).toContain("END PRIVATE KEY");
 });
 
-it("installs the certificate that was signed for its key", () => {
+it("installs a certificate for its key", () => {
   const certificate = sign(request());
   expect(serving("apply", certificate)).toMatchObject({
     status: 0,
@@ -101,7 +101,7 @@ it("installs the certificate that was signed for its key", () => {
 
 it.each([
   [
-    "another key's certificate",
+    "a certificate for another key",
     () =>
       sign(
         spawnSync(
@@ -111,9 +111,9 @@ it.each([
         ).stdout,
       ),
   ],
-  ["no certificate", () => "nonsense"],
-  ["nothing", () => ""],
-])("refuses %s, and the one that is there stays", (_, other) => {
+  ["text that is no certificate", () => "nonsense"],
+  ["empty input", () => ""],
+])("refuses %s, and keeps the installed certificate", (_, other) => {
   const certificate = sign(request());
   serving("apply", certificate);
   const { status, stderr } = serving("apply", other());
@@ -124,16 +124,16 @@ it.each([
 });
 
 it.each([
-  ["gone", () => rmSync(at(`${PKI}/kubelet-serving.key`))],
+  ["missing", () => rmSync(at(`${PKI}/kubelet-serving.key`))],
   [
-    "another",
+    "another one",
     () =>
       writeFileSync(
         at(`${PKI}/kubelet-serving.key`),
         spawnSync("openssl", ["genpkey", "-algorithm", "ED25519"]).stdout,
       ),
   ],
-])("says so when the key of a certificate is %s, and how to make both anew", (_, spoil) => {
+])("says how to replace both when the certificate's key is %s", (_, spoil) => {
   serving("apply", sign(request()));
   spoil();
   const { status, stderr } = serving("request");
@@ -142,7 +142,7 @@ it.each([
   expect(stderr).toContain("THE REPAIR");
 });
 
-it("removes both, but not while the kubelet's config names them", () => {
+it("removes key and certificate, but not while the kubelet's config names them", () => {
   serving("apply", sign(request()));
   writeFileSync(at("var/lib/kubelet/config.yaml"), `tlsPrivateKeyFile: ${at(PKI)}/kubelet-serving.key\n`);
   expect(serving("remove").status).toBe(0);

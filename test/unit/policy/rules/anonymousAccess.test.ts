@@ -52,12 +52,12 @@ describe("anonymous-access", () => {
     expect(judge("RoleBinding", binding, rules)).toEqual(expected),
   );
 
-  it("takes no Role of another namespace", () =>
+  it("ignores a Role of another namespace", () =>
     expect(judge("RoleBinding", binding, [good], "default")).toEqual(["subjects[0]"]));
 
   it("allows no ClusterRoleBinding", () => expect(judge("ClusterRoleBinding", binding)).toEqual(["subjects[0]"]));
 
-  it("wants every patch of the Role to be as narrow", () => {
+  it("checks every patch of the Role", () => {
     const role = (kind: string, verbs: string[]) =>
       resourceOf(`${RBAC}:${kind}`, {
         metadata: { namespace: "kube-public", name: "read" },

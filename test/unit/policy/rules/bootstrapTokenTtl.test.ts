@@ -21,7 +21,7 @@ describe("bootstrap-token-ttl", () => {
     ["a date", "2026-01-03", ["expiration"]],
     ["without a time zone", "2026-01-02T04:00:00", ["expiration"]],
     ["in small letters", "2026-01-02t04:00:00z", ["expiration"]],
-    ["no day of any month", "2026-01-32T04:00:00Z", ["expiration"]],
+    ["on a day that does not exist", "2026-01-32T04:00:00Z", ["expiration"]],
   ])("judges an expiration %s", (_, expiration, expected) =>
     expect(findPlaces(() => problemsOf(tokenSecret({ expiration })))).toEqual(expected),
   );
@@ -30,7 +30,7 @@ describe("bootstrap-token-ttl", () => {
     ["in data", { data: { expiration: base64("2026-01-02T04:00:00Z") } }, []],
     ["in data, too far ahead", { data: { expiration: base64("2027-01-02T04:00:00Z") } }, ["expiration"]],
     [
-      "in stringData, which goes over data",
+      "in stringData, which overrides data",
       { data: { expiration: base64("2026-01-02T04:00:00Z") }, stringData: { expiration: "2027-01-02T04:00:00Z" } },
       ["expiration"],
     ],
@@ -40,7 +40,7 @@ describe("bootstrap-token-ttl", () => {
     expect(findPlaces(() => problemsOf(secret))).toEqual(expected);
   });
 
-  it("knows a token's Secret by its type, however it is declared", () => {
+  it("recognizes a token's Secret by its type, however it is declared", () => {
     const never = { expiration: undefined };
     expect(findPlaces(() => problemsOf(tokenSecret(never, "kubernetes:core/v1:SecretPatch")))).toEqual(["expiration"]);
     expect(findPlaces(() => problemsOf(tokenSecret(never, "kubernetes:v1:Secret")))).toEqual(["expiration"]);
@@ -57,12 +57,12 @@ describe("bootstrap-token-ttl", () => {
     expect(findPlaces(() => problemsOf(tokenSecret({ expiration: over }), maximum))).toEqual(["expiration"]);
   });
 
-  it("says how far ahead, how far is allowed, and what to do", () =>
+  it("says how far ahead the expiration is, how far is allowed, and what to do", () =>
     expect([...problemsOf(tokenSecret({ expiration: "2026-02-01T03:30:00Z" }))]).toEqual([
       "expiration: is 720h ahead, and at most 72h is allowed; set an earlier time",
     ]));
 
-  it("reads the ttl of a token to be minted off its clock, and of no other certificate", () => {
+  it("reads the ttl of a token from its clock, and ignores other certificates", () => {
     const certificate = (commonName: string) =>
       resourceOf("tls:index/selfSignedCert:SelfSignedCert", { subject: { commonName }, privateKeyPem: UNKNOWN });
     expect(findPlaces(() => problemsOf(certificate("bootstrap token clock, ttl 4d")))).toEqual(["subject.commonName"]);

@@ -6,7 +6,7 @@ export const RBAC = "kubernetes:rbac.authorization.k8s.io/v1";
 /** A resource as the SDK hands it to a policy. */
 export const resourceOf = (type: string, props: object): Declared => ({ type, props: unknownCheckingProxy(props) });
 
-/** `where` of each problem that a rule finds, and `undecided` where it came upon an unknown value. */
+/** The place of each problem that a rule finds, and `undecided` where the rule meets an unknown value. */
 export function findPlaces(problems: () => Iterable<string>): string[] {
   const found: string[] = [];
   try {
@@ -20,7 +20,7 @@ export function findPlaces(problems: () => Iterable<string>): string[] {
 
 export const base64 = (text: string) => Buffer.from(text).toString("base64");
 
-/** A bootstrap token's Secret, with these values over those of a good one. */
+/** The Secret of a bootstrap token: a valid one with these changes. */
 export const tokenSecret = (values: object, type = "kubernetes:core/v1:Secret") =>
   resourceOf(type, {
     type: "bootstrap.kubernetes.io/token",

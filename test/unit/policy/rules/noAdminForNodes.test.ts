@@ -56,7 +56,7 @@ describe("no-admin-for-nodes", () => {
     expect(judge("RoleBinding", { ...props, metadata: { namespace: "b" } })).toEqual([]);
   });
 
-  it("says who gets what, and why not", () => {
+  it("says who gets which role, why that is wrong and what to do", () => {
     const props = { roleRef: clusterRole("every-verb"), subjects: [user("system:node:worker-1")] };
     expect([...noAdminForNodes(resourceOf(`${RBAC}:ClusterRoleBinding`, props), resources)]).toEqual([
       "subjects[0]: gives User system:node:worker-1 the ClusterRole every-verb, which has '*' in its rules, so a stolen machine may do the same; bind a role that names the verbs and resources that are needed",

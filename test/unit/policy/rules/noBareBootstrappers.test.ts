@@ -7,9 +7,9 @@ describe("no-bare-bootstrappers", () => {
   it.each<[string, string, unknown, string[]]>([
     ["a token's own group", bootstrapper, [group("system:bootstrappers:worker")], []],
     ["nodes", "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", [group("system:nodes")], []],
-    ["anybody who has logged in, for something else", "system:discovery", [group("system:authenticated")], []],
+    ["all users who have logged in, for another role", "system:discovery", [group("system:authenticated")], []],
     ["the bare group", bootstrapper, [group("system:bootstrappers")], ["subjects[0]"]],
-    ["the bare group, for something else", "view", [group("system:bootstrappers")], ["subjects[0]"]],
+    ["the bare group, for another role", "view", [group("system:bootstrappers")], ["subjects[0]"]],
     ["a user of that name", bootstrapper, [user("system:bootstrappers")], []],
     [
       "the bare group beside others",
@@ -17,9 +17,9 @@ describe("no-bare-bootstrappers", () => {
       [group("system:bootstrappers:a"), group("system:bootstrappers")],
       ["subjects[1]"],
     ],
-    ["whoever has logged in", bootstrapper, [group("system:authenticated")], ["subjects[0]"]],
+    ["all users who have logged in", bootstrapper, [group("system:authenticated")], ["subjects[0]"]],
     [
-      "whoever has not",
+      "users who have not logged in",
       "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
       [group("system:unauthenticated"), user("system:anonymous")],
       ["subjects[0]", "subjects[1]"],

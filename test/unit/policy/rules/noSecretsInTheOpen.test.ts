@@ -39,7 +39,7 @@ describe("no-secrets-in-the-open", () => {
       withToken.replace("a-bearer-token-of-the-cluster", '""\n    x-of-16-letters: a'),
       [],
     ],
-    ["a token that is none of a kubeconfig's", "token: 0123456789-abcdef", []],
+    ["a token outside of a kubeconfig", "token: 0123456789-abcdef", []],
     ["a token's id", "kubectl -n kube-system get secret bootstrap-token-abc123", []],
     ["a name with a dot", "config.defaultnamespace", []],
     ["a name with two dots and a digit", "config.defaultnamespace.v1", []],
@@ -62,7 +62,7 @@ describe("no-secrets-in-the-open", () => {
     expect(found("kubernetes:core/v1:ConfigMap", { data: { "a.conf": text } })).toEqual(at("data.a.conf"));
     expect(found("kubernetes:core/v1:ConfigMap", { binaryData: { b: base64(text) } })).toEqual(at("binaryData.b"));
 
-    // Where a secret may be, if it is marked; and policies do not see marks.
+    // Secrets may be here. Policies do not see whether a value is marked as secret.
     expect(found("command:remote:Command", { stdin: text, connection: { privateKey: text } })).toEqual([]);
     expect(found("command:local:Command", { stdin: text, environment: { A: text } })).toEqual([]);
     expect(found("kubernetes:core/v1:Secret", { stringData: { a: text } })).toEqual([]);
@@ -80,7 +80,7 @@ describe("no-secrets-in-the-open", () => {
       { data: { a: UNKNOWN, b: token }, binaryData: { c: base64(token) } },
       ["data.b", "binaryData.c", "undecided"],
     ],
-  ])("looks on in a %s behind what is unknown", (type, props, expected) =>
+  ])("checks the rest of a %s after an unknown value", (type, props, expected) =>
     expect(findPlaces(() => noSecretsInTheOpen(resourceOf(type, props)))).toEqual(expected),
   );
 

@@ -1,7 +1,7 @@
 /**
  * Measures a stack with many workers: npm run bench [-- <workers>]
- * Uses a lab without workers, and hosts that answer at once. Runs a preview that creates everything, a deployment and an idle preview. Prints
- * the seconds of each, and memory and processor time of each process.
+ * Uses a lab without workers, and hosts that answer at once. Runs a preview that creates everything, a deployment and an idle preview.
+ * Prints the seconds of each, and memory and processor time of each process.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { readdirSync, readFileSync } from "node:fs";

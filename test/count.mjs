@@ -1,7 +1,7 @@
-// Prints the closing lines over results of tests: node test/count.mjs [OPTION] FOLDER PROJECT…
-//   --table   not the last line, which counts
-//   --line    the last line only
-//   --record  nothing, but keeps the lengths of the e2e files that have passed, for the sequencer
+// Prints the last lines of a test run: node test/count.mjs [OPTION] FOLDER PROJECT…
+//   --table   all but the last line, which counts the tests
+//   --line    only the last line
+//   --record  prints nothing, and stores the seconds of each passed e2e file for the sequencer
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -13,7 +13,7 @@ const [option] = process.argv.slice(2).filter((word) => word.startsWith("--"));
 const [folder, ...projects] = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const say = (text) => process.stdout.write(`${text}\n`);
 
-/** The files of a project. None without results: the tests did not come to an end, or the labs did not come up. */
+/** The results of a project's files; undefined when the run did not finish, or the labs did not come up. */
 const filesOf = (project) => {
   const file = join(folder, `${project}.json`);
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
@@ -34,7 +34,7 @@ function record() {
   writeFileSync(LENGTHS, `${JSON.stringify(sorted, null, 2)}\n`);
 }
 
-/** What Pulumi was, and where the time went. */
+/** The Pulumi in use, and a row for each e2e file. */
 function table() {
   const pulumi = join(folder, "pulumi.txt");
   if (existsSync(pulumi)) say(`\n${readFileSync(pulumi, "utf8").trim()}`);

@@ -1,7 +1,7 @@
-/** Kubelet settings for the newest Kubernetes and what is wrong with them; the unit tests read the messages, the e2e tests ask a real kubelet. */
+/** Right and wrong kubelet settings of the newest Kubernetes. Unit tests check the messages, e2e tests ask a real kubelet. */
 export type Settings = Record<string, unknown>;
 
-/** A field that is wrong by itself, and the end of its line in a report. */
+/** Settings with one wrong field, and the end of the field's line in the report. */
 export const WRONG_FIELDS: readonly [Settings, string][] = [
   // Names.
   [{ maxPod: 50 }, ".maxPod: is not a field of KubeletConfiguration; did you mean maxPods?"],
@@ -105,7 +105,7 @@ export const WRONG_FIELDS: readonly [Settings, string][] = [
     { featureGates: { NodeLogQuery: false } },
     ".featureGates.NodeLogQuery: is locked to true since Kubernetes 1.36: the kubelet would not start with false",
   ],
-  // Fields that make no sense here.
+  // Fields that this module does not allow.
   [
     { registerNode: false },
     ".registerNode: 'false' cannot be used: the Node would lack the labels that the kubelet sets: kubernetes.io/hostname, os and arch",
@@ -121,7 +121,7 @@ export const WRONG_FIELDS: readonly [Settings, string][] = [
   ],
 ];
 
-/** Fields that do not fit together, which of them is shown, and a part of its line. */
+/** Settings whose fields contradict each other, the field that is reported, and a part of its line. */
 export const WRONG_PAIRS: readonly [Settings, string, string][] = [
   [
     { imageGCHighThresholdPercent: 70 },
@@ -203,7 +203,7 @@ export const WRONG_PAIRS: readonly [Settings, string, string][] = [
   ],
 ];
 
-export const RIGHT: readonly Settings[] = [
+export const RIGHT_SETTINGS: readonly Settings[] = [
   { maxPods: 50, featureGates: { NodeSwap: true, AllAlpha: false }, memorySwap: { swapBehavior: "LimitedSwap" } },
   { systemReserved: { cpu: "200m", memory: "512Mi", "ephemeral-storage": "1Gi", pid: "1000" } },
   { evictionHard: { "memory.available": "5%", "nodefs.inodesFree": "0%", "pid.available": "100" } },

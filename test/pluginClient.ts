@@ -91,14 +91,14 @@ export class InitFailed extends Error {
   }
 }
 
-/** What a resource is known by after it has been made. */
+/** A resource after its creation. */
 export interface Made {
   id: string;
   inputs: Json;
   outputs: Json;
 }
 
-/** One plugin, spoken to as the engine does. */
+/** Talks to a plugin as the engine does. */
 export class Plugin {
   readonly rpc: ResourceProviderClient;
 
@@ -122,7 +122,7 @@ export class Plugin {
     return this.child?.pid;
   }
 
-  /** Ends the plugin as the engine does: a word, a signal, and after a while a harder one. */
+  /** Ends the plugin as the engine does: a cancel request, SIGINT, and SIGKILL after five seconds. */
   async stop(): Promise<void> {
     if (this.child && this.child.exitCode === null) {
       const ended = once(this.child, "exit");
@@ -171,7 +171,7 @@ export class Plugin {
     return differences(await call<rpc.DiffResponse>((done) => this.rpc.diffConfig(request, done)));
   }
 
-  /** The engine gives the configuration twice: as values, and as texts. */
+  /** Sends the configuration twice, as the engine does: as values and as texts. */
   configure(config: Json = {}) {
     const request = new rpc.ConfigureRequest()
       .setArgs(toStruct(config))
@@ -207,7 +207,7 @@ export class Plugin {
     return { id: answer.getId(), inputs, outputs: fromStruct(answer.getProperties()) };
   }
 
-  /** Checked inputs, and what a create makes of them. */
+  /** Checks the inputs and creates the resource. */
   async make(which: Which, news: Json, options = {}): Promise<Made> {
     const { inputs, failures } = await this.check(which, news);
     if (failures.length > 0) throw new Error(failures.map(({ property, reason }) => `${property}: ${reason}`).join());
@@ -232,7 +232,7 @@ export class Plugin {
     return { id: made.id, inputs, outputs: fromStruct(answer.getProperties()) };
   }
 
-  /** The resource as it is now; undefined: it is gone. */
+  /** The current resource; undefined when it is gone. */
   async read(which: Which, { id, inputs, outputs }: Made): Promise<Made | undefined> {
     const request = new rpc.ReadRequest().setId(id).setInputs(toStruct(inputs)).setProperties(toStruct(outputs));
     const answer = await call<rpc.ReadResponse>((done) => this.rpc.read(named(request, which), done));

@@ -13,12 +13,12 @@ const isE2e = (path) => path.startsWith(E2E);
 const nameOf = (path) => relative(E2E, path).replace(/\.test\.ts$/, "");
 
 /**
- * Shows e2e tests as they go: each minute what runs, at once what has failed, and a line for each file that ends. In which lane a file begins, the lane
- * says. Leaves the results of each project in the folder TLS_BOOTSTRAP_TEST_RESULTS.
+ * Shows the progress of e2e tests: every minute the files that run, at once each failure, and a line for each file that ends. The test
+ * environment shows where a file begins. Writes the results of each project to the folder TLS_BOOTSTRAP_TEST_RESULTS.
  */
 export default class {
   #projects = {};
-  /** By path, the files that run: since when, and how many of their tests have passed. */
+  /** The running files by path: when they began, and how many of their tests have passed. */
   #running = new Map();
 
   onRunStart() {
@@ -45,7 +45,7 @@ export default class {
       file: nameOf(path),
       seconds: seconds(this.#running.get(path).begin, Date.now()),
       passed: counts.numPassingTests,
-      // A file that cannot be loaded has no tests to count, and must not look like success.
+      // A file that cannot be loaded has no tests, and counts as a failure.
       failed: counts.numFailingTests + (testExecError ? 1 : 0),
       skipped: counts.numPendingTests,
     };

@@ -6,13 +6,13 @@ import Sequencer from "@jest/test-sequencer";
 
 const E2E = fileURLToPath(new URL("e2e", import.meta.url));
 const LENGTHS = JSON.parse(readFileSync(new URL("e2e/lengths.json", import.meta.url), "utf8"));
-/** For a file that nobody has measured yet: early, so that a long one does not end last. */
+/** Seconds for a file without a measurement: such a file begins early, in case it is long. */
 const UNKNOWN = 150;
 
 /** How long an e2e file takes, in seconds. */
 const lengthOf = ({ path }) => LENGTHS[relative(E2E, path).replace(/\.test\.ts$/, "")] ?? UNKNOWN;
 
-/** Jest gives the next file to the lane that is free. The longest come first, so that all lanes end at about the same time. */
+/** Sorts the longest files first, so that all lanes end at about the same time. Jest gives the next file to the next free lane. */
 export default class extends Sequencer {
   sort(tests) {
     if (!tests.some(({ path }) => path.startsWith(E2E))) return super.sort(tests);

@@ -8,13 +8,13 @@ export interface Answer {
   readonly body: any;
 }
 
-/** The API server as whoever has the token of a pool or scale group sees it. */
-export async function tokenHolder(lab: TestLab, name = "worker"): Promise<Api> {
+/** A client of the API server with the token of a pool or scale group. */
+export async function connectWithToken(lab: TestLab, name = "worker"): Promise<Api> {
   const outputs = await lab.json<{ bootstrapKubeconfigs: Record<string, string> }>("output", "--show-secrets");
   return new Api(outputs.bootstrapKubeconfigs[name]);
 }
 
-/** The API server as the holder of a bootstrap token sees it, or as nobody in particular. */
+/** A client of the API server with a bootstrap token, or anonymous. */
 export class Api {
   readonly token: string | undefined;
   readonly #server: string;
@@ -46,13 +46,13 @@ export class Api {
 
   anonymously = (path: string): Promise<Answer> => this.call("GET", path, undefined, "");
 
-  /** Whether the API server still takes the token for somebody. */
+  /** Whether the API server still accepts the token. */
   async isAccepted(): Promise<boolean> {
     const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
     return (await this.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review)).status === 201;
   }
 
-  /** Asks for a certificate; the answer's message says who refused it. */
+  /** Requests a certificate. The answer's message says who refused it. */
   askFor(request: string, signerName = "kubernetes.io/kube-apiserver-client-kubelet"): Promise<Answer> {
     return this.call("POST", "/apis/certificates.k8s.io/v1/certificatesigningrequests", {
       apiVersion: "certificates.k8s.io/v1",

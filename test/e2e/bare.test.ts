@@ -11,16 +11,16 @@ import {
   hostOf,
   inventoryOf,
   PACKAGE,
-  takeBareWorkersAway,
+  removeBareWorkers,
   TARBALL,
 } from "./bareWorkers";
 import { changes, eventually, TestLab } from "./testLab";
 
-/** Bare workers become nodes, change, and are bare again. Told in order. */
+/** Bare workers become nodes, change, and are bare again. Each test builds on the tests before it. */
 const lab = new TestLab();
 const BOTH = [PACKAGE, TARBALL];
 
-/** A proxy, and a mirror of registries that has nothing: what it was asked for. */
+/** The requests to the server below, which is a proxy, and an empty mirror of registries. */
 const asked: string[] = [];
 const server = createServer((incoming, outgoing) => {
   asked.push(`${incoming.method} ${incoming.url}`);
@@ -39,11 +39,9 @@ const server = createServer((incoming, outgoing) => {
 const inventory = (worker: string) => inventoryOf(lab, worker);
 const before: Record<string, string> = {};
 
-const pid = async (worker: string, unit: string) =>
-  (await lab.exec(worker, "systemctl", "show", "-P", "MainPID", unit)).trim();
-const pids = (unit: string) => Promise.all(BOTH.map((worker) => pid(worker, unit)));
+const pids = (unit: string) => Promise.all(BOTH.map((worker) => lab.unitPid(worker, unit)));
 
-/** Changes the settings of both pools' runtimes. */
+/** Changes the runtime settings of both pools. */
 const runtimes = (change: (runtime: any, settings: any) => void) =>
   lab.configure((settings) => {
     for (const pool of settings["tls-bootstrap:pools"]) change(pool.runtime, settings);
@@ -65,10 +63,10 @@ afterAll(async () => {
   await lab.run("kubectl", "delete", "pod", "--all", "--force", "--ignore-not-found");
   await lab.run("destroy");
   server.close();
-  await takeBareWorkersAway(lab);
+  await removeBareWorkers(lab);
 });
 
-it("a folder that cannot be written is found before anything is changed", async () => {
+it("a read-only folder is reported before anything is changed", async () => {
   const file = await lab.configFile("read-only", (settings) => {
     delete settings["tls-bootstrap:binDir"];
     settings["tls-bootstrap:pools"].shift();
@@ -79,7 +77,7 @@ it("a folder that cannot be written is found before anything is changed", async 
   expect(await lab.shell(TARBALL, "ls /opt/kubernetes /etc/containerd 2>/dev/null || true")).toBe("");
 });
 
-it("both become Ready nodes, and all that they need comes through the proxy", async () => {
+it("both become Ready nodes, with downloads through the proxy only", async () => {
   for (const worker of BOTH) expect(await lab.shell(worker, "command -v containerd runc iptables || true")).toBe("");
   await lab.operate("deploy");
   const { items } = await lab.get<{ items: any[] }>("nodes");
@@ -106,9 +104,8 @@ it("a pod runs on each", async () => {
       terminationGracePeriodSeconds: 0,
       containers: [container],
     };
-    const file = join((await lab.facts()).stateDir, "pod.json");
-    await writeFile(file, JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: worker }, spec }));
-    await eventually(() => lab.kubectl("apply", "-f", file)); // the default service account comes a little later than the cluster
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: worker }, spec };
+    await eventually(() => lab.apply(pod)); // the default service account appears a little later than the cluster
   }
   for (const worker of BOTH)
     await eventually(async () => expect((await lab.get<any>("pod", worker)).status.phase).toBe("Running"));
@@ -118,7 +115,7 @@ it("an idle preview shows nothing", async () => {
   await lab.out("preview", "--expect-no-changes");
 });
 
-it("images are asked for at the mirror first", async () => {
+it("images are pulled from the mirror first", async () => {
   for (const worker of BOTH)
     await lab.kubectl(
       "run",
@@ -136,7 +133,7 @@ it("images are asked for at the mirror first", async () => {
   }
 });
 
-it("a changed mirror restarts nothing, a changed proxy containerd only; the pods run on", async () => {
+it("a changed mirror restarts nothing, a changed proxy restarts containerd only, and pods keep running", async () => {
   const [containerd, kubelet] = [await pids("containerd"), await pids("kubelet")];
   await runtimes((runtime) => {
     runtime.containerd.registryMirrors["quay.io"] = ["https://mirror.example.com/v2/quay"];
@@ -162,7 +159,7 @@ it("a changed mirror restarts nothing, a changed proxy containerd only; the pods
   expect(await pids("kubelet")).toEqual(kubelet);
 });
 
-describe("what cannot be installed leaves everything as it is", () => {
+describe("a host stays as it is when it cannot install", () => {
   const state = (worker: string) =>
     lab.shell(
       worker,
@@ -188,7 +185,7 @@ describe("what cannot be installed leaves everything as it is", () => {
     return errors;
   };
 
-  it("a release with another checksum", async () => {
+  it("a release with a wrong checksum", async () => {
     const folder = join((await lab.facts()).mirrorDir, "github/opencontainers/runc/releases/download/v9.9.9");
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, `runc.${ARCH}`), "spoilt");
@@ -201,7 +198,7 @@ describe("what cannot be installed leaves everything as it is", () => {
     );
   });
 
-  it("a release whose own checksum file fits, but not the checksum in the settings", async () => {
+  it("a release with another checksum than in the settings", async () => {
     const folder = join((await lab.facts()).mirrorDir, "github/opencontainers/runc/releases/download/v9.9.8");
     await mkdir(folder, { recursive: true });
     const file = join(folder, `runc.${ARCH}`);
@@ -216,7 +213,7 @@ describe("what cannot be installed leaves everything as it is", () => {
     expect(errors).toMatch(/but 1{64} is expected; nothing was installed/);
   });
 
-  it("Kubernetes binaries of a mirror that is down", async () => {
+  it("Kubernetes binaries from a mirror that is down", async () => {
     await lab.out("stop", "mirror");
     try {
       const errors = await refused((settings) => {
@@ -237,7 +234,7 @@ describe("what cannot be installed leaves everything as it is", () => {
   });
 });
 
-it("settings with which containerd does not start are taken back, and the pods run on", async () => {
+it("settings with which containerd does not start are rolled back, and pods keep running", async () => {
   const config = await lab.exec(TARBALL, "cat", "/etc/containerd/config.toml");
   const file = await lab.configFile("broken", (settings) => {
     settings["tls-bootstrap:pools"][1].runtime.containerd.config = {
@@ -256,13 +253,13 @@ it("settings with which containerd does not start are taken back, and the pods r
   await lab.out("preview", "--expect-no-changes");
 });
 
-it("removal takes away what was installed, and leaves what was there before", async () => {
+it("a removal uninstalls what was installed, and leaves what was there before", async () => {
   await lab.kubectl("delete", "pod", "--all", "--force");
   await lab.operate("destroy");
   for (const worker of BOTH) expect(await inventory(worker)).toBe(before[worker]);
 });
 
-it("a package of a given version, with kube-proxy as a unit: Services answer, and all goes again", async () => {
+it("a package of a given version works with kube-proxy as a unit, and is removed again", async () => {
   const offered = await lab.shell(PACKAGE, "apt-cache madison containerd");
   const [, version] = offered.trim().split("\n").at(-1)!.split(" | ");
   const file = await lab.configFile("pinned", (settings) => {
@@ -311,7 +308,7 @@ describe("a containerd that belongs to Docker", () => {
 
   const refusal = async (runtime: object) => lab.fails("deploy", "--config-file", await only(runtime));
 
-  it("and has its CRI plugin disabled is told from one that does not run", async () => {
+  it("with a disabled CRI plugin is reported as such", async () => {
     expect(await refusal({ type: "preinstalled" })).toContain(
       "containerd runs, but its CRI plugin is disabled: take it out of disabled_plugins",
     );
@@ -324,13 +321,13 @@ describe("a containerd that belongs to Docker", () => {
     );
     const [config, containerd] = [
       await lab.exec(ONE, "cat", "/etc/containerd/config.toml"),
-      await pid(ONE, "containerd"),
+      await lab.unitPid(ONE, "containerd"),
     ];
     for (const runtime of [{ type: "package" }, { type: "tarball" }, { type: "preinstalled", containerd: {} }])
       expect(await refusal(runtime)).toContain(
         "a Docker engine is on this host, and its containerd must not be changed under it",
       );
     expect(await lab.exec(ONE, "cat", "/etc/containerd/config.toml")).toBe(config);
-    expect(await pid(ONE, "containerd")).toBe(containerd);
+    expect(await lab.unitPid(ONE, "containerd")).toBe(containerd);
   });
 });

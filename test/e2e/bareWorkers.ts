@@ -7,8 +7,8 @@ import { RUNC_VERSION } from "../../lab/workers/bareRootfs";
 import type { TestLab } from "./testLab";
 
 /**
- * Workers with nothing but Debian, sshd and a user with sudo, behind a bastion and on a port of their own: one gets its container runtime from packages,
- * the other, whose /usr is read-only, from releases.
+ * Two workers with only Debian, sshd and a user with sudo, behind a bastion and on another SSH port. PACKAGE installs its container runtime
+ * from packages. TARBALL, whose /usr is read-only, installs it from releases.
  */
 export const PACKAGE = "worker-5";
 export const TARBALL = "worker-6";
@@ -67,17 +67,17 @@ export async function bringUpBareWorkers(lab: TestLab): Promise<void> {
   });
 }
 
-/** Leaves the lab with the workers that every file finds. */
-export const takeBareWorkersAway = (lab: TestLab): Promise<string> => lab.out("up", "--workers", "4", "--bare", "0");
+/** Gives the lab back the workers that every file finds. */
+export const removeBareWorkers = (lab: TestLab): Promise<string> => lab.out("up", "--workers", "4", "--bare", "0");
 
-/** Where a worker is, and its host key. */
+/** Address and host key of a worker. */
 export async function hostOf(lab: TestLab, name: string): Promise<{ address: string; hostKey: string }> {
   const { address } = (await lab.status()).workers.find((worker) => worker.name === name)!;
   const key = await lab.exec(name, "cat", "/etc/ssh/ssh_host_ed25519_key.pub");
   return { address, hostKey: key.split(" ").slice(0, 2).join(" ") };
 }
 
-/** Everything that a VM has outside of what changes by itself. */
+/** The files and packages of a VM, without files that change by themselves. */
 export const inventoryOf = (lab: TestLab, worker: string): Promise<string> =>
   lab.shell(
     worker,

@@ -14,8 +14,8 @@ import {
 import { changes, eventually, TestLab } from "./testLab";
 
 /**
- * kube-public/cluster-info, as kubeadm's own discovery sees it. That is built from the Kubernetes module; what it is to do behind discovery does not matter
- * here, so it runs its first phase only.
+ * kube-public/cluster-info, as kubeadm's own discovery sees it. kubeadm is built from the Kubernetes module, and runs only its first phase,
+ * which does the discovery.
  */
 const lab = new TestLab();
 const DOCUMENT = ["configmap", "-n", "kube-public", "cluster-info"];
@@ -28,7 +28,7 @@ const read = async () => (await lab.get<{ data: Record<string, string> }>(...DOC
 const write = (data: Record<string, string | null>) =>
   lab.kubectl("patch", ...DOCUMENT, "--type", "merge", "-p", JSON.stringify({ data }));
 
-/** What kubeadm's discovery says, with this pin and token. */
+/** The output of kubeadm's discovery with this pin. */
 async function discover(pin: string): Promise<string> {
   const { stateDir, apiServer } = await lab.facts();
   const file = join(stateDir, "kubeadm.yaml");
@@ -74,7 +74,7 @@ afterAll(async () => {
 });
 
 describe("kubeadm's discovery", () => {
-  it("accepts ours with token and CA pin", async () => {
+  it("accepts the stack's document, with token and CA pin", async () => {
     const text = await discover(caPins(ca)[0]);
     expect(text).toContain(FOUND);
     expect(text).toContain(PINNED);
@@ -86,8 +86,8 @@ describe("kubeadm's discovery", () => {
     expect(text).not.toContain(PINNED);
   });
 
-  it("refuses a signature that is not of this document, and a document without one", async () => {
-    await lab.out("stop", "kube-controller-manager"); // the signer would mend it at once
+  it("refuses a document with a wrong signature or none", async () => {
+    await lab.out("stop", "kube-controller-manager"); // or the signer would repair it at once
     const { [`jws-kubeconfig-${token.slice(0, 6)}`]: signature, kubeconfig } = await read();
     const key = `jws-kubeconfig-${token.slice(0, 6)}`;
     try {
@@ -105,7 +105,7 @@ describe("kubeadm's discovery", () => {
   });
 });
 
-describe("our own discovery, of a machine that knows the pin of the CA only", () => {
+describe("discover.sh, on a machine that has only the pin of the CA", () => {
   const discoverOn = async (worker: string, ...args: string[]) =>
     lab.run("exec", worker, "--", "sh", "-c", discoverScript(), "discover.sh", (await lab.facts()).apiServer, ...args);
   const wrong = `sha256:${"0".repeat(64)}`;
@@ -115,13 +115,13 @@ describe("our own discovery, of a machine that knows the pin of the CA only", ()
     expect(stdout.trim()).toBe(ca.trim());
   });
 
-  it("refuses a CA that has another", async () => {
+  it("refuses a CA with another pin", async () => {
     const { status, stdout, stderr } = await discoverOn("worker-2", wrong);
     expect([status, stdout]).toEqual([1, ""]);
     expect(stderr).toContain("no CA certificate in cluster-info of https://");
   });
 
-  it("drops what is beside the pinned one in a bundle, and wants the server to prove itself with it", async () => {
+  it("ignores other CAs in a bundle, and verifies the server with the pinned one", async () => {
     await lab.out("stop", "kube-controller-manager");
     const { kubeconfig } = await read();
     const other = (await createAuthority("other-ca", new Date())).certificate;
@@ -140,7 +140,7 @@ describe("our own discovery, of a machine that knows the pin of the CA only", ()
   });
 });
 
-it("a CA that is added rolls in place: the document is never gone, and the node stays", async () => {
+it("an added CA updates the document in place, and the node stays", async () => {
   const { uid } = (await lab.get<any>("node", "worker-1")).metadata;
   const before = (await lab.get<any>(...DOCUMENT)).metadata.uid;
   const other = await createAuthority("next-ca", new Date());
@@ -166,7 +166,7 @@ it("a CA that is added rolls in place: the document is never gone, and the node 
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });
 
-it("a destroy leaves nothing of it", async () => {
+it("a destroy deletes the document and its Role", async () => {
   await lab.operate("destroy");
   expect((await lab.run("kubectl", "get", ...DOCUMENT)).stderr).toContain('configmaps "cluster-info" not found');
   expect(await lab.kubectl("get", "roles,rolebindings", "-n", "kube-public", "-o", "name")).not.toContain(OUR_ROLE);
@@ -181,7 +181,7 @@ describe("several stacks on a cluster", () => {
     return ["--program", PROGRAM, "--stack", name, "--config-file", await lab.configFile(name, () => config)];
   }
 
-  it("publish the same document, and it stays until the last of them goes", async () => {
+  it("publish the same document, which stays until the last of them is destroyed", async () => {
     const [blue, green] = [await stackOf("blue"), await stackOf("green")];
     await lab.operate("deploy", ...blue);
     const { kubeconfig } = await read();
@@ -202,7 +202,7 @@ describe("several stacks on a cluster", () => {
     expect((await lab.run("kubectl", "get", ...DOCUMENT)).stderr).toContain("not found");
   });
 
-  it("roll a CA one after the other", async () => {
+  it("can add a CA one after the other", async () => {
     const rolled = { "publisher:ca": `${ca.trim()}\n${(await createAuthority("next-ca", new Date())).certificate}` };
     for (const name of ["blue", "green"]) await lab.operate("deploy", ...(await stackOf(name)));
     const before = (await read()).kubeconfig;
@@ -233,7 +233,7 @@ describe("on a cluster that kubeadm made", () => {
     expect(await kubeadmRbac(lab)).toEqual(rbac);
   }
 
-  it("workers join with the default settings, and all that kubeadm made stays as it was", async () => {
+  it("workers join with the default settings, and all objects of kubeadm stay unchanged", async () => {
     await lab.operate("deploy");
     expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([["worker-1", true]]);
     await expectUntouched();
@@ -242,13 +242,13 @@ describe("on a cluster that kubeadm made", () => {
     expect(changes(await lab.operate("preview", "--refresh"))).toEqual([]);
   });
 
-  it("kubeadm's discovery takes a token of this stack", async () => {
+  it("kubeadm's discovery accepts a token of this stack", async () => {
     const { bootstrapKubeconfigs } = await lab.json<any>("output", "--show-secrets");
     token = /token: (\S+)/.exec(bootstrapKubeconfigs.worker as string)![1];
     await eventually(async () => expect(await discover(caPins(ca)[0])).toContain(FOUND));
   });
 
-  it("its document stays kubeadm's, whatever server and CA it names", async () => {
+  it("the document stays kubeadm's, with any server and CA in it", async () => {
     const signature = document.data[KUBEADM_SIGNATURE];
     await write({ kubeconfig: document.data.kubeconfig.replace("https://", "https://other.") });
     await eventually(async () => {
@@ -267,7 +267,7 @@ describe("on a cluster that kubeadm made", () => {
     await expectUntouched();
   });
 
-  it("off takes back who may read it by this stack, and leaves the rest", async () => {
+  it("clusterInfo: off deletes this stack's Role and binding, and leaves the rest", async () => {
     await lab.configure((settings) => {
       settings["tls-bootstrap:clusterInfo"] = "off";
     });
@@ -281,7 +281,7 @@ describe("on a cluster that kubeadm made", () => {
     await expectUntouched();
   });
 
-  it("a destroy leaves it as kubeadm made it", async () => {
+  it("a destroy leaves the document as kubeadm made it", async () => {
     await lab.operate("destroy");
     await expectUntouched();
     await eventually(async () => expect(Object.keys(await read())).toEqual(Object.keys(document.data)));

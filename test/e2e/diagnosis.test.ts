@@ -1,7 +1,7 @@
 import { createAuthority, issueCertificate } from "../../lab/control-plane/certificates";
 import { changes, TestLab } from "./testLab";
 
-/** What a join says when the cluster does not do its part, or when the host belongs to another cluster. */
+/** The errors of a join when the cluster does not do its part, or when the host belongs to another cluster. */
 const lab = new TestLab();
 const CLIENT_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem";
 const JOIN = "/opt/tls-bootstrap/scripts/join.sh";
@@ -30,7 +30,7 @@ afterAll(async () => {
 describe("a host with the identity of another cluster", () => {
   const identity = () => lab.shell("worker-1", `sha256sum ${CLIENT_CERTIFICATE}; systemctl is-active kubelet`);
 
-  it("is not taken for a node of this one, and not wiped unasked", async () => {
+  it("is not accepted as a node of this cluster, and not wiped unasked", async () => {
     const request = { organization: "system:nodes", commonName: "system:node:worker-1" };
     const now = new Date();
     const { certificate, key } = await issueCertificate(await createAuthority("another-ca", now), request, now);
@@ -45,7 +45,7 @@ describe("a host with the identity of another cluster", () => {
     expect(await identity()).toBe(before);
   });
 
-  it("joins anew when its generation is raised, whatever else changes with it", async () => {
+  it("joins again when its generation is raised, also with other changes", async () => {
     const before = await identity();
     await configure({ generation: 2, kubelet: { maxPods: 42 } });
     await lab.operate("deploy");
@@ -55,7 +55,7 @@ describe("a host with the identity of another cluster", () => {
   });
 });
 
-it("a CA that is added for a later roll is in force without a new kubeconfig", async () => {
+it("an added CA is used without a new kubeconfig", async () => {
   const { certificate } = await createAuthority("next-ca", new Date());
   await lab.configure((settings) => {
     settings["tls-bootstrap:cluster"].ca = `${settings["tls-bootstrap:cluster"].ca.trim()}\n${certificate}`;
@@ -70,12 +70,12 @@ it("a CA that is added for a later roll is in force without a new kubeconfig", a
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });
 
-describe("a join that the cluster leaves without a certificate says where its request stands", () => {
+describe("a join that gets no certificate reports the state of its request", () => {
   beforeAll(async () => {
-    // So that the tests need not wait as long as a busy cluster may take.
+    // A busy cluster may take longer, but these tests need not wait.
     await lab.shell("worker-1", `sed -i 's/^CERTIFICATE_SECONDS=[0-9]*/CERTIFICATE_SECONDS=15/' ${JOIN}`);
   });
-  /** `up` writes the lab's settings anew, with all of its workers. */
+  /** Configures one worker again, since `up` writes the settings with all workers. */
   const again = () => configure({ generation: 3 });
 
   const without = (controller: string) =>
@@ -102,7 +102,7 @@ describe("a join that the cluster leaves without a certificate says where its re
       () => lab.out("up", "--reset-flags", "--flag", "kube-apiserver=--enable-bootstrap-token-auth=false"),
       /refuses bootstrap token \w{6} \(401\): .* or the API server does not take bootstrap tokens \(--enable-bootstrap-token-auth\)/,
     ],
-  ])("%s", async (_, break_, diagnosis) => {
+  ])("with %s", async (_, break_, diagnosis) => {
     await break_();
     await again();
     const errors = await lab.fails("deploy");
@@ -114,7 +114,7 @@ describe("a join that the cluster leaves without a certificate says where its re
     );
   });
 
-  it("and joins when all is well again", async () => {
+  it("and joins when the cluster works again", async () => {
     await lab.out("up", "--reset-flags");
     await again();
     await lab.operate("deploy");

@@ -1,2 +1,2 @@
-// Real machines join, drain and reboot in these tests. No test measures time by this bound; it only ends a hang.
+// Workers join, drain and reboot in these tests. This limit only ends a test that hangs.
 jest.setTimeout(300_000);

@@ -1,19 +1,19 @@
 import { relative } from "node:path";
 import type { Circus } from "@jest/types";
 import { TestEnvironment } from "jest-environment-node";
-import { Lane } from "./cleanLab";
+import { CleanLab } from "./cleanLab";
 import { laneName } from "./lanes";
 
 /**
- * Runs an e2e file in its lane's lab. Files are stories: a test builds on those before it, so those behind a failed one are skipped. A file whose first
- * comment has `@independent` is a list of tests that do not need each other. A file that has passed must leave the lab as it has found it.
+ * Runs an e2e file in the lab of its lane. A test builds on the tests before it, so the tests after a failed one are skipped. The tests of
+ * a file with `@independent` in its first comment do not need each other. A file that has passed must leave the lab as it found it.
  */
 export default class LabEnvironment extends TestEnvironment {
   readonly #file: string;
   readonly #isStory: boolean;
-  readonly #lane = new Lane(laneName());
+  readonly #lab = new CleanLab(laneName());
   #hasFailed = false;
-  /** Whether a `beforeAll` has failed, and no test has said so yet. */
+  /** Whether a `beforeAll` has failed, and no test has reported it yet. */
   #isHookToReport = false;
 
   constructor(...[config, context]: ConstructorParameters<typeof TestEnvironment>) {
@@ -24,7 +24,7 @@ export default class LabEnvironment extends TestEnvironment {
 
   override async setup(): Promise<void> {
     await super.setup();
-    await this.#lane.begin(this.#file, this.#say);
+    await this.#lab.begin(this.#file, this.#say);
     this.#say(`${this.#file} begins`);
   }
 
@@ -34,7 +34,7 @@ export default class LabEnvironment extends TestEnvironment {
       if (this.#isHookToReport) event.describeBlock.hooks.length = 0;
       else event.describeBlock.mode = "skip";
     } else if (event.name === "test_start") {
-      // Jest has given the error of a `beforeAll` to each test: one of them reports it.
+      // Jest adds the error of a `beforeAll` to each test. Only the first one reports it.
       if (event.test.errors.length > 0 ? !this.#isHookToReport : skipsRest) skip(event.test);
     } else if (event.name === "test_started") {
       this.#isHookToReport = false;
@@ -44,12 +44,12 @@ export default class LabEnvironment extends TestEnvironment {
       this.#hasFailed = true;
       this.#isHookToReport = event.hook.type === "beforeAll";
     } else if (event.name === "run_finish" && !this.#hasFailed && state.unhandledErrors.length === 0) {
-      const error = await this.#lane.end(this.#file);
+      const error = await this.#lab.end(this.#file);
       if (error) state.unhandledErrors.push(error);
     }
   };
 
-  #say = (text: string): void => void process.stderr.write(`${this.#lane.name}  ${text}\n`);
+  #say = (text: string): void => void process.stderr.write(`${this.#lab.name}  ${text}\n`);
 }
 
 function skip(test: Circus.TestEntry): void {

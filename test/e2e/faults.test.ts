@@ -1,12 +1,12 @@
-import { BOOTSTRAP_KUBECONFIG, joining } from "./pendingJoin";
+import { BOOTSTRAP_KUBECONFIG, startPendingJoin } from "./pendingJoin";
 import { changes, eventually, TestLab } from "./testLab";
 
-/** A run that is killed: what the host is left with, and that the next deployment converges. */
+/** Runs that are killed on the host: what they leave, and that the next deployment converges. */
 const lab = new TestLab();
 const CONFIG = "/var/lib/kubelet/config.yaml";
 
 let workers: any[];
-/** Settings with these workers, each with changes of its own. */
+/** Configures these workers, each with its changes. */
 const configure = (members: Record<string, object>) =>
   lab.configure((settings) => {
     settings["tls-bootstrap:pools"][0].workers = Object.entries(members).map(([name, change]) => ({
@@ -15,13 +15,11 @@ const configure = (members: Record<string, object>) =>
     }));
   });
 
-const isReady = async (name: string) => (await lab.status()).nodes?.find((node) => node.name === name)?.ready;
-
-/** Kills all processes of the step that runs on a worker at once. */
+/** Kills all processes of a running step. */
 const killStep = (worker: string, step: string) =>
   lab.shell(worker, `systemctl kill --signal KILL --kill-whom all 'tls-bootstrap-${step}.*'`);
 
-/** Nothing that would go on trying with a token. */
+/** Expects that nothing on the worker goes on trying with a token. */
 async function expectNoAttempt(worker: string): Promise<void> {
   const left = `ls ${BOOTSTRAP_KUBECONFIG} /etc/kubernetes/kubelet.conf 2>/dev/null; ls /run/tls-bootstrap`;
   expect(await lab.shell(worker, `${left} || true`)).toBe("lock\n");
@@ -37,14 +35,14 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await lab.out("up"); // whatever a test has stopped
+  await lab.out("up"); // also what a test has stopped
   await lab.run("destroy");
 });
 
-it("a killed join leaves no token and no kubelet that goes on trying, and the next deployment joins", async () => {
+it("a killed join leaves no token and no running kubelet, and the next deployment joins", async () => {
   await configure({ "worker-1": {} });
-  const { end } = await joining(lab, "worker-1");
-  // A kubelet that is told to stop in its first moments exits with an error; here it does at any time.
+  const { end } = await startPendingJoin(lab, "worker-1");
+  // A kubelet that is stopped in its first moments exits with an error. This drop-in makes it always do so.
   const dropIn = "/run/systemd/system/kubelet.service.d";
   await lab.shell(
     "worker-1",
@@ -55,12 +53,12 @@ it("a killed join leaves no token and no kubelet that goes on trying, and the ne
   await expectNoAttempt("worker-1");
   await lab.shell("worker-1", `rm -r ${dropIn} && systemctl daemon-reload`);
   await lab.operate("deploy");
-  expect(await isReady("worker-1")).toBe(true);
+  expect(await lab.isReady("worker-1")).toBe(true);
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });
 
-describe("an update of a kubelet that is killed between its files and its restart", () => {
-  /** Kills the step in place of the restart, once. */
+describe("an update that is killed between the new kubelet files and the restart", () => {
+  /** Kills the step instead of the restart, once. */
   const killInsteadOfRestart = () =>
     lab.shell(
       "worker-1",
@@ -74,7 +72,7 @@ END
     );
   const maxPods = async () => (await lab.get<any>("node", "worker-1")).status.capacity.pods as string;
 
-  it("restarts it in the next deployment, though no file differs any more", async () => {
+  it("restarts the kubelet in the next deployment, although no file differs any more", async () => {
     const pid = await lab.kubeletPid("worker-1");
     await configure({ "worker-1": { kubelet: { maxPods: 42 } } });
     await killInsteadOfRestart();
@@ -88,7 +86,7 @@ END
   });
 });
 
-it("a volume that is in use is not deleted through its mount when the node leaves", async () => {
+it("a volume in use is not deleted through its mount when the node leaves", async () => {
   const volume = "/var/lib/kubelet/pods/a-pod/volumes/a-volume";
   await lab.shell(
     "worker-1",
@@ -107,20 +105,20 @@ it("a volume that is in use is not deleted through its mount when the node leave
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });
 
-describe("while a join is at work on a host", () => {
+describe("while a join runs on a host", () => {
   const SCRIPTS = "/opt/tls-bootstrap/scripts";
   const WAITING = "another run of tls-bootstrap is busy on this host; waiting for it\n";
   let since: string;
-  /** What the units of a step have printed since the test began, also those that have ended. */
+  /** The output of the units of a step since the test began. */
   const journal = (step: string) =>
     lab.shell(
       "worker-2",
       `journalctl -u 'tls-bootstrap-${step}.*' _TRANSPORT=stdout --since @${since} --no-pager -o cat`,
     );
 
-  it("other runs wait for it and say so, and a run whose connection drops goes on and keeps its log", async () => {
+  it("other runs wait and say so, and a run with a dropped connection goes on and keeps its log", async () => {
     await configure({ "worker-2": {} });
-    const { end } = await joining(lab, "worker-2");
+    const { end } = await startPendingJoin(lab, "worker-2");
     since = (await lab.shell("worker-2", "date +%s")).trim();
     const waiting = lab.shell("worker-2", `${SCRIPTS}/run.sh kubelet remove </dev/null 2>&1`);
     await eventually(async () => expect(await journal("kubelet")).toBe(WAITING));

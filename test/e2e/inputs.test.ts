@@ -11,12 +11,12 @@ import { createAuthority } from "../../lab/control-plane/certificates";
 import { changes, TestLab, VERSION } from "./testLab";
 import { REPOSITORY } from "../repository";
 
-/** Where the program gets its inputs from, and what it says when they are wrong. One worker is enough. */
+/** The sources of the inputs, and the errors for wrong ones. One worker is enough. */
 const lab = new TestLab();
 const PLATFORM = resolve(REPOSITORY, "examples", "platform-outputs");
 const CONSUMER = resolve(REPOSITORY, "examples", "consumer");
 
-/** The settings with one worker only, changed. */
+/** A settings file with one worker and a change. */
 const settingsFile = (name: string, change: (settings: Record<string, any>) => void = () => undefined) =>
   lab.configFile(name, (settings) => {
     settings["tls-bootstrap:pools"][0].workers.splice(1);
@@ -25,8 +25,8 @@ const settingsFile = (name: string, change: (settings: Record<string, any>) => v
   });
 
 /**
- * The same with that worker in a file.
- * @returns the file of settings, and the path of the worker's, which begins at the folder of Pulumi.yaml
+ * A settings file whose worker is in a workers file.
+ * @returns both files; the path of the workers file begins at the folder of Pulumi.yaml
  */
 async function settingsWithWorkersFile(name: string, change: (settings: Record<string, any>) => void) {
   const workersFile = relative(REPOSITORY, join((await lab.facts()).stateDir, `${name}.yaml`));
@@ -59,7 +59,7 @@ describe("bad settings", () => {
     noStackTrace(errors);
   });
 
-  it("are reported by the lines of a workers file", async () => {
+  it("are reported with the line of a workers file", async () => {
     const { file, workersFile } = await settingsWithWorkersFile("bad-file", (settings) => {
       settings["tls-bootstrap:tokenTtl"] = "never";
       settings["tls-bootstrap:pools"][0].workers[0].hostKey = "ssh-rsa AAAA";
@@ -71,7 +71,7 @@ describe("bad settings", () => {
     noStackTrace(errors);
   });
 
-  it("that Linux may not pass to the program are refused, and the way out is named", async () => {
+  it("that Linux may refuse for their size are refused, with a way out", async () => {
     const large = (bytes: number) =>
       settingsFile("large", (settings) => {
         settings["other:text"] = "x".repeat(bytes);
@@ -84,7 +84,7 @@ describe("bad settings", () => {
     expect(await lab.fails("preview", ...at(await large(131_072)))).toContain("argument list too long");
   });
 
-  it("that are missing altogether are named", async () => {
+  it("are named when they are missing altogether", async () => {
     const file = await lab.configFile("empty", () => ({}));
     const errors = await lab.fails("preview", ...at(file));
     expect(errors).toMatch(/missing configuration value/);
@@ -93,10 +93,10 @@ describe("bad settings", () => {
   });
 });
 
-describe("a host that does not prove itself", () => {
+describe("an SSH connection", () => {
   afterAll(() => lab.run("destroy"));
 
-  it("gets nothing: a wrong host key stops the deployment before anybody logs in", async () => {
+  it("with a wrong host key fails before the login, and the host gets nothing", async () => {
     const logins = await lab.sessions("worker-1");
     const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMD70DqivXbQUSfY/+9eovddXFbuJtgtxzNJAHWWO3Xr";
     const file = await settingsFile("host-key", (settings) => {
@@ -109,7 +109,7 @@ describe("a host that does not prove itself", () => {
     expect(await lab.shell("worker-1", "ls /opt/tls-bootstrap/scripts 2>&1 || true")).toContain("No such file");
   });
 
-  it("does not let us in with a wrong key, and says so", async () => {
+  it("with a wrong user key fails, and the error says so", async () => {
     const key = utils.generateKeyPairSync("ed25519").private;
     const file = await settingsFile("key", (settings) => {
       settings["tls-bootstrap:ssh"].privateKey = key;
@@ -121,7 +121,7 @@ describe("a host that does not prove itself", () => {
   });
 });
 
-it("an API server that cannot be reached is named, and no worker is touched", async () => {
+it("an API server that cannot be reached is named, and no worker changes", async () => {
   const server = (await lab.facts()).apiServer;
   await lab.out("stop", "kube-apiserver");
   try {
@@ -136,7 +136,7 @@ it("an API server that cannot be reached is named, and no worker is touched", as
   }
 });
 
-it("an API server that does not prove itself with the given CA gets no token", async () => {
+it("an API server with another CA than the configured one gets no token", async () => {
   const { certificate } = await createAuthority("another-ca", new Date());
   const file = await settingsFile("ca", (settings) => {
     settings["tls-bootstrap:cluster"].ca = certificate;
@@ -154,7 +154,7 @@ it("an API server that does not prove itself with the given CA gets no token", a
 });
 
 describe("a worker that cannot be prepared", () => {
-  it("gets one report with all its problems, and nothing is changed on it", async () => {
+  it("gets one report of all its problems, and does not change", async () => {
     const file = await settingsFile("preflight", (settings) => {
       settings["tls-bootstrap:pools"][0].workers[0].nodeAddress = "192.0.2.1";
     });
@@ -175,7 +175,7 @@ describe("a worker that cannot be prepared", () => {
     }
   });
 
-  it("installs nothing from a mirror that is broken", async () => {
+  it("installs nothing from a broken mirror", async () => {
     const file = await settingsFile("mirror", (settings) => {
       settings["tls-bootstrap:downloadUrl"] += "/nowhere";
     });
@@ -215,13 +215,13 @@ describe("a platform stack", () => {
     await lab.run("destroy", "--program", PLATFORM, ...at(platform));
   });
 
-  it("that does not exist is named", async () => {
+  it("is named when it does not exist", async () => {
     const errors = await lab.fails("preview", ...at(nodes));
     expect(errors).toContain("organization/platform-outputs/lab");
     noStackTrace(errors);
   });
 
-  it("tells the program everything, and a consumer reads what came of it", async () => {
+  it("gives the program its cluster, and a consumer stack reads the outputs", async () => {
     await lab.operate("deploy", "--program", PLATFORM, ...at(platform));
     await lab.operate("deploy", ...at(nodes));
     expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([["worker-1", true]]);
@@ -238,7 +238,7 @@ describe("a platform stack", () => {
     expect(read.bootstrapKubeconfigs).toBe("[secret]");
   });
 
-  it("that lacks an output is told which, and what it must export", async () => {
+  it("is refused when it lacks outputs, with a list of them", async () => {
     const wrong = await settingsFile("lacking", (settings) => {
       delete settings["tls-bootstrap:cluster"];
       settings["tls-bootstrap:platform"] = "organization/consumer/lab";
@@ -253,8 +253,8 @@ describe("a platform stack", () => {
   });
 });
 
-it("the lab tells a user who is not root what it needs", async () => {
-  // A copy that this user can read, wherever the clone is: root's home is closed to others.
+it("the lab tells a user other than root that it needs root", async () => {
+  // A copy, because other users may not read the clone.
   const folder = await mkdtemp(join(tmpdir(), "lab-"));
   try {
     await chmod(folder, 0o755);
@@ -271,6 +271,6 @@ it("the lab tells a user who is not root what it needs", async () => {
   }
 });
 
-it("the log of a part of the lab can be read", async () => {
+it("the lab shows the log of a component", async () => {
   expect(await lab.out("logs", "kube-apiserver", "-n", "10000")).toContain("Serving securely on");
 });

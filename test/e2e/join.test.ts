@@ -1,14 +1,14 @@
 import { X509Certificate } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { JoinReceipt } from "../../components";
 import { ProcessWatch } from "./processWatch";
-import { leaksOf } from "./secretLeaks";
+import { findLeaks } from "./secretLeaks";
 import { changes, eventually, TestLab, VERSION } from "./testLab";
 
 /**
- * The life of a pool, told in order on one lab: three workers join, change, a fourth comes and goes, and all is taken back.
- * Each step builds on the one before it.
+ * The life of a pool: three workers join and change, a fourth joins and leaves, and all are removed. Each test builds on the tests before
+ * it.
  */
 const lab = new TestLab();
 const THREE = ["worker-1", "worker-2", "worker-3"];
@@ -30,11 +30,11 @@ const names = (step: string, worker: string) => `tls-bootstrap-${worker}-${step}
 const worker = (settings: Record<string, any>, name: string): any =>
   settings["tls-bootstrap:pools"][0].workers.find((candidate: { name: string }) => candidate.name === name);
 
-/** Secrets that must be seen nowhere, gathered as they come into being. */
+/** Secrets that must not be seen anywhere, added as they come into being. */
 const canaries: Record<string, string> = {};
 let watch: ProcessWatch;
 let fourth: unknown;
-/** SSH logins that each worker had seen before: other files use the same lab. */
+/** SSH logins of each worker before this file, since other files use the same lab. */
 let earlier: Record<string, number>;
 
 beforeAll(async () => {
@@ -46,10 +46,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   watch?.stop();
-  await lab.run("destroy"); // whatever happened, the workers are bare again for the next file
+  await lab.run("destroy"); // also after a failure, so that the next file finds bare workers
 });
 
-/** SSH logins of workers since this file's beginning. */
+/** SSH logins of workers since the beginning of this file. */
 async function sessionsOf(workers: readonly string[]): Promise<Record<string, number>> {
   const all = Object.entries(await lab.allSessions(workers));
   return Object.fromEntries(all.map(([name, count]) => [name, count - earlier[name]]));
@@ -81,7 +81,7 @@ describe("three bare workers", () => {
     );
   });
 
-  it("are looked into by the lab's command line", async () => {
+  it("can be inspected with the lab's command line", async () => {
     expect(await lab.cli("exec", "worker-1", "--", "hostname")).toEqual({
       status: 0,
       stdout: "worker-1\n",
@@ -91,7 +91,7 @@ describe("three bare workers", () => {
     expect(stdout).toBe(THREE.map((name) => `node/${name}\n`).join(""));
   });
 
-  it("asked with the bootstrap token, and the controllers approved and signed", async () => {
+  it("requested their certificates with the bootstrap token, and the controllers approved and signed them", async () => {
     const { tokens } = await outputs();
     const { items } = await lab.get<{ items: any[] }>("csr");
     const own = items.filter(({ spec }) => spec.username === `system:bootstrap:${tokens.worker.id}`);
@@ -104,7 +104,7 @@ describe("three bare workers", () => {
     }
   });
 
-  it("hold a certificate of the cluster's CA for their own name, whose key is theirs alone", async () => {
+  it("have a certificate of the cluster's CA for their own name, and a receipt that proves it", async () => {
     const ca = new X509Certificate(await readFile(join((await lab.facts()).stateDir, "pki", "ca.crt")));
     const { receipts } = await outputs();
     for (const name of THREE) {
@@ -127,14 +127,14 @@ describe("three bare workers", () => {
     }
   });
 
-  it("no longer have the token, and keep their files to root", async () => {
+  it("no longer have the token, and only root can read their files", async () => {
     const { bootstrapKubeconfigs } = await outputs("--show-secrets");
     canaries.token = /token: (\S+)/.exec(bootstrapKubeconfigs.worker)![1].split(".")[1];
     expect(canaries.token).toMatch(/^[a-z0-9]{16}$/);
     for (const name of THREE) {
-      // Shell histories and temporary files among them.
+      // With shell histories and temporary files.
       const places = "/etc /var /run /tmp /root /home /usr/local";
-      // In brackets, the first letter keeps the token itself out of grep's command line.
+      // The brackets keep the token out of grep's own command line.
       expect(
         await lab.shell(
           name,
@@ -169,12 +169,11 @@ describe("three bare workers", () => {
         ],
       },
     }));
-    const file = await writeManifest({ apiVersion: "v1", kind: "List", items: pods });
-    await lab.kubectl("apply", "-f", file);
+    await lab.apply({ apiVersion: "v1", kind: "List", items: pods });
     await lab.kubectl("wait", "pod", ...THREE.map((node) => `on-${node}`), "--for=condition=Ready", "--timeout=120s");
   });
 
-  it("show nothing to change afterwards, and a second deployment opens no session", async () => {
+  it("need no change afterwards, and a second deployment opens no SSH session", async () => {
     const before = await sessionsOf(THREE);
     expect(changes(await lab.operate("preview", "--expect-no-changes"))).toEqual([]);
     expect(changes(await lab.operate("deploy"))).toEqual([]);
@@ -183,7 +182,7 @@ describe("three bare workers", () => {
     expect(await sessionsOf(THREE)).toEqual(before);
   });
 
-  it("show nothing to change after a restart of a kubelet and a reboot, which they survive without a token", async () => {
+  it("survive a kubelet restart and a reboot without a token, and need no change afterwards", async () => {
     await lab.exec("worker-3", "systemctl", "restart", "kubelet");
     const rebooted = Date.now();
     await lab.out("restart", "worker-2");
@@ -210,7 +209,7 @@ describe("a kubelet setting", () => {
     expect(text).not.toMatch(/^\s*- +(file|ExecStart|apiVersion)/m);
   });
 
-  it("restarts that kubelet once, keeps the node, and opens a session to that worker only", async () => {
+  it("restarts the kubelet of that worker once, keeps its Node, and opens no session to the others", async () => {
     const sessions = await sessionsOf(THREE);
     const pids = await Promise.all(THREE.map((name) => lab.kubeletPid(name)));
     const { uid } = (await lab.get<any>("node", "worker-2")).metadata;
@@ -234,7 +233,7 @@ describe("a kubelet setting", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("that the kubelet cannot run with is undone on the worker, and the next deployment converges", async () => {
+  it("that the kubelet cannot run with is rolled back on the worker, and the next deployment converges", async () => {
     await lab.configure((settings) => {
       worker(settings, "worker-2").kubelet = { maxPods: 42, kubeReserved: { memory: "900Gi" } }; // more than there is
     });
@@ -290,7 +289,7 @@ it("labels and taints follow the settings, also when they are removed", async ()
   expect(await sessionsOf(THREE)).toEqual(sessions);
 });
 
-it("a cordon by an administrator is left alone, also by a change of a label", async () => {
+it("an administrator's cordon stays, also when a label changes", async () => {
   const unschedulable = async () => (await lab.get<any>("node", "worker-3")).spec.unschedulable;
   const label = async (labels: Record<string, string>) => {
     await lab.configure((settings) => {
@@ -310,7 +309,7 @@ it("a cordon by an administrator is left alone, also by a change of a label", as
 });
 
 describe("a fourth worker", () => {
-  it("joins without a session to the others, and with a new token that leaves them alone", async () => {
+  it("joins with a new token, without a session or a change on the others", async () => {
     const sessions = await sessionsOf(THREE);
     const pids = await Promise.all(THREE.map((name) => lab.kubeletPid(name)));
     const { tokens } = await outputs();
@@ -326,7 +325,7 @@ describe("a fourth worker", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("of a raised generation joins anew: another key, the same Node, nothing cordoned", async () => {
+  it("with a raised generation joins again: with a new key, the same Node, and no cordon left", async () => {
     const identity = () => lab.shell("worker-4", `sha256sum ${CLIENT_CERTIFICATE}`);
     const before = await identity();
     const { uid } = (await lab.get<any>("node", "worker-4")).metadata;
@@ -346,8 +345,8 @@ describe("a fourth worker", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("is drained, stopped and forgotten when it is removed, and the others do not notice", async () => {
-    await lab.kubectl("apply", "-f", await writeManifest(spreadDeployment(4)));
+  it("is drained, stopped and deleted when it is removed, and the others are not affected", async () => {
+    await lab.apply(spreadDeployment(4));
     await lab.kubectl("rollout", "status", "deployment/spread", "--timeout=120s");
     const podsOn = async (node: string) =>
       (await lab.get<{ items: any[] }>("pods", "-l", "app=spread", "--field-selector", `spec.nodeName=${node}`)).items
@@ -371,7 +370,7 @@ describe("a fourth worker", () => {
   });
 });
 
-it("destroy leaves neither objects nor units nor keys", async () => {
+it("a destroy leaves no objects, units or keys", async () => {
   await lab.operate("destroy");
   expect((await lab.status()).nodes).toEqual([]);
   const secrets = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");
@@ -386,11 +385,11 @@ it("destroy leaves neither objects nor units nor keys", async () => {
   for (const name of THREE) await expectBare(name);
 });
 
-it("no secret was ever seen: not in state, logs, output, process lists or journals", async () => {
+it("no secret was seen in state, logs, output, process lists or journals", async () => {
   expect(Object.keys(canaries).sort()).toEqual(["adminKey", "passphrase", "sshKey", "token"]);
-  // The one command that was asked for secrets is not a leak.
+  // The command that asked for secrets is no leak.
   const unasked = (text: string) => !text.includes('"bootstrapKubeconfigs": {\n    "worker": "apiVersion');
-  expect(await leaksOf(lab, canaries, watch.stop(), unasked)).toEqual([]);
+  expect(await findLeaks(lab, canaries, watch.stop(), unasked)).toEqual([]);
 });
 
 async function readyCondition(node: string): Promise<{ status: string; lastHeartbeatTime: string }> {
@@ -398,7 +397,7 @@ async function readyCondition(node: string): Promise<{ status: string; lastHeart
   return status.conditions.find(({ type }: { type: string }) => type === "Ready");
 }
 
-/** Nothing of ours is left on a worker: no unit, no files, no keys, no containers. */
+/** Expects that no unit, file, key or container of ours is left on a worker. */
 async function expectBare(name: string): Promise<void> {
   const places = [
     "/etc/kubernetes",
@@ -449,11 +448,3 @@ function spreadDeployment(replicas: number) {
     },
   };
 }
-
-async function writeManifest(manifest: object): Promise<string> {
-  const file = join((await lab.facts()).stateDir, "manifest.json");
-  await writeFile(file, JSON.stringify(manifest));
-  return file;
-}
-
-/** All files below a folder; none when there is no such folder. */

@@ -1,15 +1,14 @@
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Api } from "./api";
 import { ProcessWatch } from "./processWatch";
-import { leaksOf } from "./secretLeaks";
+import { findLeaks } from "./secretLeaks";
 import { changes, eventually, TestLab } from "./testLab";
 import { REPOSITORY } from "../repository";
 
 const lab = new TestLab();
 const PROGRAM = join(REPOSITORY, "examples", "kube-proxy");
 
-describe("the identity: what it may do, in both forms, and how it ends", () => {
+describe("the identity of kube-proxy", () => {
   let at: string[];
 
   beforeAll(async () => {
@@ -30,7 +29,7 @@ describe("the identity: what it may do, in both forms, and how it ends", () => {
   const WATCHED = ["/api/v1/services", "/api/v1/nodes", "/apis/discovery.k8s.io/v1/endpointslices"];
   const FORBIDDEN = ["/api/v1/secrets", "/api/v1/namespaces/kube-system/secrets", "/api/v1/pods", "/api/v1/configmaps"];
 
-  it("the unit's token reads what kube-proxy watches, and nothing else", async () => {
+  it("has a token for the unit, which reads what kube-proxy watches and nothing else", async () => {
     const proxy = await api();
     const status = async (path: string) => [path, (await proxy.call("GET", path)).status];
     for (const path of WATCHED) expect(await status(path)).toEqual([path, 200]);
@@ -38,10 +37,10 @@ describe("the identity: what it may do, in both forms, and how it ends", () => {
     expect(changes(await lab.operate("preview", ...at))).toEqual([]);
   });
 
-  it("its output is a secret", async () =>
+  it("is a secret in the outputs", async () =>
     expect((await lab.json<{ kubeconfig: string }>("output", ...at)).kubeconfig).toBe("[secret]"));
 
-  it("the pods' ServiceAccount may do the same, with tokens that are bound to a pod", async () => {
+  it("gives the ServiceAccount of the pods the same rights", async () => {
     const { serviceAccountName } = await lab.json<{ serviceAccountName: string }>("output", ...at);
     const user = `--as=system:serviceaccount:kube-system:${serviceAccountName}`;
     const can = async (what: string) =>
@@ -50,15 +49,15 @@ describe("the identity: what it may do, in both forms, and how it ends", () => {
     for (const what of ["secrets", "pods", "configmaps"]) expect(await can(what)).toBe("no");
   });
 
-  it("the unit's token ends with its Secret", async () => {
+  it("ends with the Secret of the unit's token", async () => {
     const proxy = await api();
     await lab.kubectl("delete", "secret", "-n", "kube-system", "kube-proxy-unit-token");
     await eventually(async () => expect((await proxy.call("GET", "/api/v1/services")).status).toBe(401), 30);
   });
 });
 
-/** Two workers: a pod that serves on one of them, and who asks on the other. Each step builds on the one before it. */
-describe("a Service", () => {
+/** A pod serves on one worker, and clients are on the other. Each test builds on the tests before it. */
+describe("kube-proxy", () => {
   const ADDRESS = "10.96.7.7"; // of the lab's services
   const NODE_PORT = 30080;
   const TWO = ["worker-1", "worker-2"];
@@ -103,10 +102,7 @@ describe("a Service", () => {
     ],
   };
 
-  const pidOf = async (worker: string, unit: string) =>
-    (await lab.exec(worker, "systemctl", "show", "-P", "MainPID", unit)).trim();
-
-  /** Asks from a pod, from its node, and at the port of that node from the other one. */
+  /** The answers to a pod, to its node, and to the other node at the NodePort. */
   const answers = async (): Promise<string[]> => {
     const { workers } = await lab.status();
     const { address } = workers.find(({ name }) => name === "worker-2")!;
@@ -120,7 +116,7 @@ describe("a Service", () => {
   };
   const ALL = ["served", "served", "served"];
 
-  /** kube-proxy's rules; the kubelet has chains of its own. */
+  /** The rules of kube-proxy. The kubelet has other chains. */
   const rules = async (worker: string) =>
     (await lab.exec(worker, "iptables-save"))
       .split("\n")
@@ -134,33 +130,31 @@ describe("a Service", () => {
   afterAll(async () => {
     await lab.run("kubectl", "delete", "service,pod", "web", "client", "--ignore-not-found", "--wait=false");
     await lab.run("destroy");
-    // The kubelet makes this folder for kube-proxy's pods, where a machine has none.
+    // The kubelet creates this folder for the pods of kube-proxy.
     for (const worker of TWO) await lab.shell(worker, "rmdir --ignore-fail-on-non-empty /usr/lib/modules || true");
   });
 
   let watch: ProcessWatch;
-  it("answers where kube-proxy is a unit: in a pod, on a node, and at the port of a node", async () => {
+  it("as a unit: Services answer to a pod, to a node and at a NodePort", async () => {
     watch = new ProcessWatch();
     await lab.operate("deploy");
-    const manifest = join((await lab.facts()).stateDir, "service.json");
-    await writeFile(manifest, JSON.stringify(OBJECTS));
-    await lab.kubectl("apply", "-f", manifest);
+    await lab.apply(OBJECTS);
     await eventually(async () => expect(await answers()).toEqual(ALL), 90);
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("its token is in no state, output, log, journal or process list, and on the hosts in one file of root's", async () => {
+  it("has its token in one file on each host, and nowhere else", async () => {
     const file = "/etc/kubernetes/kube-proxy.conf";
     const kubeconfig = await lab.exec("worker-1", "cat", file);
     const token = /token: (\S+)/.exec(kubeconfig)![1];
     expect(token.length).toBeGreaterThan(100);
-    expect(await leaksOf(lab, { token }, watch.stop(), (text) => text !== kubeconfig)).toEqual([]);
-    // In brackets, the first letter keeps the token itself out of grep's command line.
+    expect(await findLeaks(lab, { token }, watch.stop(), (text) => text !== kubeconfig)).toEqual([]);
+    // The brackets keep the token out of grep's own command line.
     const search = `grep -rl '[${token[0]}]${token.slice(1)}' /etc /var /run /root /home /tmp 2>/dev/null || true`;
     expect(await lab.shell("worker-1", search)).toBe(`${file}\n`);
   });
 
-  it("shows its metrics to the host alone, and keeps its files to root", async () => {
+  it("serves metrics on loopback only, and only root can read its files", async () => {
     const listening = await lab.shell(
       "worker-1",
       "ss -Hltn 'sport = :10249 or sport = :10256' | awk '{ print $4 }' | sort",
@@ -173,8 +167,8 @@ describe("a Service", () => {
     );
   });
 
-  it("a setting is one line in the preview of each worker, and restarts kube-proxy alone", async () => {
-    const pids = () => Promise.all([pidOf("worker-1", "kubelet"), pidOf("worker-1", "kube-proxy")]);
+  it("is restarted alone for a changed setting, which is one line in the preview of each worker", async () => {
+    const pids = () => Promise.all([lab.unitPid("worker-1", "kubelet"), lab.unitPid("worker-1", "kube-proxy")]);
     const [kubelet, proxy] = await pids();
     await configure((kubeProxy) => (kubeProxy.config.nodePortAddresses = ["primary"]));
     const preview = await lab.operate("preview");
@@ -188,8 +182,8 @@ describe("a Service", () => {
     await eventually(async () => expect(await answers()).toEqual(ALL));
   });
 
-  it("a setting that kube-proxy cannot start with is undone, and Services go on", async () => {
-    // The time between two syncs would be longer than the time after which there is one in any case (30 s).
+  it("rolls back a setting with which it does not start, and Services still answer", async () => {
+    // Longer than syncPeriod, which is 30 s.
     await configure((kubeProxy) => (kubeProxy.config.iptables = { minSyncPeriod: "1h" }));
     const errors = await lab.fails("deploy");
     expect(errors).toContain("with the new files kube-proxy of worker-1 does not become healthy");
@@ -199,7 +193,7 @@ describe("a Service", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("a credential that was revoked is replaced in place", async () => {
+  it("gets a new credential in place of a revoked one", async () => {
     await lab.kubectl("delete", "secret", "-n", "kube-system", "tls-bootstrap-lab-kube-proxy-token");
     const { steps } = await lab.operate("deploy", "--refresh");
     const replaced = steps.filter(({ op, name }) => op === "update" && name.endsWith("-kube-proxy"));
@@ -207,7 +201,7 @@ describe("a Service", () => {
     expect(await answers()).toEqual(ALL);
   });
 
-  it("takes its rules, its files and its unit away when it is turned off, and no node is drained for that", async () => {
+  it("leaves no rules, files or unit when it is turned off, and no node is drained", async () => {
     expect(await rules("worker-1")).not.toEqual([]);
     await configure((kubeProxy) => (kubeProxy.mode = "off"));
     const changed = changes(await lab.operate("deploy"));
@@ -220,11 +214,11 @@ describe("a Service", () => {
         "ls -d /etc/kubernetes/kube-proxy.conf /var/lib/kube-proxy /etc/systemd/system/kube-proxy.service /usr/local/bin/kube-proxy 2>/dev/null || true",
       );
       expect(left).toBe("");
-      expect(await pidOf(worker, "kube-proxy")).toBe("0");
+      expect(await lab.unitPid(worker, "kube-proxy")).toBe("0");
     }
   });
 
-  it("answers where kube-proxy runs as pods", async () => {
+  it("as pods: Services answer to a pod, to a node and at a NodePort", async () => {
     await lab.out("kube-proxy-image");
     await configure((kubeProxy) => (kubeProxy.mode = "daemonset"));
     await lab.operate("deploy");
@@ -240,7 +234,7 @@ describe("a Service", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("pods take over from units and units from pods, and Services go on", async () => {
+  it("can move between pods and units, and Services still answer", async () => {
     for (const mode of ["unit", "daemonset"]) {
       await configure((kubeProxy) => (kubeProxy.mode = mode));
       await lab.operate("deploy");

@@ -43,7 +43,7 @@ interface KubeObject {
 
 const KINDS = "clusterroles,clusterrolebindings,roles,rolebindings";
 
-/** kubeadm's roles and bindings, whole: an object that anybody has written since has another resourceVersion. */
+/** kubeadm's roles and bindings. The resourceVersion shows whether anybody has written to an object. */
 export async function kubeadmRbac(lab: TestLab): Promise<KubeObject[]> {
   const { items } = await lab.get<{ items: KubeObject[] }>(KINDS, "-A");
   return items.filter(({ metadata }) => metadata.name.startsWith("kubeadm:"));
@@ -53,7 +53,7 @@ const TOKEN_ID = KUBEADM_TOKEN.split(".")[0];
 /** The signature of the document with kubeadm's token. */
 export const KUBEADM_SIGNATURE = `jws-kubeconfig-${TOKEN_ID}`;
 
-/** kubeadm's cluster-info as it must stay: without signatures with other tokens, and what the API server notes. */
+/** kubeadm's cluster-info without what may change: signatures with other tokens, and fields of the API server. */
 export async function kubeadmClusterInfo(
   lab: TestLab,
 ): Promise<{ readonly data: Readonly<Record<string, string>>; readonly metadata: object }> {

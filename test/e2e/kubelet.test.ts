@@ -8,13 +8,13 @@ import { kubeletChecks } from "../../components/kubelet/levels";
 import { enums, flags, gates, minorOf, structs, versionProblem } from "../../components/kubelet/kubeletData";
 import { renderKubeletConfig } from "../../components/kubelet/kubeletConfig";
 import { merge } from "../../components/validation/maps";
-import { RIGHT, type Settings, WRONG_FIELDS, WRONG_PAIRS } from "../kubeletCases";
+import { RIGHT_SETTINGS, type Settings, WRONG_FIELDS, WRONG_PAIRS } from "../kubeletCases";
 import { eventually, TestLab, VERSION } from "./testLab";
 
-/** Kubelet settings against real kubelets: what holds on a node, and that what is refused at preview is what a kubelet would not run with. */
+/** Kubelet settings on real kubelets: what applies on a node, and that the preview refuses what a kubelet would not run with. */
 const lab = new TestLab();
 
-/** A flag's value with everything in it that systemd has a meaning of its own for. */
+/** A flag value with all characters that are special to systemd. */
 const LOCK_FILE = `/run/kubelet's "\\lock" 100% $HOME;.pid`;
 
 let address: string;
@@ -42,7 +42,7 @@ interface Configz {
   kubeletconfig: Record<string, any>;
 }
 
-it("a worker's settings and its pool's reach the kubelet that runs", async () => {
+it("settings of a worker and of its pool reach the running kubelet", async () => {
   const { kubeletconfig } = JSON.parse(
     await lab.kubectl("get", "--raw", "/api/v1/nodes/worker-1/proxy/configz"),
   ) as Configz;
@@ -50,7 +50,7 @@ it("a worker's settings and its pool's reach the kubelet that runs", async () =>
   expect(kubeletconfig).toMatchObject(ofPool);
 });
 
-it("flags reach it as they are written, whatever they hold", async () => {
+it("flags reach the kubelet unchanged, with any characters", async () => {
   const pid = await lab.kubeletPid("worker-1");
   const words = (await lab.shell("worker-1", `tr '\\0' '\\n' </proc/${pid}/cmdline`)).split("\n");
   expect(words).toContain("--housekeeping-interval=20s");
@@ -133,7 +133,7 @@ describe("the kubelet's ports", () => {
     },
   );
 
-  it("10255 is closed, and 10248 on loopback only", async () => {
+  it("10255 is closed, and 10248 listens on loopback only", async () => {
     expect([await opens(10250), await opens(10255), await opens(10248)]).toEqual([
       "open",
       "ECONNREFUSED",
@@ -145,10 +145,10 @@ describe("the kubelet's ports", () => {
   });
 });
 
-it("wrong settings are one report at preview, without a word to the API server or to a host", async () => {
+it("wrong settings are one report at preview, without a connection to the API server or to a host", async () => {
   const logins = await lab.sessions("worker-1");
   const file = await lab.configFile("wrong-kubelet", (settings) => {
-    // Nobody is there: whoever asked would hear that.
+    // Nobody answers there, and a request would show in the errors.
     settings["tls-bootstrap:cluster"].server = "https://192.0.2.1:6443";
     settings["tls-bootstrap:kubernetesVersion"] = "1.33.4";
     settings["tls-bootstrap:kubelet"] = { maxPod: 50 };
@@ -177,8 +177,9 @@ describe("a real kubelet", () => {
   type Verdict = "accepted" | "ignored" | "refused" | "hung";
 
   /**
-   * Runs the worker's kubelet with each of the settings. With a bootstrap kubeconfig that does not exist it ends before it does anything, with an
-   * error that says so: whoever gets there has read and validated its settings. `ignored` are those with a field that it only logs.
+   * Runs the worker's kubelet with each of the settings. Without a bootstrap kubeconfig the kubelet ends with an error about that, after it
+   * has read and validated its settings. `ignored` are settings with a field that it only logs.
+   * @param reached the text by which a kubelet has accepted its settings
    */
   async function verdicts(cases: readonly object[], args: string, reached: string, seconds = 60): Promise<Verdict[]> {
     const { stateDir } = await lab.facts();
@@ -193,7 +194,7 @@ describe("a real kubelet", () => {
             clusterDns: ["10.96.0.10"],
             containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
             servingMode: "approver",
-            settings: merge({ failCgroupV1: false }, settings), // the lab's workers may have that only
+            settings: merge({ failCgroupV1: false }, settings), // the lab's workers may have cgroup v1 only
           }),
         ),
       ),
@@ -224,14 +225,17 @@ describe("a real kubelet", () => {
   const named = (cases: readonly object[], given: readonly Verdict[]) =>
     cases.map((settings, i) => `${given[i]} ${JSON.stringify(settings)}`);
 
-  /** What the kubelet takes up to that point: it reads 0 and nothing as "the default", looks at some values later, and promises less than we do. */
+  /**
+   * Settings that the kubelet accepts and the preview refuses. The kubelet reads 0 as the default, and checks some values later or not at
+   * all.
+   */
   const TAKEN: readonly Settings[] = [
     ...[{ maxPods: null }, { authentication: null }, { maxPods: 0 }, { port: 0 }, { nodeStatusUpdateFrequency: "0s" }],
     ...[{ nodeStatusUpdateFrequency: "-1s" }, { podLogsDir: "logs" }, { clusterDNS: ["10.96.0"] }],
     ...[{ tlsCipherSuites: ["TLS_RSA_WITH_RC4_128_SHA"] }, { rotateCertificates: false }],
     ...[{ registerNode: false }, { registerWithTaints: [] }, { configMapAndSecretChangeDetectionStrategy: "watch" }],
   ];
-  /** What it finds when it sets up its managers, after it has its certificate. */
+  /** Settings that the kubelet refuses only when it sets up its managers, after it has its certificate. */
   const LATER: readonly Settings[] = [
     { containerLogMaxSize: "10MB" },
     ...[{ "memory.avail": "100Mi" }, { "memory.available": "100MB" }, { "nodefs.available": "101%" }].map(
@@ -243,19 +247,19 @@ describe("a real kubelet", () => {
   const isIn = (list: readonly object[], settings: object) =>
     list.some((one) => JSON.stringify(one) === JSON.stringify(settings));
 
-  it("runs with what is accepted, and refuses or ignores what is refused", async () => {
+  it("accepts what the preview accepts, and refuses or ignores what the preview refuses", async () => {
     const wrong = [...WRONG_FIELDS, ...WRONG_PAIRS].map(([settings]) => settings);
-    const cases = [...RIGHT, ...wrong];
+    const cases = [...RIGHT_SETTINGS, ...wrong];
     const given = await upToBootstrap(cases);
     const expected = cases.map((settings): Verdict => {
-      if (isIn(RIGHT, settings) || isIn(TAKEN, settings) || isIn(LATER, settings)) return "accepted";
+      if (isIn(RIGHT_SETTINGS, settings) || isIn(TAKEN, settings) || isIn(LATER, settings)) return "accepted";
       const problems = kubeletChecks(VERSION, { pools: [{ workers: [{}], kubelet: settings }] });
       return problems.some(([, problem]) => problem?.includes("not a field")) ? "ignored" : "refused";
     });
     expect(named(cases, given)).toEqual(named(cases, expected));
   }, 900_000);
 
-  it("refuses a value of the wrong type in every field that it has", async () => {
+  it("refuses a value of the wrong type in each of its fields", async () => {
     const cases = wrongTypes();
     expect(cases.length).toBeGreaterThan(150);
     const given = await upToBootstrap(cases);
@@ -264,13 +268,13 @@ describe("a real kubelet", () => {
     expect(ours).toEqual([]);
   }, 900_000);
 
-  it("knows the feature gates of its version, and keeps to those that are locked", async () => {
+  it("has the feature gates of its version, and refuses to change locked ones", async () => {
     const known = Object.entries(gates).filter(([, gate]) => !versionProblem(gate, MINOR));
     const locked = known.filter(([, gate]) => (gate.locked ?? 99) <= MINOR);
     const all = Object.fromEntries([
       ...known.map(([name]) => [name, false]),
       ...locked.map(([name, { value }]) => [name, value]),
-      ["RotateKubeletServerCertificate", true], // serverTLSBootstrap, which these configs have, needs it
+      ["RotateKubeletServerCertificate", true], // serverTLSBootstrap in these configs needs it
     ]);
     const cases = [
       { featureGates: all },
@@ -288,7 +292,7 @@ describe("a real kubelet", () => {
     );
   }, 900_000);
 
-  it("knows the flags that are said to be its own", async () => {
+  it("has exactly the flags that kubelets.json lists", async () => {
     const help = await lab.exec("worker-1", BINARY, "--help");
     const real = [...help.matchAll(/^ +(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, name]) => name).sort();
     expect(Object.keys(flags).filter((name) => !versionProblem(flags[name], MINOR))).toEqual(real);
@@ -297,8 +301,8 @@ describe("a real kubelet", () => {
     expect(listed.filter((name) => !/^All(Alpha|Beta)$/.test(name) && !(name in gates))).toEqual([]);
   });
 
-  it("ends with what it finds only when it sets up its managers", async () => {
-    // Without an API server, on this worker, in the place of its kubelet.
+  it("ends with settings that it refuses only when it sets up its managers", async () => {
+    // Runs in the place of the worker's kubelet, without an API server.
     await lab.exec("worker-1", "systemctl", "stop", "kubelet");
     try {
       const given = await verdicts(LATER, "", "Started kubelet");
@@ -319,7 +323,7 @@ describe("a real kubelet", () => {
 
 const MINOR = minorOf(VERSION)!;
 
-/** For each field of each struct, settings in which it has a value of another type. */
+/** For each field of each struct, settings with a value of another type. */
 function wrongTypes(name = "KubeletConfiguration", within: (value: object) => object = (value) => value): object[] {
   return Object.entries(structs[name]).flatMap(([field, { type, ...span }]) => {
     if (versionProblem(span, MINOR)) return [];

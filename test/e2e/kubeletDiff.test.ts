@@ -1,6 +1,6 @@
 import { changes, TestLab } from "./testLab";
 
-/** What a change of one kubelet setting looks like in a pool of ten. */
+/** The preview of one kubelet setting in a pool of ten. */
 const lab = new TestLab();
 const TEN = Array.from({ length: 10 }, (_, i) => `worker-${i + 1}`);
 
@@ -11,10 +11,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab.run("destroy");
-  await lab.out("up", "--workers", "4"); // as the other files expect the lab
+  await lab.out("up", "--workers", "4"); // the number that other files expect
 });
 
-it("is ten one-line diffs and nothing else, and no session", async () => {
+it("shows one line for each worker and nothing else, and opens no SSH session", async () => {
   expect((await lab.status()).nodes?.map(({ ready }) => ready)).toEqual(TEN.map(() => true));
   expect(changes(await lab.operate("preview"))).toEqual([]);
   const sessions = await lab.allSessions(TEN);
@@ -30,7 +30,7 @@ it("is ten one-line diffs and nothing else, and no session", async () => {
   const lines = (of: string) => of.split("\n").map((line) => line.trim().replace(/\s+/g, " "));
   const signed = (of: string) => lines(of).filter((line) => /^[+-] ./.test(line));
   expect(signed(resources)).toEqual(TEN.map(() => "+ maxPods: 42"));
-  // Behind the resources come the stack's outputs: in each worker's receipt, the hash of its kubelet's files.
+  // The outputs change too: each receipt has the hash of the kubelet's files.
   expect(signed(outputs)).toEqual([]);
   const hashes = lines(outputs).filter((line) => line.includes(" => "));
   expect(hashes).toEqual(TEN.map(() => expect.stringMatching(/^~ configHash ?: "sha256:\w+" => "sha256:\w+"$/)));

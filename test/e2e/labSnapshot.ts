@@ -12,11 +12,14 @@ import { processesOf } from "../../lab/workers/cgroups";
 import { commandInWorker, isWorkerRunning, leaderPid } from "../../lab/workers/labWorker";
 import { stacksFolder } from "./testLab";
 
-/** What a lab is like: facts by what they are about. A test file must leave those that it has found. */
-export type Facts = Readonly<Record<string, string>>;
+/** The state of a lab: a value for each thing in it. A test file must leave a lab with the snapshot that it found. */
+export type Snapshot = Readonly<Record<string, string>>;
 
-/** What has changed between two looks, a line for each. Not told is what lies in a folder that is left, or on a machine that has come or gone. */
-export function differencesOf(before: Facts, now: Facts): string[] {
+/**
+ * The differences between two snapshots, a line for each. Leaves out the content of a folder that is left, and the content of a machine
+ * that has started or stopped.
+ */
+export function differencesOf(before: Snapshot, now: Snapshot): string[] {
   const isLeft = (about: string): boolean => before[about] === undefined && now[about] !== undefined;
   return [...new Set([...Object.keys(before), ...Object.keys(now)])].sort().flatMap((about) => {
     if (before[about] === now[about]) return [];
@@ -30,32 +33,32 @@ export function differencesOf(before: Facts, now: Facts): string[] {
   });
 }
 
-/** Looks at everything that a test file may leave: stack, cluster, control plane, and workers with files, mounts, processes and network. */
-export async function factsOf(lab: Lab): Promise<Facts> {
-  const parts = [settingsFacts(lab), componentFacts(lab), stackFacts(lab), objectFacts(lab)];
+/** Reads all that a test file may leave behind: settings, stacks, objects, and files, mounts, processes and network of the workers. */
+export async function takeSnapshot(lab: Lab): Promise<Snapshot> {
+  const parts = [snapshotSettings(lab), snapshotComponents(lab), snapshotStacks(lab), snapshotObjects(lab)];
   return Object.assign(
     {},
-    ...(await Promise.all([...parts, ...lab.workers.map((worker) => workerFacts(lab, worker))])),
+    ...(await Promise.all([...parts, ...lab.workers.map((worker) => snapshotWorker(lab, worker))])),
   );
 }
 
-/** Facts that have no value: what they are about is there. */
-const present = (abouts: Iterable<string>): Facts => Object.fromEntries([...abouts].map((about) => [about, ""]));
+/** The entries of things that exist and have no other value. */
+const present = (abouts: Iterable<string>): Snapshot => Object.fromEntries([...abouts].map((about) => [about, ""]));
 
-function settingsFacts({ settings: { workers, bare, flags } }: Lab): Facts {
+function snapshotSettings({ settings: { workers, bare, flags } }: Lab): Snapshot {
   const changed = Object.entries(flags).flatMap(([component, values]) =>
     values.map((flag) => `flag ${flag} of ${component}`),
   );
   return { "number of workers": String(workers), "number of bare workers": String(bare), ...present(changed) };
 }
 
-const componentFacts = (lab: Lab): Facts =>
+const snapshotComponents = (lab: Lab): Snapshot =>
   Object.fromEntries(
     [...COMPONENTS, MIRROR].map((name) => [name, runningPid(lab.paths.pidFile(name)) ? "running" : "stopped"]),
   );
 
-/** The resources in the state of every stack of the lab. */
-function stackFacts(lab: Lab): Facts {
+/** The resources in the states of the lab's stacks. */
+function snapshotStacks(lab: Lab): Snapshot {
   const stacks = stacksFolder(lab);
   const states = namesIn(stacks).flatMap((project) =>
     namesIn(join(stacks, project)).flatMap((file) => (file.endsWith(".json") ? [join(stacks, project, file)] : [])),
@@ -89,14 +92,14 @@ const KINDS = [
   ...["validatingadmissionpolicies", "validatingadmissionpolicybindings", "certificatesigningrequests"],
 ];
 
-/** Objects that the cluster makes for itself whenever it first needs them. */
+/** Objects that the cluster creates when it first needs them. */
 const OF_THE_CLUSTER = [
   /^ServiceAccount kube-system\/(?!tls-bootstrap|kube-proxy)/,
   /^ConfigMap kube-system\/(extension-apiserver-authentication|kube-apiserver-legacy-service-account-token-tracking) /,
 ];
 
-/** The objects of the cluster. Certificate requests that were answered are history, and not among them. */
-async function objectFacts(lab: Lab): Promise<Facts> {
+/** The objects of the cluster, without certificate requests that were answered. */
+async function snapshotObjects(lab: Lab): Promise<Snapshot> {
   const kubectl = await findBinary("kubectl", lab.settings.kubernetesVersion);
   const line = '{.kind} {.metadata.namespace}/{.metadata.name} {.status.conditions[?(@.status=="True")].type}';
   const output = `jsonpath={range .items[*]}${line}{"\\n"}{end}`;
@@ -116,12 +119,12 @@ async function objectFacts(lab: Lab): Promise<Facts> {
   }
 }
 
-async function workerFacts(lab: Lab, worker: LabWorker): Promise<Facts> {
+async function snapshotWorker(lab: Lab, worker: LabWorker): Promise<Snapshot> {
   const leader = leaderPid(worker);
   if (!isWorkerRunning(lab, worker) || leader === undefined) return { [`${worker.name}: machine`]: "stopped" };
-  const facts = {
+  const entries = {
     machine: "running",
-    ...fileFacts(worker),
+    ...snapshotFiles(worker),
     ...present(namesIn(join(worker.paths.var, "lib")).map((name) => `/var/lib/${name}`)),
     ...present(namesIn(`/proc/${leader}/root/run`).map((name) => `/run/${name}`)),
     ...present(namesIn(`/proc/${leader}/root/run/systemd/system`).map((name) => `/run/systemd/system/${name}`)),
@@ -130,13 +133,13 @@ async function workerFacts(lab: Lab, worker: LabWorker): Promise<Facts> {
     ...present(await networkOf(worker)),
   };
   return Object.fromEntries(
-    Object.entries(facts)
+    Object.entries(entries)
       .filter(([about]) => !OF_THE_MACHINE.some((form) => form.test(about)))
       .map(([about, value]) => [`${worker.name}: ${about}`, value]),
   );
 }
 
-/** What a worker has of itself, now and then, or keeps when pods have run on it. */
+/** Things that a worker has at times, or keeps after pods have run on it. */
 const OF_THE_MACHINE = [
   /^process (systemd.*|\(.*\)|sshd.*|sd-.*|agetty|dbus-daemon)$/,
   /^\/run\/(user|systemd|log|mount|lock|xtables\.lock|netns|containerd|blkid|reboot-required|nologin|utmp|shm|sudo|motd.*)$/,
@@ -147,27 +150,27 @@ const OF_THE_MACHINE = [
   /^(\/root)?\/\.kube\b/, // what kubectl keeps of a cluster
 ];
 
-/** Files of the worker's own layer: all of its file system that was ever written, but for /var. */
-function fileFacts({ paths }: LabWorker): Facts {
+/** The files in the worker's own layer of the file system: all that was ever written, except in /var. */
+function snapshotFiles({ paths }: LabWorker): Snapshot {
   const below = readFileSync(paths.lowerDir, "utf8").split(":");
-  const facts: Record<string, string> = {};
+  const entries: Record<string, string> = {};
   const walk = (folder: string): void => {
     for (const name of namesIn(join(paths.upper, folder))) {
       const path = join(folder, name);
       const own = contentOf(join(paths.upper, path));
-      // The same as below, as when a file was written and put back: not its own.
+      // A file that was changed and put back is the same as in the layers below.
       const beneath = below.map((layer) => contentOf(join(layer, path))).find((content) => content !== undefined);
-      if (own !== undefined && own !== beneath) facts[path] = own;
+      if (own !== undefined && own !== beneath) entries[path] = own;
       if (own === FOLDER) walk(path);
     }
   };
   walk("/");
-  return facts;
+  return entries;
 }
 
 const FOLDER = "folder";
 
-/** What tells the content of a file from another one's; undefined when it does not exist. */
+/** Identifies the content of a file; undefined when there is no such file. */
 function contentOf(file: string): string | undefined {
   const stats = lstatSync(file, { throwIfNoEntry: false });
   if (!stats) return undefined;
@@ -175,7 +178,7 @@ function contentOf(file: string): string | undefined {
   if (stats.isSymbolicLink()) return `link to ${readlinkSync(file)}`;
   if (stats.isCharacterDevice()) return "deleted"; // as overlayfs writes it down
   const mode = (stats.mode & 0o7777).toString(8);
-  // Programs are many megabytes; their size tells enough.
+  // Programs have many megabytes. Their size is enough.
   const content =
     stats.size > 1 << 20 ? stats.size : createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 12);
   return `${mode} ${content}`;
@@ -197,7 +200,7 @@ function programsOf(worker: LabWorker): string[] {
   return [...new Set(names)].filter(Boolean);
 }
 
-/** The worker's addresses, and the rules of its packet filter that are neither kube-proxy's, the kubelet's nor a pod's. */
+/** The worker's addresses, and its packet filter rules except those of kube-proxy, the kubelet and pods. */
 async function networkOf(worker: LabWorker): Promise<string[]> {
   const [program, args] = commandInWorker(worker, [
     "sh",

@@ -3,8 +3,11 @@ import { eventually, type TestLab } from "./testLab";
 
 export const BOOTSTRAP_KUBECONFIG = "/etc/kubernetes/bootstrap-kubelet.conf";
 
-/** A join that waits for its certificate in vain, until it ends: the errors, each with the resource that it stands under. */
-export async function joining(lab: TestLab, worker: string): Promise<{ end: () => Promise<string[]> }> {
+/**
+ * Starts a deployment whose join waits for a certificate that nobody signs.
+ * @returns `end`, which waits for the end of the deployment and returns its errors, each with its resource
+ */
+export async function startPendingJoin(lab: TestLab, worker: string): Promise<{ end: () => Promise<string[]> }> {
   await lab.out("stop", "kube-controller-manager");
   const failing = lab.run("--json", "deploy");
   await eventually(async () => {

@@ -1,6 +1,6 @@
 /**
- * The contract of resource plugins, over the protocol. It runs on the lab's stand-ins, and on published plugins where
- * TLS_BOOTSTRAP_TEST_PLUGINS names a folder of them, laid out as `$PULUMI_HOME/plugins`.
+ * The contract of resource plugins, tested through their protocol. It runs on the lab's stand-ins. TLS_BOOTSTRAP_TEST_PLUGINS names a
+ * folder of published plugins to run it on, with the layout of `$PULUMI_HOME/plugins`.
  *
  * @independent
  */
@@ -21,14 +21,14 @@ let folder: string;
 let standIns: string;
 const started: Plugin[] = [];
 
-/** The executable of a published plugin, where the suite is to run on those. */
+/** The executable of a published plugin; undefined when the suite runs on stand-ins. */
 function publishedExecutable(name: string): string | undefined {
   const folders = process.env.TLS_BOOTSTRAP_TEST_PLUGINS;
   const { version } = createRequire(__filename)(`@pulumi/${name}/package.json`) as { version: string };
   return folders ? join(folders, `resource-${name}-v${version}`, `pulumi-resource-${name}`) : undefined;
 }
 
-/** A configured instance in a process of its own, as the engine has one for each provider. */
+/** Starts a configured plugin in its own process, as the engine does for each provider. */
 async function start(name: string, config: Json = {}): Promise<Plugin> {
   const plugin = await Plugin.start(name, publishedExecutable(name) ?? writeStandIn(folder, standIns, name), engine);
   started.push(plugin);
@@ -38,7 +38,7 @@ async function start(name: string, config: Json = {}): Promise<Plugin> {
   return plugin;
 }
 
-/** A folder of published plugins may lack some. */
+/** Skips the tests of a plugin that the folder of published plugins lacks. */
 function describePlugin(name: string, tests: () => void): void {
   const published = publishedExecutable(name);
   const isThere = published === undefined || existsSync(published);
@@ -104,7 +104,7 @@ describePlugin("kubernetes", () => {
     await plugin.delete(account, updated); // what is gone can be deleted again
   });
 
-  test("names what has no name, and keeps the name", async () => {
+  test("gives an object without a name a name, and keeps it", async () => {
     const which = { ...configMap, name: "own" };
     const { inputs } = await check(which, { metadata: { namespace: NAMESPACE }, data: { a: "1" } });
     expect(inputs.metadata.name).toMatch(/^own-[0-9a-f]{8}$/);
@@ -112,7 +112,7 @@ describePlugin("kubernetes", () => {
     expect(again.inputs.metadata.name).toBe(inputs.metadata.name);
   });
 
-  test("an object without a namespace is in that of the configuration", async () => {
+  test("puts an object without a namespace into that of the configuration", async () => {
     const { inputs } = await check(configMap, { metadata: { name: "x" } });
     expect(inputs.metadata.namespace).toBe("default");
     const other = await start("kubernetes", { ...(await config()), namespace: "elsewhere" });
@@ -124,7 +124,7 @@ describePlugin("kubernetes", () => {
     expect(checkedNode.inputs.metadata.namespace).toBeUndefined();
   });
 
-  test("refuses to create what exists, and takes it over where it is told to", async () => {
+  test("refuses to create an existing object, unless upsertExistingObjects is set", async () => {
     await lab.kubectl("create", "configmap", "there", "-n", NAMESPACE, "--from-literal=a=1");
     const news = { metadata: metadata("there"), data: { b: "2" } };
     await expect(make(configMap, news)).rejects.toThrow(/configmaps "there" already exists/);
@@ -180,7 +180,7 @@ describePlugin("kubernetes", () => {
     await plugin.delete(secretObject, again);
   });
 
-  test("ConfigMaps change in place where the configuration says so", async () => {
+  test("ConfigMaps change in place with enableConfigMapMutable", async () => {
     const mutable = await start("kubernetes", { ...(await config()), enableConfigMapMutable: "true" });
     const made = await make(configMap, { metadata: metadata("mutable"), data: { a: "1" } }, {}, mutable);
     const news = { ...made.inputs, data: { a: "2" } };
@@ -191,7 +191,7 @@ describePlugin("kubernetes", () => {
     await mutable.delete(configMap, updated);
   });
 
-  test("a patch makes what is missing, and gives up its fields when it is deleted", async () => {
+  test("a patch creates a missing object, and a delete gives up its fields", async () => {
     const alone = await make(patch, { metadata: metadata("fresh"), data: { b: "2" } });
     expect((await live("configmap", "fresh")).data).toEqual({ b: "2" });
     await plugin.delete(patch, alone);
@@ -210,7 +210,7 @@ describePlugin("kubernetes", () => {
     await lab.kubectl("delete", "configmap", "theirs", "-n", NAMESPACE);
   });
 
-  test("a patch of somebody else's field is a conflict, unless it is forced", async () => {
+  test("a patch of another manager's field is a conflict, unless it is forced", async () => {
     const force = { "pulumi.com/patchForce": "true" };
     await lab.kubectl("create", "configmap", "contested", "-n", NAMESPACE, "--from-literal=a=1");
     const news = { metadata: metadata("contested"), data: { a: "2" } };
@@ -221,7 +221,7 @@ describePlugin("kubernetes", () => {
     await lab.kubectl("delete", "configmap", "contested", "-n", NAMESPACE);
   });
 
-  test("a refresh sees what others changed, and what is gone", async () => {
+  test("a refresh finds changes and deletions by others", async () => {
     const news = { metadata: metadata("drift"), data: { a: "1" } };
     const made = await make(configMap, news);
     await lab.kubectl("label", "configmap", "drift", "-n", NAMESPACE, "by=others");
@@ -235,7 +235,7 @@ describePlugin("kubernetes", () => {
     expect(await plugin.read(configMap, made)).toBeUndefined();
   });
 
-  test("an import knows an object by its id alone, and a pending create by its inputs", async () => {
+  test("an import finds an object by its id alone, and a pending create by its inputs", async () => {
     await lab.kubectl("create", "secret", "generic", "known", "-n", NAMESPACE, "--from-literal=a=1");
     const id = `${NAMESPACE}/known`;
     const imported = await plugin.read(secretObject, { id, inputs: {}, outputs: {} });
@@ -281,7 +281,7 @@ describePlugin("kubernetes", () => {
     expect(await exists("deployment", "never")).toBe(false);
   });
 
-  test("customTimeouts bound the wait, and skipAwait ends it", async () => {
+  test("customTimeouts limit the wait, and skipAwait skips it", async () => {
     const labels = { app: "slow" };
     const spec = {
       selector: { matchLabels: labels },
@@ -300,7 +300,7 @@ describePlugin("kubernetes", () => {
     await lab.kubectl("delete", "deployment", "slow", "-n", NAMESPACE);
   });
 
-  test("a preview changes nothing, and knows what the server would make", async () => {
+  test("a preview changes nothing, and returns what the server would store", async () => {
     const news = { metadata: metadata("preview"), data: { a: "1" } };
     const known = await make(configMap, news, { preview: true });
     expect(known.outputs).toMatchObject({ data: { a: "1" }, metadata: { name: "preview" } });
@@ -321,7 +321,7 @@ describePlugin("kubernetes", () => {
     await plugin.delete(account, made);
   });
 
-  test("ignored changes are no difference, and are not applied", async () => {
+  test("ignoreChanges are no difference, and are not applied", async () => {
     const made = await make(account, { metadata: metadata("ignored", { labels: { a: "1", b: "1" } }) });
     const news = { ...made.inputs, metadata: metadata("ignored", { labels: { a: "2", b: "1" } }) };
     const ignoreChanges = ["metadata.labels.a"];
@@ -332,7 +332,7 @@ describePlugin("kubernetes", () => {
     await plugin.delete(account, updated);
   });
 
-  test("an unknown cluster is told, not waited for", async () => {
+  test("an unreachable cluster is reported without a wait", async () => {
     const kubeconfig = readFileSync((await lab.facts()).kubeconfig, "utf8").replace(
       /server: .*/,
       "server: https://127.0.0.1:1",
@@ -382,27 +382,27 @@ describePlugin("command", () => {
     await expect(plugin.delete(which, updated)).rejects.toThrow(/No such file/); // its command runs again, and fails
   });
 
-  test("a failing command tells status, command and output, but not stdin", async () => {
+  test("reports a failing command with status, command and output, but without stdin", async () => {
     const failing = plugin.make(which, news({ create: "echo out; echo err >&2; exit 3", stdin: secret("hush-hush") }));
     await expect(failing).rejects.toThrow(/Process exited with status 3: running "echo out; echo err >&2; exit 3":\n/);
     await expect(failing).rejects.toThrow(/out\n/);
     await expect(failing).rejects.not.toThrow(/hush/);
   });
 
-  test("a preview connects to nothing, and an unknown input makes the outputs unknown", async () => {
+  test("a preview opens no connection, and an unknown input makes the outputs unknown", async () => {
     const nowhere = { ...connection, host: "127.0.0.1", port: 1 };
     const inputs = { connection: nowhere, create: "echo", stdin: UNKNOWN };
     const made = await plugin.make(which, inputs, { preview: true });
     expect(made.outputs).toMatchObject({ stdout: UNKNOWN, stdin: UNKNOWN });
   });
 
-  test("another host key is refused", async () => {
+  test("refuses another host key", async () => {
     const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMD70DqivXbQUSfY/+9eovddXFbuJtgtxzNJAHWWO3Xr";
     const wrong = { ...connection, hostKey: other, dialErrorLimit: 0 };
     await expect(plugin.make(which, news({ connection: wrong, create: "true" }))).rejects.toThrow(/host key mismatch/);
   });
 
-  test("a command needs a connection, and knows all of its properties", async () => {
+  test("requires a connection, and refuses unknown properties", async () => {
     expect((await plugin.check(which, { create: "true" })).failures).not.toEqual([]);
     const typo = await plugin.check(which, { connection: { host: "h", privatKey: "x" }, create: "true" });
     expect(typo.failures).not.toEqual([]);
@@ -427,7 +427,7 @@ describePlugin("random", () => {
   let plugin: Plugin;
   beforeAll(async () => (plugin = await start("random")));
 
-  test("makes a string once, and another one for other keepers", async () => {
+  test("creates a string once, and another one for other keepers", async () => {
     const made = await plugin.make(string, { length: 12, special: false, keepers: { a: "1" } });
     expect(made.outputs.result).toMatch(/^[A-Za-z0-9]{12}$/);
     expect(made.id).toBe(made.outputs.result);
@@ -455,7 +455,7 @@ describePlugin("tls", () => {
   let plugin: Plugin;
   beforeAll(async () => (plugin = await start("tls")));
 
-  test("a certificate is renewed in time, without a refresh", async () => {
+  test("a certificate is replaced when it is due for renewal, without a refresh", async () => {
     const key = await plugin.make(privateKey, { algorithm: "ECDSA", ecdsaCurve: "P256" });
     expect(isSecret(key.outputs.privateKeyPem)).toBe(true);
     const news = {
@@ -478,7 +478,7 @@ describePlugin("tls", () => {
     expect(inPlace).toMatchObject({ changes: true, replaces: [] });
   });
 
-  test("a preview knows no key", async () => {
+  test("a key is unknown in a preview", async () => {
     const { outputs } = await plugin.make(privateKey, { algorithm: "ED25519" }, { preview: true });
     expect(unwrapSecrets(outputs.privateKeyPem)).toBe(UNKNOWN);
   });

@@ -9,7 +9,7 @@ const lab = new TestLab();
 const PACK = join(REPOSITORY, "policy");
 const PROGRAM = join(__dirname, "programs", "insecure");
 
-/** The real CLI's preview of the second program, judged by the policy pack. */
+/** Previews the insecure program with the policy pack. */
 async function preview(violates: string): Promise<Run> {
   const { kubeconfig } = await lab.facts();
   const file = await lab.configFile("insecure", () => ({
@@ -24,7 +24,10 @@ const inProgram =
   (configFile: string): Promise<Run> =>
     lab.run("pulumi", "--program", PROGRAM, "--stack", "insecure", "--config-file", configFile, "--", ...args);
 
-/** Each violation: a line with level, policy and resource, one with the policy's description, and one that says what is wrong. */
+/**
+ * The violations in the output. Each has a line with level, policy and resource, one with the policy's description, and one with the
+ * problem.
+ */
 const violations = ({ stdout }: Run): string[] =>
   [...stdout.matchAll(/- \[mandatory\] +(\S+) +\((.*)\)\n.*\n +(\S+): /g)].map(
     ([, policy, resource, place]) => `${policy}: ${resource}: ${place}`,
@@ -34,7 +37,7 @@ afterAll(async () => {
   await inProgram("stack", "rm", "--yes")(await lab.configFile("insecure", () => ({})));
 });
 
-it("the repository's program passes, as the README runs it", async () => {
+it("the program of this repository passes, with the command of the README", async () => {
   const run = await lab.run("pulumi", "--", "preview", "--policy-pack", "policy", "--non-interactive");
   expect(run.stderr + run.stdout).toContain("tls-bootstrap@v0.1.0 (local: policy)");
   expect(run.stderr + run.stdout).not.toContain("warning:");
@@ -60,7 +63,7 @@ const expected: readonly (readonly [policy: string, violation: string])[] = [
   ["no-secrets-in-the-open", "command:remote:Command: login: create"],
 ];
 
-it("every policy of the pack has a violation below", () =>
+it("every policy has a violation below", () =>
   expect(expected.map(([policy]) => policy)).toEqual(policies.map(({ name }) => name)));
 
 it.each(expected)("a violation of %s fails the preview, and nothing else is reported", async (policy, violation) => {

@@ -1,9 +1,9 @@
 import { changes, TestLab } from "./testLab";
 
-/** What a host says that cannot become a worker, and that nothing was done to it. */
+/** What a host that cannot become a worker reports, and that it does not change. */
 const lab = new TestLab();
 
-/** A file of settings with this one worker, changed. */
+/** A settings file with one worker and a change. */
 const settingsFile = (name: string, change: (worker: any) => void = () => undefined) =>
   lab.configFile(name, (settings) => {
     const { workers } = settings["tls-bootstrap:pools"][0];
@@ -17,7 +17,7 @@ const at = (file: string) => ["--config-file", file];
 /** The lines of the report. */
 const problems = (errors: string) => errors.split("\n").flatMap((line) => /^ {2}- (.*)/.exec(line)?.[1] ?? []);
 
-/** What must be as it was on a host that was refused. */
+/** Files that have changed on the host since the test broke it. */
 const traces = () =>
   lab.shell(
     "worker-1",
@@ -31,9 +31,9 @@ afterAll(async () => {
   await lab.shell("worker-1", "rm -f /root/before /run/swaps; [ ! -e /root/fstab ] || mv /root/fstab /etc/fstab");
 });
 
-/** Spoils the host, deploys in vain, and mends it again. */
-async function report(spoil: string, mend: string, file: string): Promise<string[]> {
-  await lab.shell("worker-1", spoil);
+/** Breaks the host, expects the deployment to fail, and repairs the host. Returns the reported problems. */
+async function report(breakage: string, repair: string, file: string): Promise<string[]> {
+  await lab.shell("worker-1", breakage);
   await lab.shell("worker-1", "touch /root/before");
   try {
     const errors = await lab.fails("deploy", ...at(file));
@@ -44,11 +44,11 @@ async function report(spoil: string, mend: string, file: string): Promise<string
     expect(await traces()).toBe("");
     return problems(errors);
   } finally {
-    await lab.shell("worker-1", mend);
+    await lab.shell("worker-1", repair);
   }
 }
 
-it("reports everything at once: systemd, architecture, port, disk, address, runtime, another's files, clock", async () => {
+it("reports all problems at once: systemd, architecture, port, disk, address, runtime, another's files, clock", async () => {
   const file = await settingsFile("preflight", (worker) => {
     worker.nodeAddress = "192.0.2.1";
   });
@@ -85,7 +85,7 @@ it("reports everything at once: systemd, architecture, port, disk, address, runt
   ]);
 });
 
-it("reports a user without sudo by name, and what else is wrong, though it cannot become root", async () => {
+it("reports a user without sudo, and other problems that need no root", async () => {
   const file = await settingsFile("sudo", (worker) => {
     worker.nodeAddress = "192.0.2.1";
   });
@@ -98,7 +98,7 @@ it("reports a user without sudo by name, and what else is wrong, though it canno
   expect(others).toEqual(["address 192.0.2.1 is on no interface of this host: set the worker's nodeAddress"]);
 });
 
-it("reports a read-only file system, control groups that the kubelet refuses, and an API server out of reach", async () => {
+it("reports a read-only file system, cgroup v1 that the kubelet refuses, and an unreachable API server", async () => {
   const file = await settingsFile("read-only", (worker) => {
     worker.kubelet = { failCgroupV1: true };
   });
@@ -119,13 +119,13 @@ it("reports a read-only file system, control groups that the kubelet refuses, an
   ]);
 });
 
-it("takes the host as soon as all is mended, turns swap off for good, and leaves a Docker engine alone with a note", async () => {
-  // Its name is all that is needed of one.
+it("prepares the repaired host, turns swap off permanently, and leaves a Docker engine alone with a note", async () => {
+  // A process with the name of the engine is enough.
   await lab.shell(
     "worker-1",
     "cp /usr/bin/sleep /usr/local/bin/dockerd; systemd-run --quiet --unit docker-engine /usr/local/bin/dockerd 3600",
   );
-  // Swap that is on until somebody turns it off: the machine of the lab keeps its own.
+  // Fake swap that can be turned off, since the machine of the lab keeps its own.
   const swap = "/dev/vdb none swap sw 0 0";
   await lab.shell(
     "worker-1",
@@ -144,7 +144,7 @@ it("takes the host as soon as all is mended, turns swap off for good, and leaves
   await lab.shell("worker-1", "systemctl stop docker-engine; rm /usr/local/bin/dockerd");
 });
 
-it("does not rename a node, nor touch it, and the old settings still hold", async () => {
+it("refuses to rename a node, which goes on with the old settings", async () => {
   const renamed = await settingsFile("renamed", (worker) => {
     worker.name = "worker-9";
   });
@@ -159,7 +159,7 @@ it("does not rename a node, nor touch it, and the old settings still hold", asyn
   expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([["worker-1", true]]);
 });
 
-it("refuses the second of two workers with one machine-id, before its kubelet starts, and takes it with one of its own", async () => {
+it("refuses the second of two workers with the same machine-id, and accepts it with another one", async () => {
   const id = (worker: string) => lab.shell(worker, "cat /etc/machine-id");
   const file = await lab.configFile("copies", (settings) => {
     settings["tls-bootstrap:pools"][0].workers.splice(2);

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** How often a process is looked at: a shell shows other arguments after it has become the command it runs. */
+/** How often each process is read. A process shows other arguments after an `exec`. */
 const LOOKS = 4;
 
-/** Watches every process of the machine, those in workers too: the command lines and environments that it sees. */
+/** Records command lines and environments of all processes of the machine, including those in workers. */
 export class ProcessWatch {
   readonly #seen = new Set<string>();
   readonly #looks = new Map<string, number>();
@@ -17,7 +17,7 @@ export class ProcessWatch {
       for (const file of ["cmdline", "environ"])
         try {
           for (const word of readFileSync(`/proc/${pid}/${file}`, "latin1").split("\0"))
-            // The pulumi CLI hands a program its config, decrypted, in this variable; that is not ours to change.
+            // The Pulumi CLI passes the decrypted config to the program in this variable.
             if (!word.startsWith("PULUMI_CONFIG=")) this.#seen.add(word);
         } catch {
           // It has ended.
@@ -25,7 +25,7 @@ export class ProcessWatch {
     }
   }
 
-  /** Ends the watch and tells what it saw. */
+  /** Ends the watch. Returns the words that it has seen. */
   stop(): readonly string[] {
     clearInterval(this.#timer);
     return [...this.#seen];

@@ -3,19 +3,20 @@ import { join } from "node:path";
 import type { TestLab } from "./testLab";
 
 /**
- * Where secrets, by their names, were seen: in all that the lab's commands have printed, the state, logs and settings, the workers' journals, and the words of
- * processes that were watched.
- * @param printed what of the output counts; a command that was asked for a secret is no leak.
+ * Searches for secrets in the output of the lab's commands, the state, logs and settings, the workers' journals, and the words of processes.
+ * @param secrets by name
+ * @param counts whether to search an output; the output of a command that was asked for a secret is no leak
+ * @returns name and place of each leak
  */
-export async function leaksOf(
+export async function findLeaks(
   lab: TestLab,
   secrets: Readonly<Record<string, string>>,
   processes: readonly string[],
-  printed: (text: string) => boolean = () => true,
+  counts: (text: string) => boolean = () => true,
 ): Promise<string[]> {
   const { stateDir, configFile, workers } = await lab.facts();
   const places: Record<string, string> = {
-    transcript: lab.transcript.filter(printed).join("\n"),
+    transcript: lab.transcript.filter(counts).join("\n"),
     processes: processes.join("\n"),
     settings: await readFile(configFile, "utf8"),
   };

@@ -5,7 +5,7 @@ import { connect } from "node:tls";
 import { makeRequests, readRequests } from "../requests/goRequests";
 import { changes, eventually, TestLab } from "./testLab";
 
-/** How the API server knows kubelets, and that it knows no others: told in order on one lab, whose API server verifies. */
+/** How an API server verifies kubelets by their serving certificates. Each test builds on the tests before it. */
 const lab = new TestLab();
 const TWO = ["worker-1", "worker-2"];
 const KEY = "/etc/kubernetes/pki/kubelet-serving.key";
@@ -16,10 +16,10 @@ jest.setTimeout(600_000);
 const workers = (change: (worker: any) => void) =>
   lab.configure((settings) => settings["tls-bootstrap:pools"][0].workers.forEach(change));
 
-/** Where the API server has the CA of kubelets from. */
+/** The file from which the API server reads the CA of kubelets. */
 const caFile = async () => join((await lab.facts()).stateDir, "kubelet-ca.crt");
 
-/** Has the API server verify kubelets with a CA. */
+/** Makes the API server verify kubelets with a CA. */
 async function trust(ca: string): Promise<void> {
   await writeFile(await caFile(), ca);
   await lab.out("restart", "kube-apiserver");
@@ -28,7 +28,7 @@ async function trust(ca: string): Promise<void> {
 const servingCa = async () => (await lab.json<{ servingCa: string }>("output")).servingCa;
 const clusterCa = async () => readFile(join((await lab.facts()).stateDir, "pki", "ca.crt"), "utf8");
 
-/** The certificate that a kubelet shows, whoever signed it. */
+/** The certificate that a kubelet presents. It is not verified. */
 async function shown(worker: string, host?: string): Promise<X509Certificate> {
   const { workers: machines } = await lab.facts();
   host ??= machines.find((machine) => machine.name === worker)!.address;
@@ -60,14 +60,12 @@ const pod = (worker: string) => ({
 });
 
 async function startPods(...nodes: string[]): Promise<void> {
-  const file = join((await lab.facts()).stateDir, "pods.json");
-  await writeFile(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: nodes.map(pod) }));
-  await lab.kubectl("apply", "-f", file);
+  await lab.apply({ apiVersion: "v1", kind: "List", items: nodes.map(pod) });
   const names = nodes.map((node) => `on-${node}`);
   await lab.kubectl("wait", "pod", ...names, "--for=condition=Ready", "--timeout=180s");
 }
 
-/** What an administrator does every day, and what an API server that verifies does with a verified kubelet only. */
+/** Expects that logs and exec work. An API server that verifies kubelets serves them from verified kubelets only. */
 async function expectLogsAndExec(...nodes: string[]): Promise<void> {
   await startPods(...nodes);
   for (const node of nodes) {
@@ -98,8 +96,8 @@ afterAll(async () => {
   await lab.out("up", "--reset-flags");
 });
 
-describe("issued", () => {
-  it("a kubelet that the API server's CA does not know is refused", async () => {
+describe("serving certificates that the stack issues", () => {
+  it("are refused by an API server that does not have the CA of the stack", async () => {
     await lab.operate("deploy");
     await startPods(...TWO);
     const { status, stderr } = await lab.run("kubectl", "logs", "on-worker-1");
@@ -109,7 +107,7 @@ describe("issued", () => {
     ]);
   });
 
-  it("logs and exec work at once on an API server that verifies kubelets with the stack's CA", async () => {
+  it("let logs and exec work on an API server that verifies kubelets with the CA of the stack", async () => {
     await trust(await servingCa());
     await expectLogsAndExec(...TWO);
     const ca = new X509Certificate(await servingCa());
@@ -127,10 +125,10 @@ describe("issued", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("is renewed by an update when it is due: one session, another certificate, and the pods run on", async () => {
-    await lab.bringNearer(name("worker-1", "serving-certificate"), 244 * 24);
+  it("are renewed when they are due, with one SSH session, and pods keep running", async () => {
+    await lab.ageCertificate(name("worker-1", "serving-certificate"), 244 * 24);
     expect(changes(await lab.operate("preview"))).toEqual([]);
-    await lab.bringNearer(name("worker-1", "serving-certificate"), 2 * 24);
+    await lab.ageCertificate(name("worker-1", "serving-certificate"), 2 * 24);
     const before = await shown("worker-1");
     const key = await lab.exec("worker-1", "sha256sum", KEY);
     const pids = await Promise.all(TWO.map((worker) => lab.kubeletPid(worker)));
@@ -152,7 +150,7 @@ describe("issued", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("a change of the host alone signs nothing anew", async () => {
+  it("are not replaced by a change of the host step alone", async () => {
     await lab.configure((settings) => {
       settings["tls-bootstrap:downloadUrl"] += "/.";
     });
@@ -161,7 +159,7 @@ describe("issued", () => {
     expect(changes(await lab.operate("deploy"))).toEqual(hosts);
   });
 
-  it("follows an address that changes", async () => {
+  it("are replaced when the address of a worker changes", async () => {
     const { workers: machines } = await lab.facts();
     const address = machines.find(({ name }) => name === "worker-2")!.address.replace(/\d+$/, OTHER);
     await lab.shell(
@@ -180,7 +178,7 @@ describe("issued", () => {
     await expectLogsAndExec("worker-2");
   });
 
-  it("a key that is lost is told when the host is looked at, with the command that makes both anew", async () => {
+  it("cannot be renewed without their key: the error has the command that replaces both", async () => {
     const before = await shown("worker-2");
     await lab.exec("worker-2", "rm", KEY);
     await lab.configure((settings) => {
@@ -196,7 +194,7 @@ describe("issued", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("what a worker asks for besides its own name and address is not signed", async () => {
+  it("are never signed for more than the name and address of a worker", async () => {
     // A worker that somebody else controls: its openssl asks for the API server's address.
     const openssl = "/usr/local/bin/openssl";
     await lab.shell(
@@ -215,7 +213,7 @@ describe("issued", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("can be signed by the cluster's CA, and the pods run on", async () => {
+  it("can be signed by the CA of the cluster, and pods keep running", async () => {
     const { stateDir } = await lab.facts();
     const certificate = await clusterCa();
     const key = await readFile(join(stateDir, "pki", "ca.key"), "utf8");
@@ -232,25 +230,28 @@ describe("issued", () => {
 });
 
 /** A request for a serving certificate as an object of the API. */
-function requestOf(line: string): string {
+function requestOf(line: string): object {
   const [[request]] = makeRequests([line]);
-  return JSON.stringify({
+  return {
     apiVersion: "certificates.k8s.io/v1",
     kind: "CertificateSigningRequest",
     metadata: { generateName: "asked-" },
     spec: { request, signerName: SIGNER, usages: ["digital signature", "server auth"] },
-  });
+  };
 }
 
-/** Asks for a serving certificate with the identity of a node, and gives what the API server says. */
+/** Requests a serving certificate with the identity of a node. Returns what the API server answers. */
 async function ask(node: string, line: string): Promise<string> {
   const kubectl = ". /etc/tls-bootstrap/node.conf; $KUBECTL --kubeconfig /etc/kubernetes/kubelet.conf";
-  return lab.shell(node, `${kubectl} create -f - -o name 2>&1 <<'END' || true\n${requestOf(line)}\nEND\n`);
+  return lab.shell(
+    node,
+    `${kubectl} create -f - -o name 2>&1 <<'END' || true\n${JSON.stringify(requestOf(line))}\nEND\n`,
+  );
 }
 
 const SIGNER = "kubernetes.io/kubelet-serving";
 
-/** The requests for serving certificates, with what they ask for. */
+/** The requests for serving certificates, with the names in them. */
 async function requests() {
   const { items } = await lab.get<{ items: any[] }>("csr");
   const serving = items.filter(({ spec }) => spec.signerName === SIGNER);
@@ -264,7 +265,7 @@ async function requests() {
   }));
 }
 
-/** An approver that looks at nothing. */
+/** Approves all requests without a check. */
 async function approveEverything(...as: string[]): Promise<void> {
   const pending = (await requests()).filter(({ isApproved }) => !isApproved);
   if (pending.length > 0) await lab.kubectl("certificate", "approve", ...pending.map(({ name }) => name), ...as);
@@ -275,15 +276,15 @@ const mode = (settings: object) =>
     all["tls-bootstrap:servingCertificates"] = settings;
   });
 
-it("issued: a declared node gets no serving certificate of the cluster", async () => {
+it("a declared node cannot request a serving certificate when the stack issues them", async () => {
   const address = (await lab.facts()).workers[0].address;
   expect(await ask("worker-1", `worker-1 worker-1 ${address}`)).toContain(
     "system:node:worker-1 gets its serving certificate from whoever declared it, and asks the cluster for none",
   );
 });
 
-describe("manual", () => {
-  it("has kubelets ask the cluster, whose CA the API server then has", async () => {
+describe("serving certificates that are approved by hand", () => {
+  it("are requested by the kubelets, and signed by the CA of the cluster", async () => {
     await mode({ mode: "manual" });
     await lab.operate("deploy");
     expect(await lab.json("output")).toMatchObject({ approveServing: expect.stringContaining("certificate approve") });
@@ -297,7 +298,7 @@ describe("manual", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("even an approver that approves everything gives no node a certificate for another name or address", async () => {
+  it("are never issued for another name or address, even when every request is approved", async () => {
     const [own, other] = (await lab.facts()).workers.map(({ address }) => address);
     for (const line of [
       `worker-1 worker-1 ${other}`,
@@ -314,7 +315,7 @@ describe("manual", () => {
       expect([line, await ask("worker-1", line)]).toEqual([
         line,
         expect.stringMatching(
-          // The second is what Kubernetes itself says to another node's name.
+          // The second is the answer of Kubernetes itself to another node's name.
           /may ask for a serving certificate with its declared name and address only|can only create a node CSR with CN=system:node:worker-1/,
         ),
       ]);
@@ -331,20 +332,19 @@ describe("manual", () => {
     }, 30);
   });
 
-  it("leaves nodes alone that are not declared, and gives bootstrap tokens no serving certificate", async () => {
-    const file = join((await lab.facts()).stateDir, "request.json");
-    await writeFile(file, requestOf("master-1 master-1 10.0.0.1"));
+  it("can still be requested by undeclared nodes, but not with a bootstrap token", async () => {
+    const file = await lab.writeManifest(requestOf("master-1 master-1 10.0.0.1"));
     const create = (...as: string[]) => lab.run("kubectl", "create", "-f", file, "--dry-run=server", ...as);
     expect((await create("--as=system:node:master-1", "--as-group=system:nodes")).status).toBe(0);
-    const masters = "--as-group=system:masters"; // may do everything, so only the policy is in the way
+    const masters = "--as-group=system:masters"; // may do everything, so that only the policy refuses
     expect((await create("--as=system:bootstrap:abc123", masters)).stderr).toContain(
       "a bootstrap token is not for serving certificates",
     );
   });
 });
 
-describe("approver", () => {
-  it("is declared as the API server takes it, and may approve serving certificates and no others", async () => {
+describe("the approver", () => {
+  it("runs, and may approve serving certificates only", async () => {
     await mode({ mode: "approver" });
     await lab.operate("deploy");
     expect(changes(await lab.operate("preview"))).toEqual([]);
@@ -365,7 +365,7 @@ describe("approver", () => {
     expect(stderr).toContain("forbidden");
   });
 
-  it("goes with its mode, and kubelets get their certificates from the stack again", async () => {
+  it("is removed with its mode, and the stack issues the certificates again", async () => {
     await mode({ mode: "issued" });
     await lab.operate("deploy");
     await trust(await servingCa());

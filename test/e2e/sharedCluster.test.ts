@@ -23,7 +23,7 @@ async function optionsOf(stack: Stack): Promise<string[]> {
 const objects = async (kind: string): Promise<string[]> =>
   (await lab.kubectl("get", kind, "-A", "-o", "name")).split("\n").filter((name) => name.includes("tls-bootstrap"));
 
-/** What the API server answers the holder of a stack's token who asks for the certificate of a node. */
+/** The answer of the API server to the request for a certificate of a node with this token. */
 async function answer(kubeconfig: string, node: string): Promise<string> {
   const [[request]] = makeRequests([node]);
   const { status, body } = await new Api(kubeconfig).askFor(request);
@@ -38,7 +38,7 @@ afterAll(async () => {
   for (const stack of ["east", "west"] as const) await lab.run("destroy", ...(await optionsOf(stack)));
 });
 
-it("each joins its worker, and finds nothing to change afterwards", async () => {
+it("each joins its worker, and needs no change afterwards", async () => {
   const stacks = [await optionsOf("east"), await optionsOf("west")];
   for (const options of stacks) await lab.operate("deploy", ...options);
   const { nodes } = await lab.status();
@@ -73,7 +73,7 @@ it("a token of one cannot claim a name of the other", async () => {
   );
 });
 
-it("one is destroyed, and the other has no change and all of its protection", async () => {
+it("a destroy of one leaves the other without a change, with all its policies", async () => {
   const west = await optionsOf("west");
   const kinds = ["validatingadmissionpolicies", "validatingadmissionpolicybindings", "clusterrolebindings", "roles"];
   const ofWest = async () =>

@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { TestLab } from "./testLab";
 import { REPOSITORY } from "../repository";
 
-/** Several stacks in one lab, and the Pulumi CLI on them. */
+/** Several stacks in one lab, and CLI commands on them. */
 const lab = new TestLab();
 const PLATFORM = join(REPOSITORY, "examples/platform-outputs");
 
-/** A stack of the platform example that tells of an API server of its own. */
+/** Options for a stack of the platform example with its own API server. */
 async function stackOf(name: string): Promise<string[]> {
   const file = await lab.configFile(name, (settings) => ({
     "platform-outputs:server": `https://${name}.example.org:6443`,
@@ -31,7 +31,7 @@ it("keeps stacks apart", async () => {
 it("runs any command of the CLI on the lab's backend, with the stack's settings", async () => {
   const green = await stackOf("green");
   const stacks = JSON.parse(await lab.out("pulumi", ...green, "--", "stack", "ls", "--json"));
-  // The lab has a stack of its own once another test has deployed it.
+  // The lab has another stack when another test has deployed it.
   const ours = stacks.filter(({ name }: any) => ["blue", "green"].includes(name));
   expect(ours.map(({ name, current }: any) => [name, current])).toEqual([
     ["blue", false],

@@ -14,7 +14,7 @@ import { REPOSITORY, TYPESCRIPT_LOADER } from "../repository";
 /** The Kubernetes version of the lab and of its workers. */
 export const VERSION = releases.at(-1)!;
 
-/** From when on a command that is followed shows what it prints. */
+/** After this time a followed command shows its output. */
 const LONG_MS = 30_000;
 
 export interface Run {
@@ -25,7 +25,7 @@ export interface Run {
 
 type Operation = "preview" | "deploy" | "refresh" | "destroy";
 
-/** A lab, driven as its users drive it: by its command line, but for looks into it. */
+/** A lab, used by its command line, as its users do. Only `exec` and `kubectl` run directly, since that is faster. */
 export class TestLab {
   /** Everything that any command has printed, for searches. */
   readonly transcript: string[] = [];
@@ -34,11 +34,11 @@ export class TestLab {
 
   /** Runs a command of the lab, whatever its exit status. */
   async run(...args: string[]): Promise<Run> {
-    const look = await this.#look(args);
-    return look ? this.#spawn(...look) : this.cli(...args);
+    const direct = await this.#directCommand(args);
+    return direct ? this.#spawn(...direct) : this.cli(...args);
   }
 
-  /** The same, by the lab's command line in any case. */
+  /** Runs a command by the lab's command line, also `exec` and `kubectl`. */
   cli = (...args: string[]): Promise<Run> => this.#spawn(process.execPath, this.#argv(args));
 
   #argv = (args: string[]): string[] => [
@@ -56,8 +56,10 @@ export class TestLab {
     });
   }
 
-  /** The lab's `exec` and `kubectl`, without a process of the lab's for each: there are hundreds in a run of the tests, and most of each is its start. */
-  async #look([command, ...args]: string[]): Promise<[string, string[]] | undefined> {
+  /**
+   * The program that the lab's `exec` or `kubectl` runs. The tests run hundreds of them, and the start of the lab takes most of the time.
+   */
+  async #directCommand([command, ...args]: string[]): Promise<[string, string[]] | undefined> {
     if (command !== "exec" && command !== "kubectl") return undefined;
     if (command === "exec") {
       const [worker, , ...argv] = args;
@@ -67,10 +69,10 @@ export class TestLab {
     return kubectl === null ? undefined : [kubectl, ["--kubeconfig", kubeconfig, ...args]];
   }
 
-  /** Runs a command that must succeed. */
+  /** Runs a command that must succeed. Returns its output. */
   out = async (...args: string[]): Promise<string> => succeeded(args, await this.run(...args));
 
-  /** The same for a command that may build things for minutes: from then on it shows what it prints. */
+  /** Runs a command that must succeed and may build for minutes. Shows its output when it takes long. */
   async follow(say: (text: string) => void, ...args: string[]): Promise<void> {
     let held: string[] | undefined = [];
     const show = (text: string): void => void (held ? held.push(text) : say(text));
@@ -92,24 +94,24 @@ export class TestLab {
     return JSON.parse(await this.out("--json", ...args)) as T;
   }
 
-  /** The status of the lab: its nodes as they are, the rest as it was when this file first asked. */
+  /** The lab's status: the nodes as they are now, the rest as it was at the first call. */
   async status(): Promise<Status> {
     const { status, stdout } = await this.run("kubectl", "--request-timeout=5s", "get", "nodes", "-o", "json");
     return { ...(await this.facts()), nodes: status === 0 ? parseNodes(stdout) : null };
   }
 
-  /** An operation of the stack that must succeed. */
+  /** Runs an operation of the stack that must succeed. */
   operate = (operation: Operation, ...args: string[]): Promise<OperationResult> =>
     this.json<OperationResult>(operation, ...args);
 
-  /** An operation that must fail: what it says is wrong. */
+  /** Runs an operation that must fail. Returns its errors. */
   async fails(operation: Operation, ...args: string[]): Promise<string> {
     const { status, stdout, stderr } = await this.run("--json", operation, ...args);
     if (status === 0) throw new Error(`lab ${operation} was expected to fail, but did not:\n${stdout}`);
-    if (!stdout.trim()) return stderr; // it did not get as far as having a result
+    if (!stdout.trim()) return stderr; // it failed before it had a result
     const { diagnostics } = JSON.parse(stdout) as OperationResult;
     const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
-    // Behind what went wrong, the CLI shows outputs of the stack.
+    // After the errors, the CLI shows the stack's outputs.
     return [...errors, stderr.split(/^\s*Outputs:/m)[0]].join("\n");
   }
 
@@ -135,13 +137,29 @@ export class TestLab {
     return Object.fromEntries(workers.map((worker, i) => [worker, counts[i]]));
   }
 
-  /** The main process of a worker's kubelet; "0" when it is not running. */
-  async kubeletPid(worker: string): Promise<string> {
-    return (await this.exec(worker, "systemctl", "show", "-P", "MainPID", "kubelet")).trim();
+  /** The main process of a unit on a worker; "0" when it does not run. */
+  async unitPid(worker: string, unit: string): Promise<string> {
+    return (await this.exec(worker, "systemctl", "show", "-P", "MainPID", unit)).trim();
   }
 
-  /** What does not change while a lab is up. */
+  kubeletPid = (worker: string): Promise<string> => this.unitPid(worker, "kubelet");
+
+  /** Whether a node is Ready; undefined when there is no such node. */
+  async isReady(node: string): Promise<boolean | undefined> {
+    return (await this.status()).nodes?.find(({ name }) => name === node)?.ready;
+  }
+
+  /** Writes objects to a file, for kubectl. Returns its path. */
+  async writeManifest(manifest: object): Promise<string> {
+    const file = join((await this.facts()).stateDir, "manifest.json");
+    await writeFile(file, JSON.stringify(manifest));
+    return file;
+  }
+
+  apply = async (manifest: object): Promise<string> => this.kubectl("apply", "-f", await this.writeManifest(manifest));
+
   #facts?: Promise<Status>;
+  /** The status at the first call, for what does not change while a lab is up. */
   facts = (): Promise<Status> => (this.#facts ??= this.json<Status>("status"));
 
   /** Changes the stack's settings, as a user would edit the file. */
@@ -152,8 +170,8 @@ export class TestLab {
     await writeFile(configFile, stringify(document, { lineWidth: 0 }));
   }
 
-  /** Brings the end of a certificate in the stack's state nearer, as time would. */
-  async bringNearer(name: string, hours: number): Promise<void> {
+  /** Moves the end of a certificate in the stack's state closer, as if time had passed. */
+  async ageCertificate(name: string, hours: number): Promise<void> {
     const file = join(stacksFolder(await requireLab(this.name)), "tls-bootstrap", "lab.json");
     const state = JSON.parse(await readFile(file, "utf8"));
     const { outputs } = state.checkpoint.latest.resources.find(({ urn }: { urn: string }) => urn.endsWith(`::${name}`));
@@ -161,7 +179,7 @@ export class TestLab {
     await writeFile(file, JSON.stringify(state));
   }
 
-  /** A file of settings of its own, made from the stack's. */
+  /** Writes a settings file with changes of the stack's settings. Returns its path. */
   async configFile(name: string, change: (settings: Record<string, any>) => Record<string, any>): Promise<string> {
     const { configFile, stateDir } = await this.facts();
     const document = parse(await readFile(configFile, "utf8")) as { config: Record<string, any> };
@@ -179,7 +197,7 @@ function succeeded(args: readonly string[], { status, stdout, stderr }: Run): st
   return stdout;
 }
 
-/** Where the lab's stacks have their states: a folder for each program. */
+/** The folder with the states of the lab's stacks. It has a folder for each program. */
 export const stacksFolder = (lab: Lab): string => join(lab.paths.pulumi, "backend", ".pulumi", "stacks");
 
 /** Tries until it no longer throws. */

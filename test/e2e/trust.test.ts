@@ -1,8 +1,8 @@
 import { changes, eventually, TestLab } from "./testLab";
 import { makeRequests } from "../requests/goRequests";
-import { tokenHolder } from "./api";
+import { connectWithToken } from "./api";
 
-/** The life of a token, and what its holder can do and cannot: told in order on one lab. */
+/** What the holder of a token can do, and how tokens end. Each test builds on the tests before it. */
 const lab = new TestLab();
 jest.setTimeout(600_000);
 
@@ -15,13 +15,12 @@ interface Outputs {
 }
 
 const outputs = () => lab.json<Outputs>("output", "--show-secrets");
-const holderOf = (name?: string) => tokenHolder(lab, name);
+const holderOf = (name?: string) => connectWithToken(lab, name);
 const requestsFor = (...names: string[]): string[] => makeRequests(names).map(([request]) => request);
 const pem = (request: string): string => Buffer.from(request, "base64").toString();
-const isReady = async (name: string) => (await lab.status()).nodes?.find((node) => node.name === name)?.ready;
 
 let workers: any[];
-/** Settings with these workers, each with changes of its own. */
+/** Configures these workers, each with its changes. */
 const configure = (members: Record<string, object>, more: Record<string, unknown> = {}) =>
   lab.configure((settings) => {
     settings["tls-bootstrap:pools"][0].workers = Object.entries(members).map(([name, change]) => ({
@@ -31,7 +30,7 @@ const configure = (members: Record<string, object>, more: Record<string, unknown
     for (const [key, value] of Object.entries(more)) settings[`tls-bootstrap:${key}`] = value;
   });
 
-/** What runs and what is there on a worker that must not have been touched by a failed join. */
+/** The files and the kubelet of a worker, which a failed join must not change. */
 const traces = (worker: string) =>
   lab.shell(
     worker,
@@ -47,20 +46,20 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await lab.out("up"); // whatever a test has stopped
+  await lab.out("up"); // also what a test has stopped
   await lab.run("destroy");
 });
 
-it("a policy that is removed and made anew knows the names of today", async () => {
+it("a policy that is deleted and created again has the current names", async () => {
   await lab.operate("destroy");
-  await new Promise((resume) => setTimeout(resume, 3000)); // API servers look at their policies every second
+  await new Promise((resume) => setTimeout(resume, 3000)); // the API server reads its policies every second
   await configure({ "worker-1": {}, "worker-2": {} });
   await lab.operate("deploy");
   expect((await lab.status()).nodes?.map(({ ready }) => ready)).toEqual([true, true]);
 });
 
 describe("anonymous access", () => {
-  it("is to cluster-info, and to nothing else", async () => {
+  it("is allowed to cluster-info only", async () => {
     await lab.kubectl("create", "configmap", "other", "-n", "kube-public");
     const api = await holderOf();
     const status = async (path: string) => (await api.anonymously(path)).status;
@@ -81,7 +80,7 @@ describe("anonymous access", () => {
 });
 
 describe("a stolen token", () => {
-  it("claims neither the name of a Ready node, nor one that is not in the inventory, nor another signer", async () => {
+  it("cannot claim a Ready node, an undeclared name or another signer", async () => {
     const api = await holderOf();
     const [ready, foreign, shorter, longer] = requestsFor("worker-1", "master-1", "worker-", "worker-11");
     const refused = async (request: string, signer?: string) => {
@@ -97,13 +96,13 @@ describe("a stolen token", () => {
       expect(await refused(foreign, signer)).toEqual([
         422,
         expect.stringMatching(
-          // Either policy may be the first to say so.
+          // Either of two policies may refuse first.
           /is for certificates of kubelets \(kubernetes\.io\/kube-apiserver-client-kubelet\) only|a bootstrap token is not for serving certificates/,
         ),
       ]);
   });
 
-  it("reads no Secrets, Nodes or ConfigMaps", async () => {
+  it("cannot read Secrets, Nodes, Pods or policies", async () => {
     const api = await holderOf();
     for (const path of [
       "/api/v1/namespaces/kube-system/secrets",
@@ -116,9 +115,9 @@ describe("a stolen token", () => {
       expect([path, (await api.call("GET", path)).status]).toEqual([path, 403]);
   });
 
-  it("claims the name of a declared node that is not Ready, but hides no second request behind that", async () => {
+  it("can claim a declared node that is not Ready, but cannot hide a second request in the first", async () => {
     await lab.exec("worker-2", "systemctl", "stop", "kubelet");
-    await eventually(async () => expect(await isReady("worker-2")).toBe(false), 120);
+    await eventually(async () => expect(await lab.isReady("worker-2")).toBe(false), 120);
     const api = await holderOf();
     const [own, foreign] = requestsFor("worker-2", "master-1");
     for (const text of [
@@ -132,18 +131,18 @@ describe("a stolen token", () => {
     expect(status).toBe(201);
     await lab.kubectl("delete", "csr", body.metadata.name);
     await lab.exec("worker-2", "systemctl", "start", "kubelet");
-    await eventually(async () => expect(await isReady("worker-2")).toBe(true));
+    await eventually(async () => expect(await lab.isReady("worker-2")).toBe(true));
   });
 
-  it("is no hindrance to an honest join", async () => {
+  it("does not prevent an honest join", async () => {
     await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {} });
     const result = await lab.operate("deploy");
     expect(changes(result).filter((line) => /worker-[12]-/.test(line))).toEqual([]);
-    expect(await isReady("worker-3")).toBe(true);
+    expect(await lab.isReady("worker-3")).toBe(true);
   });
 });
 
-it("a node cannot change by which name it is known to the policy", async () => {
+it("a node cannot change the annotation by which the policy knows it", async () => {
   const annotate = (value: string) =>
     lab.shell(
       "worker-1",
@@ -158,7 +157,7 @@ it("a node cannot change by which name it is known to the policy", async () => {
 });
 
 describe("a revoked token", () => {
-  it("is refused within the ten seconds for which the API server remembers it, and nothing else changes", async () => {
+  it("is refused within ten seconds, which is the API server's cache, and nothing else changes", async () => {
     const api = await holderOf();
     const { tokens } = await outputs();
     expect(await api.isAccepted()).toBe(true);
@@ -169,17 +168,17 @@ describe("a revoked token", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("after which a look at what is really there shows that one Secret, and never a worker", async () => {
+  it("is the only change after a refresh, and no worker changes", async () => {
     expect(changes(await lab.operate("preview", "--refresh"))).toEqual(["create tls-bootstrap-worker-token"]);
   });
 });
 
-describe("a worker whose token has gone before it could join", () => {
+describe("a worker whose token ends before it joins", () => {
   const members = { "worker-1": {}, "worker-2": {}, "worker-3": {}, "worker-4": {} };
 
-  it("stops at once and says so, the token's id only, and how to mint a new one; the host is untouched", async () => {
-    // An address that it does not have: it gets no further than its preflight, with a fresh token. That fails late, since an update that has failed
-    // begins nothing more, and would not come to the token.
+  it("fails at once, with the token's id and the command that mints a new one, and the host does not change", async () => {
+    // A wrong address fails the preflight, so that the new token is not used. The sleep delays the failure, since a failed update starts
+    // nothing more, and would not create the token.
     const sudo = "/usr/local/bin/sudo";
     await lab.shell("worker-4", `printf '#!/bin/sh\\nsleep 8; exec /usr/bin/sudo "$@"\\n' >${sudo}; chmod +x ${sudo}`);
     await configure({ ...members, "worker-4": { nodeAddress: "192.0.2.1" } });
@@ -193,7 +192,7 @@ describe("a worker whose token has gone before it could join", () => {
     await lab.exec("worker-4", "rm", sudo);
     const id = Buffer.from(token.data["token-id"], "base64").toString();
     const secret = Buffer.from(token.data["token-secret"], "base64").toString();
-    // It expires: the cleaner removes it.
+    // The token expires, and the token cleaner deletes it.
     await expire(id);
     await eventually(
       () => expect(lab.kubectl("get", "secret", "-n", "kube-system", `bootstrap-token-${id}`)).rejects.toThrow(),
@@ -209,23 +208,23 @@ describe("a worker whose token has gone before it could join", () => {
     expect(before).not.toMatch(/bootstrap-kubelet.conf|kubelet.conf|pki\/kubelet|^active$/m);
     const begin = Date.now();
     await lab.fails("deploy");
-    expect(Date.now() - begin).toBeLessThan(10_000 + 10_000); // ten for the join, the rest for starting and ending the program
+    expect(Date.now() - begin).toBeLessThan(10_000 + 10_000); // ten for the join, ten for the program
     expect(await traces("worker-4")).toBe(before);
   });
 
-  it("joins with that command, and no other worker notices", async () => {
+  it("joins with that command, and no other worker is affected", async () => {
     const others = ["worker-1", "worker-2", "worker-3"];
     const sessions = await lab.allSessions(others);
     const pids = await Promise.all(others.map((name) => lab.kubeletPid(name)));
     const result = await lab.operate("deploy", "--replace", CLOCK);
     expect(changes(result).filter((line) => /worker-[123]-/.test(line))).toEqual([]);
-    expect(await isReady("worker-4")).toBe(true);
+    expect(await lab.isReady("worker-4")).toBe(true);
     expect(await lab.allSessions(others)).toEqual(sessions);
     expect(await Promise.all(others.map((name) => lab.kubeletPid(name)))).toEqual(pids);
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("and one whose token expires while it waits for its certificate, too", async () => {
+  it("fails the same way when the token expires while it waits for its certificate", async () => {
     await lab.out("stop", "kube-controller-manager");
     await configure({ ...members, "worker-4": { generation: 2 } });
     const deploying = lab.fails("deploy");
@@ -245,12 +244,12 @@ describe("a worker whose token has gone before it could join", () => {
     expect(errors).toContain(`pulumi up --replace "${CLOCK}"`);
     await lab.out("start", "kube-controller-manager");
     await lab.operate("deploy", "--replace", CLOCK);
-    expect(await isReady("worker-4")).toBe(true);
+    expect(await lab.isReady("worker-4")).toBe(true);
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 });
 
-describe("a ClusterRoleBinding that is missing or wrong is named", () => {
+describe("an error names a missing or wrong ClusterRoleBinding", () => {
   let generation = 2;
   const members = { "worker-1": {}, "worker-2": {}, "worker-3": {} };
   const join = () => configure({ ...members, "worker-4": { generation: ++generation } });
@@ -293,12 +292,12 @@ describe("a ClusterRoleBinding that is missing or wrong is named", () => {
     expect(errors).toContain(`no ClusterRoleBinding in force binds ClusterRole ${role} to`);
     await put(group(subject), name);
     await lab.operate("deploy");
-    expect(await isReady("worker-4")).toBe(true);
+    expect(await lab.isReady("worker-4")).toBe(true);
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 });
 
-it("a join that the policy refuses says so, in the API server's words", async () => {
+it("a join that the policy refuses reports the API server's message", async () => {
   const policy = ["validatingadmissionpolicy", "tls-bootstrap-lab-worker-names"];
   const { variables } = (await lab.get<any>(...policy)).spec;
   const names = (expression: string) =>
@@ -318,7 +317,7 @@ it("a join that the policy refuses says so, in the API server's words", async ()
   );
   await names(variables[1].expression);
   await lab.operate("deploy");
-  expect(await isReady("worker-4")).toBe(true);
+  expect(await lab.isReady("worker-4")).toBe(true);
 });
 
 describe("a scale group", () => {
@@ -327,7 +326,7 @@ describe("a scale group", () => {
     await lab.operate("deploy");
   });
 
-  it("has a token for names with its prefix only, which are approved", async () => {
+  it("has a token for names with its prefix only, whose requests are approved", async () => {
     const api = await holderOf("burst");
     const [mine, longest, worker, near, bare] = requestsFor(
       "burst-1",
@@ -350,11 +349,11 @@ describe("a scale group", () => {
     expect((await (await holderOf("worker")).askFor(mine)).status).toBe(422);
   });
 
-  it("renews its token at half of its life, keeps the retired one, and leaves no binding for it after a destroy", async () => {
+  it("renews its token at half of its ttl and keeps the retired one, which has no rights after a destroy", async () => {
     const retired = await holderOf("burst");
-    await lab.bringNearer("tls-bootstrap-burst-token-clock", 35);
+    await lab.ageCertificate("tls-bootstrap-burst-token-clock", 35);
     expect(changes(await lab.operate("preview"))).toEqual([]);
-    await lab.bringNearer("tls-bootstrap-burst-token-clock", 2);
+    await lab.ageCertificate("tls-bootstrap-burst-token-clock", 2);
     const preview = changes(await lab.operate("preview"));
     expect(preview).not.toEqual([]);
     expect(preview.filter((line) => !line.includes("tls-bootstrap-burst-token"))).toEqual([]);
@@ -373,7 +372,7 @@ describe("a scale group", () => {
   });
 });
 
-/** Lets a token run out, as its time would. */
+/** Lets a token expire. */
 const expire = (id: string) =>
   lab.kubectl(
     "patch",

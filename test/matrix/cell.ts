@@ -1,5 +1,5 @@
 /**
- * One cell of the matrix: two workers join, change, renew their certificates and go, in a lab of their own. Prints what came of each step as JSON.
+ * One cell of the matrix: two workers join, change, renew their certificates and go, in a lab of their own. Prints the outcome as JSON.
  * Run by test/matrix/matrix.ts, with the Node.js that the cell is about.
  */
 import { eventually, TestLab } from "../e2e/testLab";
@@ -12,10 +12,10 @@ export interface Cell {
 
 export const STEPS = ["join", "change", "renew", "remove"] as const;
 
-/** What went wrong by step; a step without an entry has passed, and those behind a failed one were not run. */
+/** The error of the step that failed. Earlier steps have passed, later steps did not run. */
 export type Outcome = Partial<Record<(typeof STEPS)[number], string>>;
 
-/** The kubelet renews its certificate when 70 to 90 % of its life are over; the signer dates it back by five minutes. */
+/** The kubelet renews its certificate after 70 to 90 % of its life. The signer dates it back by five minutes. */
 const CERTIFICATE_LIFE = "3m";
 const RENEWED_AFTER_SECONDS = 300;
 
@@ -39,7 +39,7 @@ function steps(lab: TestLab, { apiServer, kubelet }: Cell): Record<(typeof STEPS
     }));
   };
   const expectNodes = async (names: readonly string[], pods: string) =>
-    same(
+    expectSame(
       await nodes(),
       names.map((name) => ({ name, ready: true, version: `v${kubelet}`, pods })),
     );
@@ -47,14 +47,14 @@ function steps(lab: TestLab, { apiServer, kubelet }: Cell): Record<(typeof STEPS
   return {
     join: async () => {
       const version = JSON.parse(await lab.kubectl("get", "--raw", "/version")) as { gitVersion: string };
-      same(version.gitVersion, `v${apiServer}`);
+      expectSame(version.gitVersion, `v${apiServer}`);
       await lab.configure((settings) => {
         settings["tls-bootstrap:kubernetesVersion"] = kubelet;
       });
       await lab.operate("deploy");
       await expectNodes(["worker-1", "worker-2"], "110");
       const { changes } = await lab.operate("preview");
-      same(Object.keys(changes), ["same"]);
+      expectSame(Object.keys(changes), ["same"]);
     },
     change: async () => {
       await lab.configure((settings) => {
@@ -68,7 +68,7 @@ function steps(lab: TestLab, { apiServer, kubelet }: Cell): Record<(typeof STEPS
         Number(await lab.shell(worker, "ls /var/lib/kubelet/pki | grep -cE '^kubelet-client-[0-9]'"));
       await eventually(async () => {
         const counts = await Promise.all([certificates("worker-1"), certificates("worker-2")]);
-        same(
+        expectSame(
           counts.map((count) => count > 1),
           [true, true],
         );
@@ -81,14 +81,14 @@ function steps(lab: TestLab, { apiServer, kubelet }: Cell): Record<(typeof STEPS
       });
       await lab.operate("deploy");
       await expectNodes(["worker-1"], "42");
-      same(await lab.shell("worker-2", "ls -d /var/lib/kubelet/pki /etc/tls-bootstrap 2>/dev/null || true"), "");
+      expectSame(await lab.shell("worker-2", "ls -d /var/lib/kubelet/pki /etc/tls-bootstrap 2>/dev/null || true"), "");
       await lab.operate("destroy");
-      same(await nodes(), []);
+      expectSame(await nodes(), []);
     },
   };
 }
 
-function same(actual: unknown, expected: unknown): void {
+function expectSame(actual: unknown, expected: unknown): void {
   const [found, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
   if (found !== wanted) throw new Error(`found ${found}, expected ${wanted}`);
 }

@@ -14,7 +14,7 @@ import { type Cell, type Outcome, STEPS } from "./cell";
 import { REPOSITORY, TYPESCRIPT_LOADER } from "../repository";
 
 /** Releases of Node.js to try. */
-const NODES = ["20.20.2", "24.21.0"];
+const NODE_VERSIONS = ["20.20.2", "24.21.0"];
 
 const PAGE = join(REPOSITORY, "docs", "versions.md");
 const [BEGIN, END] = ["<!-- matrix: begin -->", "<!-- matrix: end -->"];
@@ -24,7 +24,7 @@ const execute = promisify(execFile);
 /** Each kubelet with the newest API server, each API server with its own kubelet, and each Node.js with the newest of both. */
 function cells(): Cell[] {
   const newest = releases.at(-1)!;
-  const [node, ...others] = NODES;
+  const [node, ...others] = NODE_VERSIONS;
   return [
     ...[...releases].reverse().map((kubelet) => ({ apiServer: newest, kubelet, node })),
     ...releases
@@ -35,7 +35,7 @@ function cells(): Cell[] {
   ];
 }
 
-/** Where the executable of a Node.js release is; npm brings it. */
+/** The folder with the executable of a Node.js release, which npm installs. */
 async function nodeFolder(version: string): Promise<string> {
   const name = `node-linux-${process.arch}`;
   const folder = join(cacheFolder(), "node", version);

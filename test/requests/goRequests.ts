@@ -1,27 +1,29 @@
 import { spawnSync } from "node:child_process";
 
 /**
- * Certificate requests made by Go's x509, which kubelets use too, as they stand in `spec.request`: `count` for each line, in order. A line is a node's
- * name, and behind it, for a serving certificate, what that is for: `worker-1 worker-1 10.0.1.11`.
+ * Makes certificate requests with Go's x509, as kubelets do.
+ * @param lines a node's name; for a serving certificate also its DNS names and addresses: `worker-1 worker-1 10.0.1.11`
+ * @param count how many requests for each line
+ * @returns for each line its requests, in base64 as in `spec.request`
  */
 export function makeRequests(lines: readonly string[], count = 1): string[][] {
   const requests = requestsProgram(["make", String(count)], lines);
   return lines.map((_, i) => requests.slice(i * count, (i + 1) * count));
 }
 
-/** What a request asks for. */
+/** The names in a request. */
 export interface Asked {
   readonly commonName: string;
   readonly dns?: readonly string[];
   readonly ips?: readonly string[];
 }
 
-/** What each request asks for, as the API server and its controllers read it; undefined when they cannot. */
+/** The names in each request, as the API server and its controllers read it; undefined when they cannot. */
 export function readRequests(requests: readonly string[]): (Asked | undefined)[] {
   return requestsProgram(["read"], requests).map((line) => (line ? (JSON.parse(line) as Asked) : undefined));
 }
 
-/** The lines that the Go program beside this file prints for the given ones. */
+/** Runs the Go program of this folder. Returns the lines that it prints. */
 function requestsProgram(args: readonly string[], lines: readonly string[]): string[] {
   const { status, stdout, stderr } = spawnSync("go", ["run", ".", ...args], {
     cwd: __dirname,

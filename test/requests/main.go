@@ -3,8 +3,8 @@
 //	requests make COUNT < NAMES > REQUESTS
 //	requests read < REQUESTS > NAMES
 //
-// `make` prints COUNT lines for each line, each the base64 of a request's PEM text. A line is a node's name, and behind it, for a serving certificate, the
-// DNS names and IP addresses that it asks for. `read` prints for each request what it asks for, as JSON, or an empty line when it cannot be read.
+// A line of NAMES is a node's name, for a serving certificate followed by its DNS names and IP addresses. For each line `make` prints COUNT
+// requests: the base64 of PEM. `read` prints the names in each request as JSON, or an empty line when it cannot read the request.
 package main
 
 import (
@@ -55,7 +55,7 @@ type asked struct {
 	IPs        []net.IP `json:"ips,omitempty"`
 }
 
-// read reads as k8s.io/kubernetes/pkg/apis/certificates/v1 ParseCSR does, with which validation, approval and signing begin.
+// read reads a request like ParseCSR of k8s.io/kubernetes/pkg/apis/certificates/v1, which validation, approval and signing use.
 func read(request string) (*asked, error) {
 	text, err := base64.StdEncoding.DecodeString(request)
 	if err != nil {

@@ -1,15 +1,15 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ARCH, BRING_UP_MS, bringUpBareWorkers, inventoryOf, takeBareWorkersAway, TARBALL } from "../bareWorkers";
+import { ARCH, BRING_UP_MS, bringUpBareWorkers, inventoryOf, removeBareWorkers, TARBALL } from "../bareWorkers";
 import { changes, TestLab, VERSION } from "../testLab";
 import { REPOSITORY } from "../../repository";
 
-/** A bare worker that can download nothing: all that it needs comes in an archive, over SSH. Told in order. */
+/** A bare worker without downloads: it gets an archive over SSH. Each test builds on the tests before it. */
 const lab = new TestLab();
 const inventory = () => inventoryOf(lab, TARBALL);
 
-/** Makes an archive as its users do; gives what is printed for the settings. */
+/** Makes an archive with the command for users. Returns its output, which is a setting. */
 async function makeAirGap(...args: string[]): Promise<string> {
   const argv = ["--import", "tsx", "tools/air-gap/makeAirGap.ts", ...args];
   return (await promisify(execFile)(process.execPath, argv, { cwd: REPOSITORY })).stdout;
@@ -38,10 +38,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab.run("destroy");
-  await takeBareWorkersAway(lab); // and the mirror runs again
+  await removeBareWorkers(lab); // and the mirror runs again
 });
 
-it("a version that is not in it is refused at preview, without a session", async () => {
+it("a version that is not in the archive is refused at preview, without an SSH session", async () => {
   const file = await lab.configFile("too-new", (settings) => ({
     ...settings,
     "tls-bootstrap:kubernetesVersion": "1.37.999",
@@ -53,14 +53,14 @@ it("a version that is not in it is refused at preview, without a session", async
   expect(await lab.sessions(TARBALL)).toBe(sessions);
 });
 
-it("a bare worker becomes a Ready node, and an idle preview shows nothing", async () => {
+it("a bare worker becomes a Ready node, and needs no change afterwards", async () => {
   await lab.operate("deploy");
   expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([[TARBALL, true]]);
   expect(await left()).toBe("");
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });
 
-it("a program that is lost is told with the command that sends it again", async () => {
+it("a missing program is reported with the command that copies the archive again", async () => {
   await lab.exec(TARBALL, "rm", KUBECTL);
   await lab.configure((settings) => {
     settings["tls-bootstrap:binDir"] = "/opt/programs";
@@ -77,14 +77,14 @@ it("a program that is lost is told with the command that sends it again", async 
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });
 
-it("is taken out and joins anew with what is sent once more", async () => {
+it("a replaced worker joins again with a new copy of the archive", async () => {
   const of = (step: string) => ["--replace", `**::tls-bootstrap-tarball-${TARBALL}-${step}`];
   await lab.operate("deploy", ...of("host"), ...of("air-gap"));
   expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([[TARBALL, true]]);
   expect(await left()).toBe("");
 });
 
-it("leaves nothing of it behind when it is removed", async () => {
+it("a removal leaves nothing behind", async () => {
   await lab.operate("destroy");
   expect(await inventory()).toBe(before);
 });

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes this Debian host one whose package manager is dnf. In its repository are Debian's packages of a container runtime, by the names that they have
-# in Fedora, and a package of somebody else's that needs one of them.
+# Turns this Debian host into one whose package manager is dnf. Its repository has Debian's packages of a container runtime under the names
+# of Fedora, and another package that needs one of them.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
@@ -10,7 +10,7 @@ repository=/srv/rpms
 mkdir -p "$repository"
 cd "$(mktemp -d)"
 
-# package NAME VERSION DEB [NEEDED]: DEB as an RPM; an empty one without.
+# package NAME VERSION DEB [NEEDED]: makes an RPM of DEB. Without DEB the RPM is empty.
 package() {
   rm -rf tree
   install -D /dev/null "tree/usr/share/$1/empty"

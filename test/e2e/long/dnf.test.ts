@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BRING_UP_MS, bringUpBareWorkers, PACKAGE, takeBareWorkersAway } from "../bareWorkers";
+import { BRING_UP_MS, bringUpBareWorkers, PACKAGE, removeBareWorkers } from "../bareWorkers";
 import { changes, TestLab } from "../testLab";
 
-/** A bare host whose package manager is dnf. Told in order. */
+/** A bare host whose package manager is dnf. Each test builds on the tests before it. */
 const lab = new TestLab();
 
 const packages = () => lab.shell(PACKAGE, "rpm -qa --qf '%{NAME} %{VERSION}\\n' | sort");
@@ -23,17 +23,17 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab.run("destroy", "--config-file", await only());
-  await takeBareWorkersAway(lab);
+  await removeBareWorkers(lab);
 });
 
-it("gets none of the packages when one cannot be had", async () => {
+it("installs no package when one of them is not available", async () => {
   expect(await lab.fails("deploy", "--config-file", await only("9.9.9"))).toContain(
     "these packages cannot be installed: containerd-9.9.9",
   );
   expect(await packages()).toBe(bare);
 });
 
-it("gets its runtime from there, in the version that is asked for, and all goes again", async () => {
+it("installs the runtime in the configured version, and removes it again", async () => {
   const file = await only("1.6.20");
   await lab.operate("deploy", "--config-file", file);
   expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([[PACKAGE, true]]);
@@ -43,7 +43,7 @@ it("gets its runtime from there, in the version that is asked for, and all goes 
   expect(await packages()).toBe(bare);
 });
 
-it("keeps what somebody else's package needs", async () => {
+it("keeps packages that other packages need", async () => {
   const file = await only();
   await lab.operate("deploy", "--config-file", file);
   await lab.shell(PACKAGE, "dnf -q -y install podman");
@@ -51,6 +51,6 @@ it("keeps what somebody else's package needs", async () => {
   expect(installed).toContain("containerd 1.6.21\n");
   await lab.operate("destroy", "--config-file", file);
   expect(await packages()).toBe(installed);
-  // With the settings that it came with.
+  // containerd has its original settings.
   expect(await lab.shell(PACKAGE, "rpm --verify containerd; ls -d /opt/kubernetes 2>/dev/null || true")).toBe("");
 });

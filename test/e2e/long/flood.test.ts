@@ -1,8 +1,8 @@
 import { makeRequests } from "../../requests/goRequests";
-import { tokenHolder } from "../api";
+import { connectWithToken } from "../api";
 import { changes, TestLab } from "../testLab";
 
-/** A stolen token with which somebody keeps the cluster busy. */
+/** An attacker floods the cluster with a stolen token. */
 const lab = new TestLab();
 const REQUESTS = 500;
 
@@ -12,7 +12,7 @@ const configure = (count: number) =>
     settings["tls-bootstrap:pools"][0].workers = workers.slice(0, count);
   });
 
-/** By name, the requests that the cluster has, with their certificates. */
+/** Names and certificates of the requests in the cluster. */
 async function certificateRequests(): Promise<[string, string | undefined][]> {
   const { items } = await lab.get<{ items: any[] }>("csr");
   return items.map(({ metadata, status }) => [metadata.name, status.certificate]);
@@ -28,8 +28,8 @@ beforeAll(async () => {
 
 afterAll(() => lab.run("destroy"));
 
-it("floods in vain: requests for foreign names are denied, and an honest join beside them becomes Ready", async () => {
-  const api = await tokenHolder(lab);
+it("requests for undeclared names are denied, and an honest join becomes Ready meanwhile", async () => {
+  const api = await connectWithToken(lab);
   const requests = makeRequests(Array.from({ length: REQUESTS }, (_, i) => `flood-${i}`)).map(([request]) => request);
   const answers: number[] = [];
   const earlier = await certificateRequests();
@@ -47,7 +47,7 @@ it("floods in vain: requests for foreign names are denied, and an honest join be
     ["worker-1", "worker-2", "worker-3"].map((name) => [name, true]),
   );
   expect(answers).toHaveLength(REQUESTS);
-  // 401 once the new member's token has taken the place of this one.
+  // 401 once the token of the new member has replaced this one.
   expect([...new Set(answers)].filter((status) => ![422, 401].includes(status))).toEqual([]);
   expect(answers.filter((status) => status === 422).length).toBeGreaterThan(REQUESTS / 5);
   const made = (await certificateRequests()).filter(([name]) => !earlier.some(([other]) => other === name));

@@ -7,11 +7,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { eventually, TestLab } from "../testLab";
 import { REPOSITORY } from "../../repository";
 
-/** Deployments that end where nobody planned it. Whatever a killed one leaves, the next one completes. */
+/** Deployments that are interrupted or killed. The next deployment completes them. */
 const lab = new TestLab();
 const LAB = join(REPOSITORY, "lab/run");
 
-/** A deployment with a process group of its own, as one that is started in a terminal. */
+/** Starts a deployment in its own process group, as a terminal does. */
 function startDeployment(): { readonly command: ChildProcess; readonly ended: Promise<number | null> } {
   const command = spawn(LAB, ["--name", lab.name, "deploy"], { detached: true, stdio: ["ignore", "pipe", "pipe"] });
   for (const output of [command.stdout, command.stderr])
@@ -58,7 +58,7 @@ beforeAll(async () => {
   await lab.configure((settings) => settings["tls-bootstrap:pools"][0].workers.splice(2));
 });
 
-it("Ctrl-C ends a deployment in good order, and the next one completes", async () => {
+it("Ctrl-C ends a deployment cleanly, and the next one completes it", async () => {
   const { command, ended } = startDeployment();
   await eventually(async () => expect(await lab.kubectl("get", "nodes", "-o", "name")).toContain("node/worker-1"));
   process.kill(-command.pid!, "SIGINT");
@@ -69,7 +69,7 @@ it("Ctrl-C ends a deployment in good order, and the next one completes", async (
   await lab.operate("destroy");
 });
 
-it("a deployment that is killed at ten moments in turn completes", async () => {
+it("a deployment that was killed at ten moments in turn is completed", async () => {
   const seconds = Array.from({ length: 10 }, (_, i) => 1 + i * 0.7 + Math.random());
   console.info(`killed after ${seconds.map((moment) => moment.toFixed(1)).join(", ")} s`);
   for (const moment of seconds) {
@@ -83,7 +83,7 @@ it("a deployment that is killed at ten moments in turn completes", async () => {
   await lab.operate("destroy");
 });
 
-it("a deployment waits for another one, though the command that started that one is gone", async () => {
+it("a deployment waits for another one, even when the command that started it is gone", async () => {
   const { command, ended } = startDeployment();
   await eventually(() => Promise.resolve(expect(cli()).toBeDefined()));
   await eventually(async () => expect(await lab.kubectl("get", "nodes", "-o", "name")).toContain("node/worker-1"));
@@ -96,7 +96,7 @@ it("a deployment waits for another one, though the command that started that one
   await lab.operate("destroy");
 });
 
-describe("killed between the API server's answer and the state", () => {
+describe("a deployment that is killed after the API server's answer and before the state has it", () => {
   const KINDS = [
     ...["ClusterRoleBinding", "ConfigMapPatch", "Node", "Role", "RoleBinding", "Secret"],
     ...["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"],
@@ -108,7 +108,7 @@ describe("killed between the API server's answer and the state", () => {
     readonly object: { readonly name: string; readonly namespace?: string };
   }
 
-  /** The creates of Kubernetes objects that the state does not know to be done. The CLI writes them down before it begins. */
+  /** The creates of Kubernetes objects that are pending in the state. The CLI stores them before they begin. */
   function pendingCreates(): Pending[] {
     const file = join(stateDir, "pulumi/backend/.pulumi/stacks/tls-bootstrap/lab.json");
     const { latest } = JSON.parse(readFileSync(file, "utf8")).checkpoint;
@@ -136,7 +136,7 @@ describe("killed between the API server's answer and the state", () => {
     for (let pid = cli(); !isEnded; pid ??= cli()) {
       if (pid !== undefined && pendingCreates().some(isWanted)) {
         process.kill(pid, "SIGSTOP");
-        // The plugin does what the CLI has asked for. If the CLI has not asked yet, it runs for another moment.
+        // Time for the plugin to create what the CLI has requested. If the CLI has not requested it yet, it goes on for a moment.
         await sleep(1500);
         const found: Pending[] = [];
         for (const pending of pendingCreates()) if (await exists(pending)) found.push(pending);
@@ -153,7 +153,7 @@ describe("killed between the API server's answer and the state", () => {
     return undefined;
   }
 
-  it("at the create of each kind of object, a deployment completes", async () => {
+  it("is completed by the next one, for each kind of object", async () => {
     const missing = new Set(KINDS);
     for (let rounds = 0; missing.size > 0 && rounds < 4; rounds++) {
       let killed: string[] | undefined;
@@ -167,7 +167,7 @@ describe("killed between the API server's answer and the state", () => {
     expect([...missing]).toEqual([]);
   });
 
-  it("what another tool has made since then is not taken over", async () => {
+  it("does not take over an object that another tool has created since then", async () => {
     expect(await killAtCreate(({ kind }) => kind === "Role")).toContain("Role");
     const name = ["role", "tls-bootstrap-lab-cluster-info:read", "-n", "kube-public"];
     const { metadata } = await lab.get<any>(...name);
@@ -184,7 +184,7 @@ describe("killed between the API server's answer and the state", () => {
     await lab.operate("destroy");
   });
 
-  it("the cluster-info that kubeadm has made since then stays kubeadm's", async () => {
+  it("leaves kubeadm the cluster-info that it has created since then", async () => {
     expect(await killAtCreate(({ urn }) => urn.endsWith("-cluster-info-existing"))).toContain("ConfigMapPatch");
     const name = ["configmap", "cluster-info", "-n", "kube-public"];
     await lab.kubectl("delete", ...name);

@@ -1,6 +1,6 @@
 import { eventually, TestLab } from "../testLab";
 
-/** Certificates of three minutes, so that their renewal can be watched. */
+/** Renewals of client certificates that are valid for three minutes. */
 const lab = new TestLab();
 const TWO = ["worker-1", "worker-2"];
 
@@ -17,11 +17,11 @@ afterAll(async () => {
   await lab.out("up", "--reset-flags");
 });
 
-/** The node's client certificates so far, by the time of their issue. */
+/** The client certificates of a node so far, in order of their issue. */
 const certificates = async (worker: string) =>
   (await lab.shell(worker, "ls /var/lib/kubelet/pki | grep -E '^kubelet-client-[0-9]'")).trim().split("\n");
 
-it("three times in a row, with token and bootstrap file long gone, and the nodes are Ready all the while", async () => {
+it("kubelets renew their certificates three times without a token, and the nodes stay Ready", async () => {
   const { tokens } = await lab.json<{ tokens: Record<string, { id: string }> }>("output");
   await lab.kubectl("delete", "secret", "-n", "kube-system", `bootstrap-token-${tokens.worker.id}`);
   const readySince = async () => {

@@ -1,7 +1,7 @@
-import { joining } from "../pendingJoin";
+import { startPendingJoin } from "../pendingJoin";
 import { changes, TestLab } from "../testLab";
 
-/** A network that swallows everything while a join is at work: minutes pass until anybody notices. */
+/** A network that drops all packets during a join, which takes minutes to notice. */
 const lab = new TestLab();
 const WORKER = "worker-1";
 
@@ -12,12 +12,12 @@ beforeAll(() =>
 );
 
 afterAll(async () => {
-  await lab.out("up"); // whatever the test has stopped
+  await lab.out("up"); // also what the test has stopped
   await lab.run("destroy");
 });
 
-it("a connection that goes silent fails in bounded time with the host's name, and the next deployment goes on from there", async () => {
-  const { end } = await joining(lab, WORKER);
+it("a silent connection fails within four minutes, with the name of the worker, and the next deployment joins it", async () => {
+  const { end } = await startPendingJoin(lab, WORKER);
   const rules = ["INPUT -p tcp --dport 22", "OUTPUT -p tcp --sport 22"];
   const each = (action: string) => rules.map((rule) => `iptables -${action} ${rule} -j DROP`).join(" && ");
   await lab.shell(WORKER, each("I"));

@@ -22,7 +22,7 @@ afterEach(() => served.stop());
 describe("remote.Command", () => {
   const which = { type: "command:remote:Command", name: "c" };
 
-  /** Inputs as a program gives them, checked. */
+  /** Checks the inputs of a program. */
   async function checked(inputs: Json, connection: Json = {}): Promise<Json> {
     const news = { connection: { ...server.connection, ...connection }, addPreviousOutputInEnv: false, ...inputs };
     const result = await plugin.check(which, news);
@@ -36,13 +36,13 @@ describe("remote.Command", () => {
   const update = async (before: Json, after: Json, { id, outputs }: Made, options = {}): Promise<Json> =>
     (await plugin.update(which, { id, inputs: await checked(before), outputs }, await checked(after), options)).outputs;
 
-  test("runs create, hands it stdin, and keeps its output without the last newline", async () => {
+  test("runs create with stdin, and outputs stdout without the last newline", async () => {
     const { id, outputs } = await create({ create: "cat; echo oops >&2", stdin: secret("one\ntwo\n") });
     expect(id).toMatch(/^c[0-9a-f]{8}$/);
     expect(outputs).toMatchObject({ stdout: "one\ntwo", stderr: "oops", stdin: secret("one\ntwo\n") });
   });
 
-  test("passes output on line by line as status of the resource, unless logging is none", async () => {
+  test("shows output line by line as the resource's status, unless logging is none", async () => {
     await create({ create: "echo a; echo b >&2" });
     expect(served.engine.status().sort()).toEqual(["a", "b"]);
     expect(served.engine.logs[0]).toMatchObject({ severity: "info", urn: expect.stringMatching(/Command::c$/) });
@@ -51,14 +51,14 @@ describe("remote.Command", () => {
     expect(served.engine.logs).toEqual([]);
   });
 
-  test("a failing command tells status, command and merged output, but not stdin", async () => {
+  test("reports a failing command with status, command and output, but without stdin", async () => {
     const failing = create({ create: "echo out; echo err >&2; exit 3", stdin: secret("hush-hush") });
     await expect(failing).rejects.toThrow(/^Process exited with status 3: running "echo out; echo err >&2; exit 3":\n/);
     await expect(failing).rejects.toThrow(/out\n/);
     await expect(failing).rejects.not.toThrow(/hush/);
   });
 
-  test("updates by the update command, and by create where there is none", async () => {
+  test("updates with the update command, or else with create", async () => {
     const old = await create({ create: "echo created" });
     const first = await update({ create: "echo created" }, { create: "echo x", update: "echo updated" }, old);
     expect(first.stdout).toBe("updated");
@@ -73,7 +73,7 @@ describe("remote.Command", () => {
     expect(server.commands).toEqual(["true", "cat >&2; exit 1"]);
   });
 
-  test("a preview opens no connection and knows no output", async () => {
+  test("opens no connection in a preview, where outputs are unknown", async () => {
     const before = server.connections;
     const { outputs } = await create({ create: "echo" }, {}, { preview: true });
     expect(outputs.stdout).toBe(UNKNOWN);
@@ -82,7 +82,7 @@ describe("remote.Command", () => {
     expect(server.connections).toBe(before);
   });
 
-  test("without create, update and delete nothing is dialed", async () => {
+  test("opens no connection when the operation has no command", async () => {
     const before = server.connections;
     const made = await create({ delete: "true" });
     expect(made.outputs).toMatchObject({ stdout: "", stderr: "" });
@@ -90,7 +90,7 @@ describe("remote.Command", () => {
     expect(server.connections).toBe(before);
   });
 
-  test("a wrong host key is refused before any authentication", async () => {
+  test("refuses a wrong host key before it authenticates", async () => {
     const before = server.authentications;
     const wrong = create({ create: "true" }, { hostKey: newKey().public });
     await expect(wrong).rejects.toThrow(`dial tcp 127.0.0.1:${server.port}: ssh: host key mismatch`);
@@ -98,12 +98,12 @@ describe("remote.Command", () => {
     expect(server.commands).toEqual([]);
   });
 
-  test("a wrong user key says so", async () => {
+  test("reports a wrong user key", async () => {
     const wrong = create({ create: "true" }, { privateKey: newKey().private });
     await expect(wrong).rejects.toThrow("authentication methods failed");
   });
 
-  test("unusable keys are told at once, without their text", async () => {
+  test("reports unusable keys at once, without their text", async () => {
     const before = server.connections;
     const options = { privateKey: "-----BEGIN NONSENSE-----", dialErrorLimit: 50 };
     await expect(create({ create: "true" }, options)).rejects.toThrow(/^connection.privateKey: ssh: no key found/);
@@ -113,18 +113,18 @@ describe("remote.Command", () => {
     expect(server.connections).toBe(before);
   });
 
-  test("dialErrorLimit counts the retries, and each is told", async () => {
+  test("retries as often as dialErrorLimit says, and shows each retry", async () => {
     const closed = create({ create: "true" }, { port: 1, dialErrorLimit: 2 });
     await expect(closed).rejects.toThrow(/^after 2 failed attempts: dial tcp 127.0.0.1:1: .*ECONNREFUSED/);
     expect(served.engine.status()).toEqual(["Dial 1/2 failed: retrying", "Dial 2/2 failed: retrying"]);
   });
 
-  test("customTimeouts bound the dialing", async () => {
+  test("stops dialing after customTimeouts", async () => {
     const closed = create({ create: "true" }, { port: 1, dialErrorLimit: -1 }, { timeout: 0.5 });
     await expect(closed).rejects.toThrow("context deadline exceeded");
   });
 
-  test("cancel ends what runs, what dials and what waits, and refuses what is new", async () => {
+  test("cancel ends running commands and dialing, and refuses new commands", async () => {
     const running = create({ create: "echo started; exec sleep 60" });
     const dialing = create({ create: "true" }, { port: 1, dialErrorLimit: -1 });
     const ends = [running, dialing].map((making) => expect(making).rejects.toThrow("the operation was cancelled"));
@@ -138,7 +138,7 @@ describe("remote.Command", () => {
     expect(server.commands).toEqual(["echo started; exec sleep 60"]);
   });
 
-  test("goes through a proxy", async () => {
+  test("connects through a proxy", async () => {
     const hop = new SshServer();
     await hop.listen();
     try {
@@ -166,19 +166,19 @@ describe("remote.Command", () => {
     expect(unknown.failures).toEqual([{ property: "", reason: 'Unrecognized key: "environment"' }]);
   });
 
-  test("a changed host is an update of the connection as a whole", async () => {
+  test("updates the whole connection for a changed host", async () => {
     const made = { id: "c1", inputs: await checked({ create: "a" }), outputs: {} };
     const diff = await plugin.diff(which, made, await checked({ create: "a" }, { host: "elsewhere" }));
     expect(diff).toMatchObject({ changes: true, detailed: { connection: "update" }, replaces: [] });
   });
 
-  test("several commands run at once", async () => {
+  test("runs several commands at once", async () => {
     const begin = Date.now();
     await Promise.all(Array.from({ length: 8 }, () => create({ create: "sleep 1" })));
     expect(Date.now() - begin).toBeLessThan(6000);
   });
 
-  test("other types are refused by name", async () => {
+  test("refuses other types by name", async () => {
     const local = plugin.check({ type: "command:local:Command" }, {});
     await expect(local).rejects.toThrow(
       "resource type 'command:local:Command' is unknown to the stand-in for the command plugin. " +
@@ -194,7 +194,7 @@ describe("remote.CopyToRemote", () => {
   beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "copy-"))));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  /** What a program gives, with the hash that the engine adds. */
+  /** Checked inputs for a file with this text. The engine adds a hash. */
   async function inputsOf(name: string, text: string, remotePath = "copy"): Promise<Json> {
     const path = join(folder, name);
     writeFileSync(path, text);
@@ -207,7 +207,7 @@ describe("remote.CopyToRemote", () => {
   }
   const update = (inputs: Json, news: Json) => plugin.update(which, { id: "f1", inputs, outputs: inputs }, news);
 
-  test("copies a file, and not in a preview", async () => {
+  test("copies a file, but not in a preview", async () => {
     const text = "a line\n".repeat(50_000);
     const inputs = await inputsOf("one", text);
     await plugin.create(which, inputs, { preview: true });
@@ -216,7 +216,7 @@ describe("remote.CopyToRemote", () => {
     expect(readFileSync(join(folder, "copy"), "utf8")).toBe(text);
   });
 
-  test("the same file from elsewhere is no change; another one is, and so is another place", async () => {
+  test("copies again for other content or another remote path, but not for another local path", async () => {
     const before = await inputsOf("a", "text");
     const moved = await inputsOf("b", "text");
     const changed = await inputsOf("a", "other");
@@ -231,7 +231,7 @@ describe("remote.CopyToRemote", () => {
     expect(server.copied).toEqual([join(folder, "copy"), join(folder, "elsewhere")]);
   });
 
-  test("what is no file, and a missing path, are told", async () => {
+  test("refuses a source that is no file, and a missing remote path", async () => {
     const source = { ...fileAsset("", "hash"), path: null, text: "x" };
     const { failures } = await plugin.check(which, { connection: server.connection, source });
     expect(unwrapSecrets(failures)).toEqual([

@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => session.stop());
 
-/** A program that declares one component and writes what it was given. */
+/** A program that declares one component and prints what it was given. */
 const SPEAKING = `
   const pulumi = require("@pulumi/pulumi");
   const config = new pulumi.Config();
@@ -40,7 +40,7 @@ const SPEAKING = `
   console.error("program complains");`;
 
 describe("programs", () => {
-  it("run by the SDK, with config, stack and options, and their output reaches the user", async () => {
+  it("run with config, stack and options, and the user sees their output", async () => {
     const response = await session.run({
       files: { "program.js": SPEAKING },
       options: { ...PLAIN, packagemanager: "npm" },
@@ -49,7 +49,7 @@ describe("programs", () => {
       secretKeys: ["test:word"],
     });
     expect(response).toEqual({ error: "", bail: false });
-    const [, said] = await session.wrote(/program says (.*)\n/);
+    const [, said] = await session.waitFor(/program says (.*)\n/);
     expect(JSON.parse(said)).toEqual({
       word: "hello",
       secret: true,
@@ -57,7 +57,7 @@ describe("programs", () => {
       preview: true,
       folder: true,
     });
-    await session.wrote(/program complains/);
+    await session.waitFor(/program complains/);
     expect(session.engine.resources).toContain("test:index:Thing thing");
   });
 
@@ -74,34 +74,34 @@ describe("programs", () => {
     expect(await session.run({ files, options: PLAIN })).toEqual({ error, bail: false });
   });
 
-  it("with an option that the stand-in does not have are refused by its key", async () => {
+  it("with an unsupported option are refused by its key", async () => {
     await expect(session.run({ files: {}, options: { nodeargs: "--inspect" } })).rejects.toThrow(
       "runtime.options.nodeargs: the stand-in language host does not support it",
     );
   });
 
-  it("with more config than Linux passes on are refused with its size", async () => {
+  it("with more config than Linux allows are refused, with its size", async () => {
     const config = { "test:long": "x".repeat(131_072) };
     await expect(session.run({ files: {}, options: PLAIN, config })).rejects.toThrow(/config has 131\d\d\d bytes/);
   });
 
-  it("are interrupted by the CLI's cancellation", async () => {
+  it("are interrupted when the CLI cancels", async () => {
     const files = {
       "index.js": `require("@pulumi/pulumi"); console.log("first pid", process.pid); setInterval(() => {}, 1000);`,
     };
     const run = session.run({ files, options: PLAIN });
-    await session.wrote(/first pid (\d+)/);
+    await session.waitFor(/first pid (\d+)/);
     await new Promise((done) => session.client.cancel(new Empty(), done));
     expect(await run).toEqual({ error: "Program was ended by SIGINT", bail: false });
   });
 
-  it("end with a host that is killed", async () => {
+  it("end when the language host is killed", async () => {
     const other = await new LanguageSession().start();
     const files = {
       "index.js": `require("@pulumi/pulumi"); console.log("second pid", process.pid); setInterval(() => {}, 1000);`,
     };
     const run = other.run({ files, options: PLAIN }).catch(() => "host is gone");
-    const [, pid] = await other.wrote(/second pid (\d+)/);
+    const [, pid] = await other.waitFor(/second pid (\d+)/);
     other.kill();
     expect(await run).toBe("host is gone");
     await expectEnd(Number(pid));
@@ -140,7 +140,7 @@ describe("plugins", () => {
     };
   }
 
-  it("that are policy packs use the packages of a folder above", async () => {
+  it("that are policy packs use the packages of a parent folder", async () => {
     const { port, end } = await start(join(REPOSITORY, "policy"), "analyzer");
     const client = new AnalyzerClient(`127.0.0.1:${port}`, credentials.createInsecure());
     const info = await new Promise<AnalyzerInfo>((done, fail) =>
@@ -151,7 +151,7 @@ describe("plugins", () => {
     await end();
   });
 
-  it("that are packages of components serve them, until the CLI ends them", async () => {
+  it("that are component packages run until the CLI ends them", async () => {
     const directory = await session.folder({
       "package.json": `{ "name": "things", "version": "1.0.0", "main": "index.ts" }`,
       "tsconfig.json": `{ "compilerOptions": { "noCheck": true } }`,
@@ -177,7 +177,7 @@ describe("plugins", () => {
 });
 
 describe("the host", () => {
-  it("has the version of the SDK, and asks the CLI to download nothing", async () => {
+  it("has the version of the SDK, and requires no downloads", async () => {
     const { version } = manifest;
     const found = await new Promise((done) =>
       session.client.getPluginInfo(new Empty(), (_error, info) => done(info.getVersion())),
@@ -191,7 +191,7 @@ describe("the host", () => {
     expect(packages).toEqual([]);
   });
 
-  it("refuses by name what it does not do", async () => {
+  it("refuses unsupported methods by name", async () => {
     const refusal = new Promise((_done, fail) =>
       session.client.generateProgram(new GenerateProgramRequest(), (error) => fail(error!)),
     );

@@ -41,7 +41,7 @@ export class LanguageSession {
   client!: LanguageRuntimeClient;
   #address = "";
 
-  /** @param environment of host and programs, beside this process's own. */
+  /** @param environment of host and programs, in addition to this process's own */
   async start(environment: Readonly<Record<string, string>> = {}): Promise<this> {
     this.#address = await this.engine.start();
     const args = ["--import", TYPESCRIPT_LOADER, PLUGINS, "language", "nodejs", "-v=1", this.#address];
@@ -99,7 +99,7 @@ export class LanguageSession {
   }
 
   /** Waits until host or program have written a text, and returns the match. */
-  async wrote(text: RegExp): Promise<RegExpExecArray> {
+  async waitFor(text: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = text.exec(this.output);
       if (match) return match;

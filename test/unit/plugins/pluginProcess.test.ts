@@ -7,7 +7,7 @@ import { bundlePlugins } from "../../../lab/pulumi/pluginBundle";
 import { FakeEngine, Plugin, writeStandIn } from "../../pluginClient";
 import { expectEnd, isRunning } from "./pids";
 
-// Processes start and end here, and other tests keep the processors busy.
+// Starting processes takes a while when other tests run.
 jest.setTimeout(30_000);
 
 let folder: string;
@@ -56,7 +56,7 @@ test("a plugin ends with the process that started it, even when that is killed",
   await expectEnd(pid);
 });
 
-test("messages may be larger than gRPC's 4 MB", async () => {
+test("messages may be larger than gRPC's default limit of 4 MB", async () => {
   const plugin = await Plugin.start("random", executable("random"), engine);
   await plugin.configure();
   const keepers = { large: "x".repeat(4_300_000) };

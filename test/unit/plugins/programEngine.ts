@@ -10,7 +10,7 @@ const unary =
   (call, callback) =>
     callback(null, answer(call.request));
 
-/** What a program talks to: an engine that accepts every resource as it is, and remembers what it was told. */
+/** The engine that a program talks to. Accepts every resource unchanged, and records resources and logs. */
 export class ProgramEngine {
   /** Types and names of the resources, as `type name`. */
   readonly resources: string[] = [];

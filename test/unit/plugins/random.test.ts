@@ -11,13 +11,13 @@ let plugin: Plugin;
 beforeAll(async () => ({ plugin } = served = await ServedPlugin.start(randomPlugin)));
 afterAll(() => served.stop());
 
-test("a string keeps to its length and characters", async () => {
+test("a string has the requested length and characters", async () => {
   const { id, outputs } = await plugin.make(string, { length: 200, special: false, upper: false });
   expect(id).toBe(outputs.result);
   expect(outputs.result).toMatch(/^[a-z0-9]{200}$/);
 });
 
-test("a password is secret and its id tells nothing", async () => {
+test("a password is secret, and its id does not reveal it", async () => {
   const { id, outputs } = await plugin.make(password, { length: 16, lower: false, numeric: false });
   expect(id).toBe("none");
   expect(isSecret(outputs.result)).toBe(true);
@@ -29,7 +29,7 @@ test("a preview does not know the value", async () => {
   expect({ id, ...outputs }).toMatchObject({ id: "", length: 6, result: UNKNOWN });
 });
 
-test("a changed keeper replaces, a default that is now written out does not", async () => {
+test("a changed keeper replaces, an explicit default does not", async () => {
   const made = await plugin.make(string, { length: 6, keepers: { a: "1" } });
   const replaced = { changes: true, detailed: { keepers: "update-replace" }, replaces: ["keepers"] };
   expect(await plugin.diff(string, made, { length: 6, keepers: { a: "2" } })).toMatchObject(replaced);
@@ -37,7 +37,7 @@ test("a changed keeper replaces, a default that is now written out does not", as
   expect((await plugin.diff(string, made, { length: 6, keepers: { a: "1" }, lower: true })).changes).toBe(false);
 });
 
-test("a read gives back what the state has, and cannot import", async () => {
+test("a read returns the state, and an import is refused", async () => {
   const made = await plugin.make(string, { length: 6 });
   expect(await plugin.read(string, made)).toEqual(made);
   await expect(plugin.read(string, { id: "x", inputs: {}, outputs: {} })).rejects.toThrow("cannot import a random:");

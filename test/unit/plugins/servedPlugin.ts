@@ -3,7 +3,7 @@ import { serveResources } from "../../../lab/plugins/server";
 import { FakeEngine, Plugin } from "../../pluginClient";
 import { type Json } from "../../protocolValues";
 
-/** A plugin that is served by the test's own process. */
+/** A plugin that the test's own process serves. */
 export class ServedPlugin {
   private constructor(
     readonly plugin: Plugin,

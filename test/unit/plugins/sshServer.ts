@@ -19,7 +19,7 @@ export class SshServer {
   readonly userKey = newKey();
   connections = 0;
   readonly commands: string[] = [];
-  /** Where files were written by SFTP. */
+  /** Paths of the files that were written by SFTP. */
   readonly copied: string[] = [];
   authentications = 0;
   private readonly server: Server;
@@ -58,7 +58,7 @@ export class SshServer {
           });
         });
       });
-      // A hop: connects onward for the client.
+      // As a bastion, connects onward for the client.
       client.on("tcpip", (accept, reject, { destIP, destPort }) => {
         const socket = createConnection(destPort, destIP, () => {
           const channel = accept();
@@ -68,7 +68,7 @@ export class SshServer {
     });
   }
 
-  /** As much of SFTP as a copy takes; paths are those of this machine. */
+  /** The part of SFTP that a copy needs. Paths are on this machine. */
   private serveFiles(sftp: SFTPWrapper): void {
     const { OK, FAILURE } = utils.sftp.STATUS_CODE;
     const attempt = (id: number, task: () => void): void => {

@@ -19,7 +19,7 @@ describe("tls.PrivateKey", () => {
     ["ECDSA", {}, "BEGIN EC PRIVATE KEY"],
     ["ECDSA", { ecdsaCurve: "P521" }, "BEGIN EC PRIVATE KEY"],
     ["ED25519", {}, "BEGIN PRIVATE KEY"],
-  ])("%s %j in every form", async (algorithm, options, preamble) => {
+  ])("makes an %s key %j in every format", async (algorithm, options, preamble) => {
     const { id, outputs } = await plugin.make(privateKey, { algorithm, ...options });
     expect(isSecret(outputs.privateKeyPem)).toBe(true);
     expect(isSecret(outputs.privateKeyPemPkcs8)).toBe(true);
@@ -31,7 +31,7 @@ describe("tls.PrivateKey", () => {
     }
   });
 
-  test("an unknown algorithm is refused", async () => {
+  test("refuses an unknown algorithm", async () => {
     await expect(plugin.make(privateKey, { algorithm: "DSA" })).rejects.toThrow(
       'algorithm: Invalid option: expected one of "RSA"|"ECDSA"|"ED25519"',
     );
@@ -49,7 +49,7 @@ describe("certificates", () => {
     return { key, inputs, certificate: await plugin.make(selfSigned, inputs) };
   };
 
-  test("a self-signed authority", async () => {
+  test("can be self-signed authorities", async () => {
     const { certificate } = await authority();
     const { id, outputs } = certificate;
     const x509 = new X509Certificate(outputs.certPem);
@@ -62,7 +62,7 @@ describe("certificates", () => {
     expect(outputs).toMatchObject({ keyAlgorithm: "ECDSA", readyForRenewal: false });
   });
 
-  test("a preview does not know what only time and chance decide", async () => {
+  test("have unknown text and times in a preview", async () => {
     const { key } = await authority();
     const inputs = { privateKeyPem: key.outputs.privateKeyPem, subject, allowedUses: [], validityPeriodHours: 1 };
     const { id, outputs } = await plugin.make(selfSigned, inputs, { preview: true });
@@ -74,7 +74,7 @@ describe("certificates", () => {
     [{ subject: {} }, "subject.commonName: Invalid input"],
     [{ allowedUses: ["sing"] }, "allowedUses[0]: Invalid option: expected one of"],
     [{ dnsNames: ["a.example"] }, 'Unrecognized key: "dnsNames"'],
-  ])("%j is refused", async (inputs, message) => {
+  ])("are refused with %j", async (inputs, message) => {
     await expect(authority(inputs)).rejects.toThrow(message);
   });
 
@@ -82,7 +82,7 @@ describe("certificates", () => {
     ["RSA", {}],
     ["ED25519", {}],
     ["ECDSA", { ecdsaCurve: "P384" }],
-  ])("are signed with a key of %s %j", async (algorithm, options) => {
+  ])("can have an %s key %j", async (algorithm, options) => {
     const { outputs } = await plugin.make(privateKey, { algorithm, ...options });
     const { certificate } = await authority({ privateKeyPem: outputs.privateKeyPem });
     const x509 = new X509Certificate(certificate.outputs.certPem);
@@ -90,7 +90,7 @@ describe("certificates", () => {
     expect(certificate.outputs.keyAlgorithm).toBe(algorithm);
   });
 
-  test("earlyRenewalHours changes in place, all else replaces", async () => {
+  test("are updated in place for earlyRenewalHours, and replaced for other changes", async () => {
     const { certificate, inputs } = await authority();
     const diff = async (news: Json) => (await plugin.diff(selfSigned, certificate, { ...inputs, ...news })).detailed;
     expect(await diff({ earlyRenewalHours: 5 })).toEqual({ earlyRenewalHours: "update" });
@@ -99,7 +99,7 @@ describe("certificates", () => {
     expect(await diff({ earlyRenewalHours: 0 })).toEqual({});
   });
 
-  test("is replaced once it is due for renewal, on a plain comparison with the clock", async () => {
+  test("are replaced once they are due for renewal, also without a refresh", async () => {
     const { certificate, inputs } = await authority({ earlyRenewalHours: 24 });
     const at = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
     const aged = async (hours: number) => {
@@ -113,7 +113,7 @@ describe("certificates", () => {
     expect(refreshed?.outputs).toEqual({ ...outputs, readyForRenewal: true });
   });
 
-  test("a locally signed one carries exactly what the request asks for", async () => {
+  test("have the names of the request when an authority signs them", async () => {
     const { key, certificate } = await authority({ setSubjectKeyId: true });
     // openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj "/O=system:nodes/CN=system:node:w1"
     //   -addext "subjectAltName=DNS:w1,IP:10.0.0.1" (the key has been thrown away)

@@ -7,8 +7,8 @@ import { CA, SSH_KEY } from "../fixtures";
 import { storedConfig } from "./storedConfig";
 
 /**
- * Runs the tests of a file in an empty project: a temporary folder with a folder `workers`. A relative path begins at the folder of Pulumi.yaml,
- * which is where the program runs.
+ * Runs the tests of a file in an empty project: a temporary folder with a folder `workers`. A relative path begins at the folder of
+ * Pulumi.yaml, which is where the program runs.
  * @returns the folder
  */
 export function useEmptyProject(): string {

@@ -8,7 +8,7 @@ import * as pulumi from "@pulumi/pulumi";
 const config = new pulumi.Config();
 const violated = config.require("violates");
 
-/** What the program declares: `sound` unless config says that it violates this policy. */
+/** The violation when config names this policy, otherwise the sound value. */
 const pick = <T>(policy: string, sound: T, violation: T): T => (policy === violated ? violation : sound);
 
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBa7+WzT6l9la5Qa+ARo+yef6z8bL22MZ6JG1l/0+w3E";

@@ -1,9 +1,6 @@
-import { kubeletChecks } from "../../../../components/kubelet/levels";
+import { kubeletReport } from "./kubeletReport";
 
-const report = (kubeletFlags: object, version = "1.34.4") =>
-  kubeletChecks(version, { pools: [{ kubeletFlags }] }).flatMap(([where, problem, value]) =>
-    problem ? [`${where}: ${value === undefined ? "" : `'${value}' `}${problem}`] : [],
-  );
+const report = (kubeletFlags: object, version = "1.34.4") => kubeletReport(version, { pools: [{ kubeletFlags }] });
 const at = (name: string) =>
   /^\w+$/.test(name) ? `pools[0].kubeletFlags.${name}` : `pools[0].kubeletFlags["${name}"]`;
 

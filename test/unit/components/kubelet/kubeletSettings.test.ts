@@ -1,12 +1,8 @@
-import { kubeletChecks } from "../../../../components/kubelet/levels";
 import releases from "../../../../components/kubelet/releases.json";
-import { RIGHT, WRONG_FIELDS, WRONG_PAIRS } from "../../../kubeletCases";
+import { RIGHT_SETTINGS, WRONG_FIELDS, WRONG_PAIRS } from "../../../kubeletCases";
+import { kubeletReport } from "./kubeletReport";
 
-/** `where: value what` of each problem, as a report has it. */
-const report = (given: object, version: unknown = releases.at(-1)) =>
-  kubeletChecks(version, given).flatMap(([where, problem, value]) =>
-    problem ? [`${where}: ${value === undefined ? "" : `'${value}' `}${problem}`] : [],
-  );
+const report = (settings: object, version: unknown = releases.at(-1)) => kubeletReport(version, settings);
 const ofPool = (kubelet: unknown, version?: unknown) => report({ pools: [{ workers: [{}, {}], kubelet }] }, version);
 
 describe("a wrong field", () => {
@@ -15,7 +11,7 @@ describe("a wrong field", () => {
   );
 });
 
-it.each(RIGHT)("accepts %j", (kubelet) => expect(ofPool(kubelet)).toEqual([]));
+it.each(RIGHT_SETTINGS)("accepts %j", (kubelet) => expect(ofPool(kubelet)).toEqual([]));
 
 describe("settings that depend on the Kubernetes version", () => {
   it.each<[string, Record<string, unknown>, string | undefined]>([

@@ -7,7 +7,7 @@ import { kubeconfig, metadata, secretType, served, start } from "./standIn";
 describe("without a cluster", () => {
   const nowhere = { kubeconfig: JSON.stringify(kubeconfig("https://127.0.0.1:1")) };
 
-  test("a preview checks and creates, and an update says what is wrong", async () => {
+  test("a preview succeeds, and an update names the server that it cannot reach", async () => {
     const plugin = await start(nowhere);
     const which = { type: secretType, name: "own" };
     const news = { apiVersion: "v1", kind: "Secret", stringData: { a: "1" } };
@@ -61,7 +61,7 @@ describe("with an API server", () => {
     return { kubeconfig: secret(JSON.stringify(kubeconfig(`http://127.0.0.1:${port}`))) };
   };
 
-  test("cancel ends a wait, and what there is by then goes into the state", async () => {
+  test("cancel ends a wait, and the state gets the object as it is", async () => {
     const plugin = await start(config());
     const making = plugin.create({ type }, deployment).catch((error: unknown) => error);
     while (!served?.engine.status().length) await new Promise((resume) => setTimeout(resume, 10));
@@ -72,7 +72,7 @@ describe("with an API server", () => {
     expect(error).toMatchObject({ id: "ns/n", outputs: { __inputs: deployment, metadata: { uid: "u" } } });
   });
 
-  test("the kinds of an API group are asked for once", async () => {
+  test("the kinds of an API group are read once", async () => {
     const plugin = await start(config());
     await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
@@ -82,7 +82,7 @@ describe("with an API server", () => {
     expect(requests).toEqual(["GET /apis/apps/v1"]);
   });
 
-  test("an object that exists can be taken over", async () => {
+  test("an existing object can be taken over", async () => {
     const plugin = await start({ ...config(), upsertExistingObjects: "true" });
     await plugin.create({ type }, deployment, { timeout: 0.1 }).catch(() => {});
     expect(requests[1]).toMatch(/^PATCH .*\/deployments\/n\?fieldManager=pulumi-kubernetes-[0-9a-f]{8}&force=false$/);

@@ -11,9 +11,9 @@ describe("configuration", () => {
   const replaces = async (before: Json, after: Json) => (await (await start()).diffConfig(before, after)).replaces;
 
   test.each([
-    ["another cluster replaces", source("https://b"), ["kubeconfig"]],
+    ["another cluster replaces resources", source("https://b"), ["kubeconfig"]],
     ["other credentials do not", source("https://a", "new"), []],
-    ["an unknown one replaces", UNKNOWN, ["kubeconfig"]],
+    ["an unknown kubeconfig replaces resources", UNKNOWN, ["kubeconfig"]],
   ])("%s", async (_title, after, expected) => {
     expect(await replaces({ kubeconfig: source("https://a") }, { kubeconfig: after })).toEqual(expected);
   });
@@ -21,20 +21,20 @@ describe("configuration", () => {
   test.each([
     ["1", []],
     ["2", ["clusterIdentifier"]],
-  ])("clusterIdentifier decides alone, where it is set: 1 to %s", async (clusterIdentifier, expected) => {
+  ])("only clusterIdentifier counts when it is set: 1 to %s", async (clusterIdentifier, expected) => {
     const before = { kubeconfig: source("https://a"), clusterIdentifier: "1" };
     expect(await replaces(before, { kubeconfig: source("https://b"), clusterIdentifier })).toEqual(expected);
   });
 
   test.each([{ renderYamlToDirectory: "here" }, { enableServerSideApply: "false" }, { context: "x" }])(
-    "%j is refused",
+    "%j is refused by its key",
     async (config) => {
       const { failures } = await (await start()).checkConfig(config);
       expect(failures.map(({ property }) => property)).toEqual(Object.keys(config));
     },
   );
 
-  test("a kubeconfig is text or a file, JSON or YAML", () => {
+  test("a kubeconfig can be text or a file, JSON or YAML", () => {
     const folder = mkdtempSync(join(tmpdir(), "kubeconfig-"));
     const file = join(folder, "config");
     const config = kubeconfig("https://a/");
@@ -53,7 +53,7 @@ describe("configuration", () => {
     }
   });
 
-  test("credentials that the stand-in cannot get are refused by name", () => {
+  test("credentials that the stand-in does not support are refused by name", () => {
     const config = kubeconfig("https://a");
     Object.assign(config.users[0].user, { exec: { command: "aws" } });
     expect(() => readKubeconfig(JSON.stringify(config))).toThrow("does not support exec");

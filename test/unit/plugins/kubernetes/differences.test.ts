@@ -17,7 +17,7 @@ describe("differences", () => {
   });
   const map = (value: string): Json => ({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { a: value } });
 
-  test("a Secret's stringData is compared as data, and replaces, deleting first", async () => {
+  test("a changed stringData replaces the Secret, with the delete first", async () => {
     const live = { data: secret({ a: "MQ==" }), stringData: null };
     expect((await diff(secretType, secretOf({ a: "1" }), secretOf({ a: "1" }), {}, live)).changes).toBe(false);
     expect(await diff(secretType, secretOf({ a: "1" }), secretOf({ a: "2" }), {}, live)).toEqual({
@@ -29,7 +29,7 @@ describe("differences", () => {
     });
   });
 
-  test("a new name replaces without deleting first", async () => {
+  test("a new name replaces the object, with the create first", async () => {
     const after = { ...secretOf({ a: "1" }), metadata: { ...metadata, name: "other" } };
     const { detailed, deleteBeforeReplace } = await diff(secretType, secretOf({ a: "1" }), after);
     expect(detailed["metadata.name"]).toBe("update-replace");
@@ -40,12 +40,12 @@ describe("differences", () => {
     [{}, "update-replace"],
     [{ enableConfigMapMutable: "true" }, "update"],
     [{ enableConfigMapMutable: true }, "update"],
-  ])("a ConfigMap's data under %j: %s", async (config, kind) => {
+  ])("changed data of a ConfigMap with the configuration %j: %s", async (config, kind) => {
     const { detailed } = await diff("kubernetes:core/v1:ConfigMap", map("1"), map("2"), config);
     expect(detailed).toEqual({ "data.a": kind });
   });
 
-  test("enableConfigMapMutable leaves Secrets as they are", async () => {
+  test("enableConfigMapMutable does not apply to Secrets", async () => {
     const config = { enableConfigMapMutable: "true" };
     const { detailed } = await diff(secretType, secretOf({ a: "1" }), secretOf({ a: "2" }), config);
     expect(detailed["data.a"]).toBe("update-replace");
@@ -58,16 +58,16 @@ describe("differences", () => {
     subjects: [{ name: group }],
   });
   test.each([
-    ["reference replaces", binding("b", "g"), { "roleRef.name": "update-replace" }],
+    ["role reference replaces it", binding("b", "g"), { "roleRef.name": "update-replace" }],
     ["subjects change in place", binding("a", "h"), { "subjects[0].name": "update" }],
-  ])("a role's %s", async (_title, after, expected) => {
+  ])("a binding's %s", async (_title, after, expected) => {
     expect((await diff(type, binding("a", "g"), after)).detailed).toEqual(expected);
   });
 
   test.each([
     ["no difference", { mine: "1" }, {}, []],
-    ["a difference where it was ours", {}, { "metadata.labels.mine": "delete" }, ["metadata.labels.mine"]],
-  ])("what the cluster and others set is %s", async (_title, labels, expected, inputDiffs) => {
+    ["a difference where they were ours", {}, { "metadata.labels.mine": "delete" }, ["metadata.labels.mine"]],
+  ])("fields that the cluster and others set are %s", async (_title, labels, expected, inputDiffs) => {
     const node = (own: Json): Json => ({ apiVersion: "v1", kind: "Node", metadata: { name: "n", labels: own } });
     const live = {
       metadata: { name: "n", uid: "u", resourceVersion: "7", labels: { mine: "1", "kubernetes.io/os": "linux" } },
@@ -77,7 +77,7 @@ describe("differences", () => {
     expect(answer).toMatchObject({ detailed: expected, inputDiffs });
   });
 
-  test("a Secret whose text a preview does not know is replaced", async () => {
+  test("a Secret with unknown text is replaced", async () => {
     const after = { apiVersion: "v1", kind: "Secret", metadata, stringData: UNKNOWN };
     const { detailed } = await diff(secretType, secretOf({ a: "1" }), after, {}, { data: secret({ a: "MQ==" }) });
     expect(detailed).toEqual({ data: "delete-replace", stringData: "add-replace" });

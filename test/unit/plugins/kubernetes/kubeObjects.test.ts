@@ -4,12 +4,12 @@ import { notReadyReason } from "../../../../lab/plugins/kubernetes/ready";
 import { type Json, secret } from "../../../protocolValues";
 
 describe("kubernetes objects", () => {
-  test("are cut down to the shape of the inputs", () => {
+  test("are reduced to the fields of the inputs", () => {
     const live: Json = { a: 1, b: { c: 2, d: 3 }, list: [{ x: 1, y: 2 }, { x: 3 }], other: true };
     expect(prune(live, { a: 9, b: { c: 9 }, list: [{ x: 9 }] })).toEqual({ a: 1, b: { c: 2 }, list: [{ x: 1 }] });
   });
 
-  test("stringData wins over data", () => {
+  test("prefer stringData over data", () => {
     const object: KubeObject = {
       apiVersion: "v1",
       kind: "Secret",
@@ -19,7 +19,7 @@ describe("kubernetes objects", () => {
     expect(normalize(object)).toEqual({ apiVersion: "v1", kind: "Secret", data: { a: "bmV3", b: "b" } });
   });
 
-  test("keep secret what was secret, and the data of a Secret", () => {
+  test("keep secret inputs secret, and the data of Secrets", () => {
     expect(annotateSecrets({ a: "1", b: { c: "2" }, d: ["3"] }, { b: { c: secret("2") }, d: secret(["3"]) })).toEqual({
       a: "1",
       b: { c: secret("2") },
@@ -28,7 +28,7 @@ describe("kubernetes objects", () => {
     expect(annotateSecrets({ kind: "Secret", data: {} }, {})).toEqual({ kind: "Secret", data: secret({}) });
   });
 
-  test("hand the fields of their creation over to the applying manager", () => {
+  test("hand the fields of their creation over to the manager that applies", () => {
     const created = {
       manager: "pulumi-kubernetes",
       operation: "Update" as const,
@@ -56,28 +56,28 @@ describe("kubernetes objects", () => {
 
   test.each([
     [
-      "an unseen DaemonSet",
+      "a DaemonSet that its controller has not seen",
       "DaemonSet",
       { generation: 2 },
       { observedGeneration: 1 },
       "the controller has not seen it yet",
     ],
     [
-      "a DaemonSet on its way",
+      "a DaemonSet that is rolling out",
       "DaemonSet",
       { generation: 1 },
       { observedGeneration: 1, desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 1 },
       "1 of 3 pods are ready",
     ],
     [
-      "a DaemonSet that is there",
+      "a DaemonSet that is ready",
       "DaemonSet",
       { generation: 1 },
       { observedGeneration: 1, desiredNumberScheduled: 3, updatedNumberScheduled: 3, numberAvailable: 3 },
       undefined,
     ],
     [
-      "one that nobody waits for",
+      "a DaemonSet with skipAwait",
       "DaemonSet",
       { generation: 2, annotations: { "pulumi.com/skipAwait": "true" } },
       {},
@@ -99,23 +99,23 @@ describe("a field in ignoreChanges, when an object is applied", () => {
     }) as unknown as KubeObject;
   const wanted = (spec: object): KubeObject => ({ metadata: { name: "n" }, spec });
 
-  test("stays as it is where it is ours: left out, the server would take it away", () =>
+  test("keeps its live value where it is ours, since the server removes fields that are left out", () =>
     expect(applyIgnoreChanges(wanted({}), live("us"), "us", ["spec.unschedulable"])).toEqual(
       wanted({ unschedulable: true }),
     ));
 
-  test("is left to whom it belongs to", () =>
+  test("is left out where another manager owns it", () =>
     expect(applyIgnoreChanges(wanted({ unschedulable: false }), live("them"), "us", ["spec.unschedulable"])).toEqual(
       wanted({}),
     ));
 
-  test("is applied as it is wanted where the object has none", () => {
+  test("is applied where the object does not have it", () => {
     const bare = { metadata: { name: "n" }, spec: {} } as unknown as KubeObject;
     const object = wanted({ unschedulable: false });
     expect(applyIgnoreChanges(object, bare, "us", ["spec.unschedulable"])).toEqual(object);
   });
 
-  test("does not touch the object that was given", () => {
+  test("does not change the given object", () => {
     const object = wanted({});
     applyIgnoreChanges(object, live("us"), "us", ["spec.unschedulable"]);
     expect(object).toEqual(wanted({}));

@@ -13,8 +13,8 @@ import { renderHostScript } from "../hostScript";
 import { airGapVariables, downloadSites, resendOption } from "./airGap";
 import { commandLines, commonArgs, machineOf, type StepContext } from "./step";
 
-/** Checks the VM, prepares its kernel, and installs the binaries and the container runtime. */
-export function prepareHost(context: StepContext, sent: remote.CopyToRemote | undefined): remote.Command {
+/** Checks the VM, prepares its kernel, and installs the Kubernetes binaries and the container runtime. */
+export function prepareHost(context: StepContext, archive: remote.CopyToRemote | undefined): remote.Command {
   const { name, worker, parent } = context;
   const run = commandLines(context);
   const { runtime, proxy, kubelet } = worker;
@@ -29,11 +29,11 @@ export function prepareHost(context: StepContext, sent: remote.CopyToRemote | un
   return new remote.Command(
     `${name}-host`,
     { ...commonArgs(context), create: run.script, delete: run.stepIfInstalled("host remove"), stdin: script },
-    { parent, dependsOn: sent ? [sent] : [], replacementTrigger: machineOf(worker), deleteBeforeReplace: true },
+    { parent, dependsOn: archive ? [archive] : [], replacementTrigger: machineOf(worker), deleteBeforeReplace: true },
   );
 }
 
-/** The command that runs the step again. */
+/** The command that runs the step host again. */
 export const replaceCommand = ({ name, worker }: StepContext): string =>
   `pulumi up --replace "**::${name}-host"${worker.airGap === undefined ? "" : ` ${resendOption(name)}`}`;
 
@@ -66,7 +66,7 @@ function hostConf(context: StepContext, server: string, nodeAddress: string): Ho
   };
 }
 
-/** Commands that the host must have before. The container runtime's packages bring iptables. */
+/** Commands that the host must have before the step. The packages of containerd install iptables. */
 const requiredTools = ({ kubeProxy, runtime, servingCertificates, airGap }: ResolvedWorker): string[] => [
   ...(kubeProxy.mode === "unit" && runtime.type !== "package" ? ["iptables"] : []),
   ...(servingCertificates.mode === "issued" ? ["openssl"] : []),

@@ -3,7 +3,7 @@ import { ServingCertificate } from "../../serving/servingCertificate";
 import { replaceCommand } from "./host";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
-/** Signs the kubelet's serving certificate and installs it. Only with `issued` serving certificates. */
+/** Signs the kubelet's serving certificate and installs it. Undefined unless the mode is `issued`. */
 export function installServingCertificate(context: StepContext, host: remote.Command): remote.Command | undefined {
   const { name, worker, parent } = context;
   const { mode, ca } = worker.servingCertificates;
@@ -15,7 +15,7 @@ export function installServingCertificate(context: StepContext, host: remote.Com
       node: worker.name,
       address: worker.nodeAddress,
       host,
-      ca: ca!, // resolve has seen to it
+      ca: ca!, // the Worker refuses mode `issued` without it
       replaceCommand: replaceCommand(context),
       command: {
         ...commonArgs(context),

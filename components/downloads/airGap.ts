@@ -1,6 +1,6 @@
 /**
- * The air-gap archive, for workers without internet access. `npm run air-gap` makes it, and Pulumi sends it to each worker over SSH. Its folders
- * are laid out like the sites that the files come from. A list holds the files' checksums.
+ * The air-gap archive, for workers without internet access. `npm run air-gap` makes it, and Pulumi sends it to each worker over SSH. Its
+ * folders are laid out like the sites that the files come from. A list holds the files' checksums.
  */
 import { createHash } from "node:crypto";
 import * as tar from "tar";

@@ -29,8 +29,8 @@ const CONFIG_FOLDER = "/var/lib/kube-proxy";
 const LOCK = "/run/xtables.lock";
 
 /**
- * The cluster's side of kube-proxy: its identity and, in mode `daemonset`, its pods. The pods run only on nodes with `nodeLabels`, because other
- * nodes may have their own kube-proxy.
+ * The cluster's side of kube-proxy: its identity and, in mode `daemonset`, its pods. The pods run only on nodes with `nodeLabels`, because
+ * other nodes may have their own kube-proxy.
  *
  * @throws pulumi.RunError with all problems of `spec`, before anything is declared.
  */

@@ -38,8 +38,8 @@ export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
 }
 
 /**
- * Workers that share settings, and their bootstrap token. An update mints a new token when the pool's members, their machines or their generations
- * change. The token and the joins wait for the resources in `dependsOn`.
+ * Workers that share settings, and their bootstrap token. An update mints a new token when the pool's members, their machines or their
+ * generations change. The token and the joins wait for the resources in `dependsOn`.
  *
  * @throws pulumi.RunError with all problems of the arguments, before anything is declared.
  */

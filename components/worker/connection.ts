@@ -6,8 +6,8 @@ import type { ResolvedWorker } from "../spec/resolve";
 const DIAL_ERROR_LIMIT = 30;
 
 /**
- * The SSH connection to a worker. It has no field that the provider does not know: the provider would print the whole connection, with the private
- * key.
+ * The SSH connection to a worker. It has no field that the provider does not know: the provider would print the whole connection, with the
+ * private key.
  */
 export function connectionTo({ address, hostKey, ssh }: ResolvedWorker): types.input.remote.ConnectionArgs {
   const { bastion } = ssh;

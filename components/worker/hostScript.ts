@@ -30,9 +30,9 @@ function scriptText(name: string): string {
 }
 
 /**
- * The shell script `discover.sh`, for machines that get the CA neither over SSH nor in their user data. `sh discover.sh <server> <pin>…` reads
- * cluster-info and prints the CA certificates that have one of the pins (see {@link caPins}). It fails when the server does not prove itself with
- * them. It trusts no certificate without a pin.
+ * The shell script `discover.sh`, for machines that get the CA neither over SSH nor in their user data. `sh discover.sh <server> <pin>…`
+ * reads cluster-info and prints the CA certificates that have one of the pins (see {@link caPins}). It fails when the server does not prove
+ * itself with them. It trusts no certificate without a pin.
  */
 export const discoverScript = (): string => scriptText("discover.sh");
 
@@ -52,8 +52,8 @@ const renderScripts = (): string =>
   ).join("\n"));
 
 /**
- * Renders the first script for a bare host. The script checks the host, installs the other scripts, `host.conf` and the extra files, and runs
- * `host.sh apply`. Its last line calls the one function that does all this, so an incomplete script runs nothing.
+ * Renders the first script for a bare host. The script checks the host, installs the other scripts, `host.conf` and the extra files, and
+ * runs `host.sh apply`. Its last line calls the one function that does all this, so an incomplete script runs nothing.
  * @param extraFiles for `host.sh`, besides `host.conf`.
  */
 export function renderHostScript(hostConf: HostConf, extraFiles: readonly HostFile[] = []): string {

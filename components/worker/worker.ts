@@ -16,8 +16,8 @@ export interface WorkerArgs extends EnvironmentSpec, WorkerSpec {
   /** The API server as the worker reaches it. */
   readonly cluster: ClusterSpec;
   /**
-   * Secret: kubeconfig with the bootstrap token. A first join and a join after a raised generation use it. A new token does not change a node that
-   * has joined.
+   * Secret: kubeconfig with the bootstrap token. A first join and a join after a raised generation use it. A new token does not change a
+   * node that has joined.
    */
   readonly bootstrapKubeconfig: pulumi.Input<string>;
   /** The command that mints a new token. The step join prints it when the API server rejects the token. */
@@ -27,8 +27,8 @@ export interface WorkerArgs extends EnvironmentSpec, WorkerSpec {
 }
 
 /**
- * One VM as a Kubernetes node: its Node object, and its steps over SSH (air-gap, host, serving, kubelet, kube-proxy, join). The step join waits for
- * the resources in `dependsOn`.
+ * One VM as a Kubernetes node: its Node object, and its steps over SSH (air-gap, host, serving, kubelet, kube-proxy, join). The step join
+ * waits for the resources in `dependsOn`.
  *
  * @throws pulumi.RunError with all problems of the arguments, before anything is declared.
  */

@@ -12,8 +12,8 @@ export interface JoinInputs {
 }
 
 /**
- * Starts the kubelet with the bootstrap token, and waits until the node is Ready. Its removal drains the node, stops the kubelet and wipes the
- * kubelet's keys.
+ * Starts the kubelet with the bootstrap token, and waits until the node is Ready. Its removal drains the node, stops the kubelet and wipes
+ * the kubelet's keys.
  */
 export function joinCluster(context: StepContext, inputs: JoinInputs): remote.Command {
   const { name, worker, parent } = context;
@@ -39,8 +39,8 @@ export function joinCluster(context: StepContext, inputs: JoinInputs): remote.Co
 }
 
 /**
- * A comment line for join.sh when another worker has the same machine-id. join.sh checks again and rejects a duplicate. An error here would keep
- * the host's old machine-id in the state.
+ * A comment line for join.sh when another worker has the same machine-id. join.sh checks again and rejects a duplicate. An error here would
+ * keep the host's old machine-id in the state.
  */
 const duplicateNote = ({ worker }: StepContext, host: remote.Command): pulumi.Output<string> =>
   host.stdout.apply((stdout) => {

@@ -20,15 +20,17 @@ export const commonArgs = ({ worker }: StepContext) => ({
 });
 
 /**
- * Identifies the machine of a worker. When it changes, the old machine leaves the cluster and is cleaned, and then the new one joins. The type of
- * the container runtime is a part of it, because a change of type needs a clean machine.
+ * Identifies the machine of a worker. When it changes, the old machine leaves the cluster and is cleaned, and then the new one joins. The
+ * type of the container runtime is a part of it, because a change of type needs a clean machine.
  */
 export const machineOf = ({ address, hostKey, runtime }: ResolvedWorker): pulumi.Input<string> =>
   typeof address === "string" && typeof hostKey === "string"
     ? `${address} ${hostKey} ${runtime.type}`
     : pulumi.interpolate`${address} ${hostKey} ${runtime.type}`;
 
-/** Command lines for a host, with `sudo -n` unless the user is root. They must hold no secret: the CLI prints the line of a failed command. */
+/**
+ * Command lines for a host, with `sudo -n` unless the user is root. They must hold no secret: the CLI prints the line of a failed command.
+ */
 export function commandLines({ worker: { ssh } }: StepContext) {
   const sudo = ssh.user === "root" ? "" : "sudo -n ";
   const step = (words: string) => `exec ${sudo}${PATHS.scripts}/run.sh ${words}`;

@@ -91,8 +91,8 @@ describe("where the cluster is", () => {
 });
 
 describe.each<[string, Record<string, unknown>, string[]]>([
-  ["neither cluster nor platform", { cluster: undefined }, ["tls-bootstrap:cluster: or 'platform' is required"]],
-  ["both", { platform: "a/b/c" }, ["tls-bootstrap:cluster: and 'platform' cannot both be given"]],
+  ["neither cluster nor platform", { cluster: undefined }, ["tls-bootstrap:cluster: is required (or 'platform')"]],
+  ["both", { platform: "a/b/c" }, ["tls-bootstrap:cluster: cannot be given together with 'platform'"]],
   ["no credentials", { cluster: { server: "https://a", ca: CA } }, ["tls-bootstrap:cluster.kubeconfig: is required"]],
   [
     "nothing of the cluster",

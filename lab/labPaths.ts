@@ -16,7 +16,6 @@ export function cacheFolder(env: Environment = process.env): string {
   return resolve(env.TLS_BOOTSTRAP_CACHE_DIR || join(base, "tls-bootstrap"));
 }
 
-/** The files and folders of a lab. */
 export type LabPaths = ReturnType<typeof labPaths>;
 
 export function labPaths(folder: string) {
@@ -40,7 +39,6 @@ export function labPaths(folder: string) {
   } as const;
 }
 
-/** The files and folders of a worker. */
 export type WorkerPaths = ReturnType<typeof workerPaths>;
 
 export function workerPaths(lab: LabPaths, name: string) {

@@ -34,7 +34,6 @@ const settingsSchema = z.object({
 });
 export type LabSettings = z.infer<typeof settingsSchema>;
 
-/** The options of every command. */
 export interface LabOptions {
   readonly name: string;
   readonly plugins?: PluginKind;
@@ -109,7 +108,6 @@ export async function superfluousWorkers(lab: Lab): Promise<LabWorker[]> {
   return numbers.filter((number) => number > lab.workers.length).map((number) => workerOf(lab, number));
 }
 
-/** Reads a lab. Undefined when there is no lab of that name. */
 export async function findLab(name: string): Promise<Lab | undefined> {
   const folder = labFolder(name);
   const { settings: file } = labPaths(folder);

@@ -73,7 +73,7 @@ export const workerSchema = z
 export const poolSchema = z
   .strictObject({
     name: ruledString(rules.poolName).describe(
-      "Name of the pool. It names the token group `system:bootstrappers:<name>` and the role label `node-role.kubernetes.io/<name>`.",
+      "Name of the pool. It is part of the token group `system:bootstrappers:<project>-<stack>:<name>` and names the role label `node-role.kubernetes.io/<name>`.",
     ),
     runtime: runtimeSchema
       .optional()
@@ -93,7 +93,7 @@ export const poolSchema = z
 export const scaleGroupSchema = z
   .strictObject({
     name: ruledString(rules.poolName).describe(
-      "Name of the group. It names the token group `system:bootstrappers:<name>`.",
+      "Name of the group. It is part of the token group `system:bootstrappers:<project>-<stack>:<name>`.",
     ),
     namePrefix: ruledString(rules.namePrefix).describe(
       "Prefix of the names of the group's nodes. The group's tokens may claim these names only.",

@@ -367,7 +367,10 @@ export interface BindingsSpec {
 }
 
 export interface PoolSpec {
-  /** Name of the pool. It names the token group `system:bootstrappers:<name>` and the role label `node-role.kubernetes.io/<name>`. */
+  /**
+   * Name of the pool. It is part of the token group `system:bootstrappers:<project>-<stack>:<name>` and names the role label
+   * `node-role.kubernetes.io/<name>`.
+   */
   readonly name: string;
   /**
    * Container runtime of the pool's workers. Default: the runtime for all pools. Another `type` makes the workers leave and join
@@ -446,7 +449,7 @@ export interface Taint {
 }
 
 export interface ScaleGroupSpec {
-  /** Name of the group. It names the token group `system:bootstrappers:<name>`. */
+  /** Name of the group. It is part of the token group `system:bootstrappers:<project>-<stack>:<name>`. */
   readonly name: string;
   /** Prefix of the names of the group's nodes. The group's tokens may claim these names only. */
   readonly namePrefix: string;

@@ -63,7 +63,6 @@ async function iptablesFiles(debian: string): Promise<string[]> {
   return [IPTABLES, ...linked, ...names.map((name) => join(plugins, name))];
 }
 
-/** Imports an image archive into a worker's containerd. */
 async function importImage(worker: LabWorker, archive: string): Promise<void> {
   const inside = "/var/tmp/image.tar";
   const file = join(worker.paths.rootfs, inside);

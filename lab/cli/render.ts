@@ -74,7 +74,6 @@ const RECEIPT_COLUMNS: Readonly<Record<string, string>> = {
   "TOTAL ms": "ms.total",
 };
 
-/** Renders join receipts as a table with a row for each node. */
 export function renderReceipts(receipts: unknown): string {
   const rows = Object.entries(isRecord(receipts) ? receipts : {}).map(([node, receipt]) => [
     node,

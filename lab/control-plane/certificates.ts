@@ -81,7 +81,6 @@ const pairOf = (certificate: x509.X509Certificate, key: KeyObject): CertificateP
   key: String(key.export({ format: "pem", type: "pkcs8" })),
 });
 
-/** Makes a self-signed certificate authority. */
 export async function createAuthority(commonName: string, now: Date): Promise<CertificatePair> {
   const key = newKey();
   const publicKey = publicKeyOf(key);
@@ -130,7 +129,6 @@ export async function issueCertificate(
   return pairOf(certificate, key);
 }
 
-/** Makes a key pair that signs service account tokens. */
 export function createSigningKey(): { readonly privateKey: string; readonly publicKey: string } {
   return generateKeyPairSync("ec", {
     namedCurve: "prime256v1",

@@ -33,7 +33,6 @@ export async function prepareKernel(): Promise<void> {
   }
 }
 
-/** Restores the kernel settings from before the first lab. */
 export async function restoreKernel(): Promise<void> {
   if (existsSync(SAVED_SETTINGS)) {
     await attempt("sysctl", ["--ignore", `--load=${SAVED_SETTINGS}`]);

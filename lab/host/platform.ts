@@ -6,7 +6,6 @@ export function architecture(): string {
   return process.arch === "x64" ? "amd64" : process.arch;
 }
 
-/** Finds a command on PATH. */
 export async function which(command: string): Promise<string | undefined> {
   for (const folder of (process.env.PATH ?? "").split(delimiter).filter((entry) => entry.startsWith("/"))) {
     const file = join(folder, command);

@@ -22,7 +22,6 @@ export function isAsset(value: Value | undefined): value is Props {
   return isRecord(value) && value[signatureKey] === assetSignature;
 }
 
-/** Marks a value as secret. */
 export function asSecret(value: Value): Value {
   return isSecret(value) ? value : { [signatureKey]: secretSignature, value };
 }

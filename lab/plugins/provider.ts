@@ -15,7 +15,6 @@ export type UpdateRequest = Fields<rpc.UpdateRequest.AsObject>;
 export type ReadRequest = Fields<rpc.ReadRequest.AsObject>;
 export type DeleteRequest = Fields<rpc.DeleteRequest.AsObject>;
 
-/** The differences between old and new inputs. */
 export interface Diff {
   changes: Change[];
   deleteBeforeReplace?: boolean;

@@ -95,7 +95,6 @@ export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
   }
 }
 
-/** Makes a plugin of resources that exist only in the state. */
 export function statePlugin(
   name: string,
   resources: Record<string, (host: api.ProviderHost) => api.Provider>,

@@ -3,7 +3,6 @@ export function typeOfUrn(urn: string): string {
   return (urn.split("::")[2] ?? "").split("$").pop() ?? "";
 }
 
-/** The name of the resource that a URN identifies. */
 export function nameOfUrn(urn: string): string {
   return urn.split("::").slice(3).join("::");
 }

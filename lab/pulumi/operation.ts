@@ -65,7 +65,6 @@ export async function runOperation(
   }
 }
 
-/** Removes the event logs of killed commands. */
 async function removeLogs(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = /^events-(\d+)\.jsonl$/.exec(name)?.[1];

@@ -133,14 +133,12 @@ export async function installPlugins(cli: PulumiCli, plugins: Plugins, home: str
   return executable;
 }
 
-/** The command line of a stand-in plugin. */
 const standInCommand = async (...words: readonly string[]): Promise<string[]> => [
   process.execPath,
   await bundlePlugins(),
   ...words,
 ];
 
-/** Writes a shell script that executes the command. */
 async function writeExecutable(file: string, command: readonly string[], before: string[] = []): Promise<void> {
   const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
   const text = ["#!/bin/sh", ...before, `exec ${words.join(" ")} "$@"`, ""].join("\n");

@@ -69,7 +69,6 @@ export async function createGroups(name: string): Promise<string[]> {
   return groups.map((group) => join(group, "cgroup.procs"));
 }
 
-/** The pids in a control group and in its children. */
 function processesBelow(group: string): number[] {
   const pids = (readText(join(group, "cgroup.procs")) ?? "").split("\n").filter(Boolean).map(Number);
   return [...pids, ...foldersIn(group).flatMap((name) => processesBelow(join(group, name)))];
@@ -88,7 +87,6 @@ function foldersIn(group: string): string[] {
   }
 }
 
-/** The pids of a worker. */
 export const processesOf = (name: string): number[] => processesBelow(join(requireHierarchies().processes, name));
 
 /** Kills all processes of a worker, as a power cut does, and removes its groups. */
@@ -119,7 +117,6 @@ export async function destroyGroups(name: string): Promise<void> {
   }
 }
 
-/** The names of the groups that begin with a prefix. */
 export async function groupsStartingWith(prefix: string): Promise<string[]> {
   const names = await Promise.all(requireHierarchies().roots.map((root) => readdir(root)));
   return [...new Set(names.flat().filter((name) => name.startsWith(prefix)))];

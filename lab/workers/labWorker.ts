@@ -175,7 +175,6 @@ export async function powerOff(lab: Lab, worker: LabWorker): Promise<void> {
   await destroyGroups(worker.network.namespace);
 }
 
-/** Reboots a worker and waits until it is ready. */
 export async function reboot(lab: Lab, worker: LabWorker): Promise<void> {
   const before = requireLeader(worker);
   await runInWorker(worker, ["systemctl", "--no-block", "reboot"]);
@@ -188,7 +187,6 @@ export async function reboot(lab: Lab, worker: LabWorker): Promise<void> {
   await waitWorkerReady(lab, worker);
 }
 
-/** Removes a worker with its files and network. */
 export async function removeWorker(lab: Lab, worker: LabWorker): Promise<void> {
   await powerOff(lab, worker);
   await removeWorkerNetwork(worker);

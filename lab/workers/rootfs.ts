@@ -89,7 +89,7 @@ export async function ensureLayer(name: string, say: Say, make: (staging: string
 
 const UNUSED_DAYS = 7;
 
-/** Removes layers that no command has used for a week: those of earlier recipes and of interrupted commands. */
+/** Removes layers that no command has used for UNUSED_DAYS, such as those of earlier recipes. */
 async function removeUnused(): Promise<void> {
   const mounted = currentMounts()
     .flatMap(({ options }) => /lowerdir=([^,]*)/.exec(options)?.[1].split(":") ?? [])

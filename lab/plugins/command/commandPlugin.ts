@@ -37,7 +37,7 @@ const commandInputs = z.strictObject({
   delete: text,
   stdin: text,
   logging: z.enum(["none", "stdoutAndStderr"]).optional(),
-  /** Has no effect. The SDK always sets it. */
+  /** Has no effect. The SDK sets it when the program does not. */
   addPreviousOutputInEnv: z.boolean().optional(),
 });
 
@@ -105,7 +105,6 @@ function copyToRemote(host: ProviderHost) {
   });
 }
 
-/** remote.Command and remote.CopyToRemote. */
 export const commandPlugin = statePlugin("command", {
   "command:remote:Command": remoteCommand,
   "command:remote:CopyToRemote": copyToRemote,

@@ -1,0 +1,95 @@
+import { makeRequests } from "../requests";
+import { Api } from "./api";
+import { changes, eventually, TestLab } from "./testLab";
+
+/** Two stacks on one cluster, with pools of the same name. */
+const lab = new TestLab();
+jest.setTimeout(300_000);
+const WORKERS = { east: "worker-1", west: "worker-2" } as const;
+type Stack = keyof typeof WORKERS;
+
+/** The options for a stack whose pool `worker` has one of the lab's workers. */
+async function optionsOf(stack: Stack): Promise<string[]> {
+  const file = await lab.configFile(stack, (settings) => {
+    const [pool] = settings["tls-bootstrap:pools"];
+    pool.workers = pool.workers.filter(({ name }: { name: string }) => name === WORKERS[stack]);
+    settings["tls-bootstrap:kubeProxy"].mode = "daemonset";
+    settings["tls-bootstrap:servingCertificates"] = { mode: "approver" };
+    return settings;
+  });
+  return ["--stack", stack, "--config-file", file];
+}
+
+const objects = async (kind: string): Promise<string[]> =>
+  (await lab.kubectl("get", kind, "-A", "-o", "name")).split("\n").filter((name) => name.includes("tls-bootstrap"));
+
+/** What the API server answers the holder of a stack's token who asks for the certificate of a node. */
+async function answer(kubeconfig: string, node: string): Promise<string> {
+  const [[request]] = makeRequests([node]);
+  const { status, body } = await new Api(kubeconfig).askFor(request);
+  return `${status} ${body.message}`;
+}
+
+beforeAll(async () => {
+  await lab.out("kube-proxy-image");
+});
+
+afterAll(async () => {
+  for (const stack of ["east", "west"] as const) await lab.run("destroy", ...(await optionsOf(stack)));
+});
+
+it("each joins its worker, and finds nothing to change afterwards", async () => {
+  const stacks = [await optionsOf("east"), await optionsOf("west")];
+  for (const options of stacks) await lab.operate("deploy", ...options);
+  const { nodes } = await lab.status();
+  expect(nodes?.map(({ name, ready }) => [name, ready])).toEqual([
+    ["worker-1", true],
+    ["worker-2", true],
+  ]);
+  for (const options of stacks) expect(changes(await lab.operate("preview", "--refresh", ...options))).toEqual([]);
+});
+
+it("each runs its kube-proxy on its own nodes", async () => {
+  const pods = async () => {
+    const { items } = await lab.get<{ items: any[] }>("pods", "-A", "-l", "app.kubernetes.io/name=kube-proxy");
+    return items.map(({ spec, metadata }) => [metadata.labels["app.kubernetes.io/instance"], spec.nodeName]).sort();
+  };
+  await eventually(async () =>
+    expect(await pods()).toEqual([
+      ["tls-bootstrap-east-kube-proxy", "worker-1"],
+      ["tls-bootstrap-west-kube-proxy", "worker-2"],
+    ]),
+  );
+});
+
+it("a token of one cannot claim a name of the other", async () => {
+  const { bootstrapKubeconfigs } = await lab.json<{ bootstrapKubeconfigs: Record<string, string> }>(
+    "output",
+    "--show-secrets",
+    ...(await optionsOf("east")),
+  );
+  expect(await answer(bootstrapKubeconfigs.worker, "worker-2")).toMatch(
+    /^422 .*(for the workers of worker only|node worker-2 is Ready)/,
+  );
+});
+
+it("one is destroyed, and the other has no change and all of its protection", async () => {
+  const west = await optionsOf("west");
+  const kinds = ["validatingadmissionpolicies", "validatingadmissionpolicybindings", "clusterrolebindings", "roles"];
+  const ofWest = async () =>
+    (await Promise.all(kinds.map(objects))).flat().filter((name) => name.includes("tls-bootstrap-west"));
+  const before = await ofWest();
+  expect(before.length).toBeGreaterThan(9);
+  await lab.operate("destroy", ...(await optionsOf("east")));
+
+  expect(await ofWest()).toEqual(before);
+  expect((await Promise.all(kinds.map(objects))).flat()).toEqual(before);
+  expect(changes(await lab.operate("preview", "--refresh", ...west))).toEqual([]);
+  const outputs = await lab.json<any>("output", "--show-secrets", ...west);
+  expect(await answer(outputs.bootstrapKubeconfigs.worker, "worker-2")).toContain("node worker-2 is Ready");
+  expect(await answer(outputs.bootstrapKubeconfigs.worker, "worker-1")).toContain("for the workers of worker only");
+  const found = await new Api(outputs.bootstrapKubeconfigs.worker).anonymously(
+    "/api/v1/namespaces/kube-public/configmaps/cluster-info",
+  );
+  expect(found.body.data.kubeconfig).toBe(outputs.clusterInfo);
+});

@@ -384,19 +384,23 @@ it("shows no secret in a report", () => {
   expect(lines.join("\n")).not.toContain(KEY.split("\n")[1].slice(10, 40));
 });
 
-describe("the stacks that come with the project", () => {
-  const folder = join(__dirname, "..", "..", "..", "stacks");
-  it.each(readdirSync(folder).filter((file) => file.endsWith(".yaml") && file !== "Pulumi.lab.yaml"))(
-    "%s is valid once its secrets are set",
-    (file) => {
-      const { config } = parse(readFileSync(join(folder, file), "utf8")) as { config: Record<string, any> };
-      const values = Object.fromEntries(
-        Object.entries(config).map(([key, value]) => [key.replace("tls-bootstrap:", ""), value]),
-      );
-      values.ssh.privateKey = KEY;
-      if (values.cluster) values.cluster.kubeconfig = KUBECONFIG;
-      const { pools } = parseSettings("tls-bootstrap", raw(values)).bootstrap;
-      expect(pools[0].workers.length).toBeGreaterThan(1);
-    },
-  );
+describe("the samples that come with the project", () => {
+  const repository = join(__dirname, "..", "..", "..");
+  const read = (...path: string[]) => readFileSync(join(repository, ...path), "utf8");
+  const samples = readdirSync(join(repository, "stacks", "examples")).map((file) => [
+    `stacks/examples/${file}`,
+    read("stacks", "examples", file),
+  ]);
+  const quickStart = /```yaml\n(.*?)```/s.exec(read("docs", "quick-start.md"))![1];
+
+  it.each([...samples, ["docs/quick-start.md", quickStart]])("%s is valid once its secrets are set", (_, text) => {
+    const { config } = parse(text) as { config: Record<string, any> };
+    const values = Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [key.replace("tls-bootstrap:", ""), value]),
+    );
+    values.ssh.privateKey = KEY;
+    if (!values.platform) values.cluster = { kubeconfig: KUBECONFIG };
+    const { pools } = parseSettings("tls-bootstrap", raw(values)).bootstrap;
+    expect(pools[0].workers.length).toBeGreaterThan(1);
+  });
 });

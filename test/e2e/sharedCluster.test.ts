@@ -4,7 +4,7 @@ import { changes, eventually, TestLab } from "./testLab";
 
 /** Two stacks on one cluster, with pools of the same name. */
 const lab = new TestLab();
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 const WORKERS = { east: "worker-1", west: "worker-2" } as const;
 type Stack = keyof typeof WORKERS;
 

@@ -36,12 +36,12 @@ export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
 
 /**
  * Workers that are alike, and the bootstrap token that they join with. The token is minted when a worker has to join: a worker that is new, that moved to another
- * machine, or whose generation was raised. Token and joins wait for what the pool depends on.
+ * machine, or whose generation was raised. The same update revokes the token after all workers have joined. Token and joins wait for what the pool depends on.
  */
 export class WorkerPool extends pulumi.ComponentResource {
   /** The token's public id. */
   readonly tokenId: pulumi.Output<string>;
-  /** When the token expires, RFC 3339. */
+  /** When the token would expire if the update did not revoke it before, RFC 3339. */
   readonly tokenExpires: pulumi.Output<string>;
   /** Kubeconfig with the pool's token; secret. */
   readonly bootstrapKubeconfig: pulumi.Output<string>;
@@ -73,16 +73,16 @@ export class WorkerPool extends pulumi.ComponentResource {
     );
     const { servingCertificates } = pool;
     const shared = { servingCertificates, bootstrapKubeconfig, mintCommand: token.mintCommand, kubeProxyKubeconfig };
-    this.receipts = Object.fromEntries(
-      pool.workers.map((worker) => [
-        worker.name,
+    const workers = pool.workers.map(
+      (worker) =>
         new Worker(
           `${workerPrefix}-${worker.name}`,
           { ...worker, ...shared },
           { parent: this, dependsOn: opts?.dependsOn },
-        ).receipt,
-      ]),
+        ),
     );
+    token.revokeAfter(workers, { parent: this });
+    this.receipts = Object.fromEntries(pool.workers.map(({ name: node }, i) => [node, workers[i].receipt]));
     this.registerOutputs({ receipts: this.receipts });
   }
 }

@@ -15,9 +15,12 @@ import { installServingCertificate } from "./steps/serving";
 export interface WorkerArgs extends EnvironmentSpec, WorkerSpec {
   /** The API server as the worker reaches it. */
   readonly cluster: ClusterSpec;
-  /** Kubeconfig with the bootstrap token. Only a first join, or a join after a raised generation, uses it. */
+  /** Kubeconfig with the bootstrap token. Only a join uses it: the first one, and one of another machine or generation. */
   readonly bootstrapKubeconfig: pulumi.Input<string>;
-  /** The command that mints a new token, for the error of a join whose token is no longer accepted. */
+  /**
+   * The `pulumi up` command that mints a new token, for the error of a join whose token is no longer accepted. Errors that ask to join the
+   * worker again show the command with more options.
+   */
   readonly mintCommand: string;
   /** Kubeconfig of kube-proxy. Required with `kubeProxy.mode: unit`, see {@link KubeProxy}. */
   readonly kubeProxyKubeconfig?: pulumi.Input<string>;
@@ -44,11 +47,11 @@ export class Worker extends pulumi.ComponentResource {
       ["servingCertificates.ca", mode === "issued" && !ca ? "is required with the mode 'issued'" : undefined],
     ]);
 
-    const context = { name, worker, parent: this };
+    const context = { name, worker, mintCommand, parent: this };
     const node = declareNode(context);
     const host = prepareHost(context, sendAirGap(context));
     const serving = installServingCertificate(context, host);
-    const files = kubeletFiles(context, mintCommand);
+    const files = kubeletFiles(context);
     const kubelet = writeKubeletFiles(context, files, host, serving);
     const kubeProxy = startKubeProxy(context, kubeProxyKubeconfig, kubelet);
     const before = [opts?.dependsOn ?? []].flat() as pulumi.Resource[];

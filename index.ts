@@ -35,7 +35,7 @@ export = async () => {
   return {
     /** URL of the API server that the nodes belong to. */
     apiServer: server,
-    /** Bootstrap tokens by pool and scale group: the public id, and when the API server stops accepting it. */
+    /** Bootstrap tokens by pool and scale group: the public id and the expiration. A pool's token is revoked when its workers have joined. */
     tokens: nodes.tokens,
     /** By node name: proof of the join. */
     receipts: nodes.receipts,
@@ -45,7 +45,7 @@ export = async () => {
     ...(bootstrap.servingCertificates.mode === "manual" && { approveServing: APPROVE_SERVING }),
     /** What kube-public/cluster-info publishes: server and CA. */
     ...(bootstrap.clusterInfo !== "off" && { clusterInfo: nodes.clusterInfoKubeconfig }),
-    /** By pool and scale group, secret: the kubeconfig with the bootstrap token. */
+    /** By pool and scale group, secret: the kubeconfig with the bootstrap token. Only that of a scale group is valid after the update. */
     bootstrapKubeconfigs: nodes.bootstrapKubeconfigs,
   };
 };

@@ -38,7 +38,7 @@ export = async () => {
   return {
     /** URL of the nodes' API server. */
     apiServer: server,
-    /** Bootstrap tokens by pool and scale group: public id and expiry. */
+    /** Bootstrap tokens by pool and scale group: public id and expiry. A pool's token is revoked when its workers have joined. */
     tokens: nodes.tokens,
     /** Receipts by node name: the proof that each node joined. */
     receipts: nodes.receipts,
@@ -48,7 +48,7 @@ export = async () => {
     ...(bootstrap.servingCertificates.mode === "manual" && { approveServing: APPROVE_SERVING }),
     /** The kubeconfig that kube-public/cluster-info publishes: server and CA. */
     ...(bootstrap.clusterInfo !== "off" && { clusterInfo: nodes.clusterInfoKubeconfig }),
-    /** Secret: kubeconfigs with the bootstrap tokens, by pool and scale group. */
+    /** Secret: kubeconfigs with the bootstrap tokens, by pool and scale group. After the update only those of scale groups are valid. */
     bootstrapKubeconfigs: nodes.bootstrapKubeconfigs,
   };
 };

@@ -39,14 +39,15 @@ export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
 
 /**
  * Workers that share settings, and their bootstrap token. An update mints a new token when the pool's members, their machines or their
- * generations change. The token and the joins wait for the resources in `dependsOn`.
+ * generations change. The same update revokes the token after all workers have joined. The token and the joins wait for the resources in
+ * `dependsOn`.
  *
  * @throws pulumi.RunError with all problems of the arguments, before anything is declared.
  */
 export class WorkerPool extends pulumi.ComponentResource {
   /** The token's public id. */
   readonly tokenId: pulumi.Output<string>;
-  /** When the token expires, RFC 3339. */
+  /** When the token would expire if the update did not revoke it before, RFC 3339. */
   readonly tokenExpires: pulumi.Output<string>;
   /** Secret: kubeconfig with the pool's token. */
   readonly bootstrapKubeconfig: pulumi.Output<string>;
@@ -78,16 +79,16 @@ export class WorkerPool extends pulumi.ComponentResource {
     );
     const { servingCertificates } = pool;
     const shared = { servingCertificates, bootstrapKubeconfig, mintCommand: token.mintCommand, kubeProxyKubeconfig };
-    this.receipts = Object.fromEntries(
-      pool.workers.map((worker) => [
-        worker.name,
+    const workers = pool.workers.map(
+      (worker) =>
         new Worker(
           `${workerPrefix}-${worker.name}`,
           { ...worker, ...shared },
           { parent: this, dependsOn: opts?.dependsOn },
-        ).receipt,
-      ]),
+        ),
     );
+    token.revokeAfter(workers, { parent: this });
+    this.receipts = Object.fromEntries(pool.workers.map(({ name: node }, i) => [node, workers[i].receipt]));
     this.registerOutputs({ receipts: this.receipts });
   }
 }

@@ -15,12 +15,12 @@ import { installServingCertificate } from "./steps/serving";
 export interface WorkerArgs extends EnvironmentSpec, WorkerSpec {
   /** The API server as the worker reaches it. */
   readonly cluster: ClusterSpec;
-  /**
-   * Secret: kubeconfig with the bootstrap token. A first join and a join after a raised generation use it. A new token does not change a
-   * node that has joined.
-   */
+  /** Secret: kubeconfig with the bootstrap token. Only a join uses it: the first one, and one of another machine or generation. */
   readonly bootstrapKubeconfig: pulumi.Input<string>;
-  /** The command that mints a new token. The step join prints it when the API server rejects the token. */
+  /**
+   * The `pulumi up` command that mints a new token. The step join prints it when the API server rejects the token. Errors that ask to join
+   * the worker again show it with more options.
+   */
   readonly mintCommand: string;
   /** Secret: kubeconfig of kube-proxy. Required with `kubeProxy.mode: unit`. See {@link KubeProxy.kubeconfig}. */
   readonly kubeProxyKubeconfig?: pulumi.Input<string>;
@@ -50,11 +50,11 @@ export class Worker extends pulumi.ComponentResource {
       ],
     ]);
 
-    const context = { name, worker, parent: this };
+    const context = { name, worker, mintCommand, parent: this };
     const node = declareNode(context);
     const host = prepareHost(context, sendAirGap(context));
     const serving = installServingCertificate(context, host);
-    const files = kubeletFiles(context, mintCommand);
+    const files = kubeletFiles(context);
     const kubelet = writeKubeletFiles(context, files, host, serving);
     const kubeProxy = startKubeProxy(context, kubeProxyKubeconfig, kubelet);
     const before = [opts?.dependsOn ?? []].flat() as pulumi.Resource[];

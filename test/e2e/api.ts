@@ -14,6 +14,23 @@ export async function tokenHolder(lab: TestLab, name = "worker"): Promise<Api> {
   return new Api(outputs.bootstrapKubeconfigs[name]);
 }
 
+/** The Secrets of the bootstrap tokens that nobody has revoked. */
+export async function liveTokens(lab: TestLab): Promise<any[]> {
+  const { items } = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");
+  return items.filter(
+    ({ type, data }) =>
+      type === "bootstrap.kubernetes.io/token" && data["usage-bootstrap-authentication"] === btoa("true"),
+  );
+}
+
+/** The API server as the holder of a pool's token sees it while a worker has yet to join. The outputs of a failed update have no such token. */
+export async function joiningHolder(lab: TestLab, pool = "worker"): Promise<Api> {
+  const { bootstrapKubeconfigs } = await lab.json<any>("output", "--show-secrets");
+  const [{ data }] = (await liveTokens(lab)).filter((secret) => atob(secret.data.description).endsWith(` pool ${pool}`));
+  const token = `${atob(data["token-id"])}.${atob(data["token-secret"])}`;
+  return new Api((bootstrapKubeconfigs[pool] as string).replace(/token: .*/, `token: ${token}`));
+}
+
 /** The API server as the holder of a bootstrap token sees it, or as nobody in particular. */
 export class Api {
   readonly token: string | undefined;

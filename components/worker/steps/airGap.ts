@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { readAirGap } from "../../downloads/airGap";
 import { siteUrls } from "../../downloads/downloads";
 import type { AirGapConf } from "../../host/hostConf";
-import { commonArgs, machineOf, type StepContext } from "./step";
+import { commonArgs, machineOf, replaceCommand, type StepContext } from "./step";
 
 /** Path of the archive on the worker, below the home folder of the SSH user. */
 const AIR_GAP_FILE = ".tls-bootstrap-air-gap.tar";
@@ -32,16 +32,14 @@ export const downloadSites = ({ worker }: StepContext): ReturnType<typeof siteUr
     : { kubernetes: `${AIR_GAP_DIR}/kubernetes`, releases: `${AIR_GAP_DIR}/releases` };
 
 /** The variables of host.conf about the archive. */
-export function airGapVariables({ name, worker }: StepContext): AirGapConf {
+export function airGapVariables(context: StepContext): AirGapConf {
+  const { worker } = context;
   if (worker.airGap === undefined) return {};
   return {
     AIR_GAP: readAirGap(worker.airGap).digest,
     AIR_GAP_USER: worker.ssh.user,
     AIR_GAP_FILE,
     AIR_GAP_DIR,
-    AIR_GAP_COMMAND: `pulumi up ${resendOption(name)}`,
+    AIR_GAP_COMMAND: replaceCommand(context, ["air-gap"]),
   };
 }
-
-/** The option of `pulumi up` that sends the archive again. @param name of the Worker component. */
-export const resendOption = (name: string): string => `--replace "**::${name}-air-gap"`;

@@ -10,8 +10,8 @@ import { servingNamesOf } from "../../serving/servingNames";
 import type { ResolvedWorker } from "../../spec/resolve";
 import type { HostConf } from "../../host/hostConf";
 import { renderHostScript } from "../hostScript";
-import { airGapVariables, downloadSites, resendOption } from "./airGap";
-import { commandLines, commonArgs, machineOf, type StepContext } from "./step";
+import { airGapVariables, downloadSites } from "./airGap";
+import { commandLines, commonArgs, machineOf, replaceCommand, type StepContext } from "./step";
 
 /** Checks the VM, prepares its kernel, and installs the Kubernetes binaries and the container runtime. */
 export function prepareHost(context: StepContext, archive: remote.CopyToRemote | undefined): remote.Command {
@@ -33,9 +33,9 @@ export function prepareHost(context: StepContext, archive: remote.CopyToRemote |
   );
 }
 
-/** The command that runs the step host again. */
-export const replaceCommand = ({ name, worker }: StepContext): string =>
-  `pulumi up --replace "**::${name}-host"${worker.airGap === undefined ? "" : ` ${resendOption(name)}`}`;
+/** The command that prepares the host again. The worker leaves the cluster and joins again. */
+export const rejoinCommand = (context: StepContext): string =>
+  replaceCommand(context, context.worker.airGap === undefined ? ["host"] : ["host", "air-gap"]);
 
 function hostConf(context: StepContext, server: string, nodeAddress: string): HostConf {
   const { worker } = context;
@@ -55,7 +55,7 @@ function hostConf(context: StepContext, server: string, nodeAddress: string): Ho
     TOOLS: requiredTools(worker).join(" "),
     SERVING_MODE: worker.servingCertificates.mode,
     SERVING_NAMES: [...names.dns.map((dns) => `DNS:${dns}`), ...names.ips.map((ip) => `IP:${ip}`)].join(", "),
-    REPLACE_COMMAND: replaceCommand(context),
+    REPLACE_COMMAND: rejoinCommand(context),
     SWAP: keepsSwap(kubelet) ? "keep" : "off",
     CGROUP_V1: allowsCgroupV1(kubelet, kubernetesVersion) ? "allow" : "refuse",
     CGROUP_DRIVER: cgroupDriverOf(kubelet),

@@ -10,7 +10,7 @@ import { kubeProxyFiles } from "./kubeProxy";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
 /** The files that the step kubelet writes. */
-export function kubeletFiles({ worker }: StepContext, mintCommand: string): pulumi.Output<HostFile[]> {
+export function kubeletFiles({ worker, mintCommand }: StepContext): pulumi.Output<HostFile[]> {
   return pulumi.all([worker.cluster, worker.nodeAddress]).apply(([cluster, nodeAddress]) => [
     ...trustFiles(cluster, worker, mintCommand),
     {

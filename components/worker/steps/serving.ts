@@ -1,6 +1,6 @@
 import type { remote } from "@pulumi/command";
 import { ServingCertificate } from "../../serving/servingCertificate";
-import { replaceCommand } from "./host";
+import { rejoinCommand } from "./host";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
 /** Signs the kubelet's serving certificate and installs it. Undefined unless the mode is `issued`. */
@@ -16,7 +16,7 @@ export function installServingCertificate(context: StepContext, host: remote.Com
       address: worker.nodeAddress,
       host,
       ca: ca!, // the Worker refuses mode `issued` without it
-      replaceCommand: replaceCommand(context),
+      replaceCommand: rejoinCommand(context),
       command: {
         ...commonArgs(context),
         create: run.step("serving apply"),

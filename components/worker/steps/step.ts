@@ -9,8 +9,17 @@ export interface StepContext {
   /** Name of the Worker component. A step's resource is named `<name>-<step>`. */
   readonly name: string;
   readonly worker: ResolvedWorker;
+  /** The command that mints a new token. */
+  readonly mintCommand: string;
   readonly parent: pulumi.Resource;
 }
+
+/**
+ * The command that runs steps of the worker again. It mints a token first, because the worker may have to join, and the last update has revoked
+ * the token that it needed.
+ */
+export const replaceCommand = ({ name, mintCommand }: StepContext, steps: readonly string[]): string =>
+  [mintCommand, ...steps.map((step) => `--replace "**::${name}-${step}"`)].join(" ");
 
 /** The arguments that the commands of all steps have in common. */
 export const commonArgs = ({ worker }: StepContext) => ({

@@ -47,6 +47,7 @@ describe("TlsBootstrap with one worker", () => {
       "kubernetes:core/v1:ConfigMapPatch t-test-cluster-info-existing",
       "kubernetes:core/v1:Node t-worker-1-node",
       "kubernetes:core/v1:Secret t-worker-token",
+      "kubernetes:core/v1:SecretPatch t-worker-token-revoked",
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-approve-first-certificates",
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-approve-renewals",
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-create-csrs",
@@ -242,7 +243,7 @@ describe("TlsBootstrap with one worker", () => {
     expect(program.listing().filter((line) => /cluster-info|ClusterInfo/.test(line))).toEqual([]);
     expect(await valueOf(result.clusterInfoKubeconfig)).toBeUndefined();
     const secret = unboxed(program.find("kubernetes:core/v1:Secret", "t-worker-token").inputs.stringData);
-    expect(secret["usage-bootstrap-signing"]).toBeUndefined();
+    expect(secret["usage-bootstrap-signing"]).toBe("false");
   });
 
   it("names the command that mints a token, for an error on the host", async () => {
@@ -386,6 +387,23 @@ describe("a pool's token", () => {
     ["another address", { address: "10.0.1.99" }],
     ["another host key", { hostKey: ED25519_OTHER }],
   ])("is minted for %s", async (_, change) => expect(await subject(pool(change))).not.toBe(await subject({})));
+
+  it("is minted for other groups and usages, which the Secret of a revoked token would not take", async () => {
+    const others = [{ bindings: { group: "system:bootstrappers:all" } }, { clusterInfo: "off" }] as const;
+    for (const change of others) expect(await subject(change)).not.toBe(await subject({}));
+  });
+
+  it("is revoked by a patch of its Secret, which stays when the patch is deleted", async () => {
+    const { program } = await declare();
+    const { inputs } = program.find("kubernetes:core/v1:SecretPatch", "t-worker-token-revoked");
+    const decoded = Object.entries(unboxed(inputs.data)).map(([key, value]) => [key, atob(value as string)]);
+    expect(Object.fromEntries(decoded)).toEqual({
+      "usage-bootstrap-authentication": "false",
+      "usage-bootstrap-signing": "false",
+      expiration: "9999-12-31T23:59:59Z",
+    });
+    expect([inputs.type, inputs.metadata.name]).toEqual(["bootstrap.kubernetes.io/token", "bootstrap-token-abc123"]);
+  });
 });
 
 describe("arguments", () => {

@@ -120,6 +120,22 @@ describe("bootstrap-token-ttl", () => {
     expect(places(() => problemsOf(declared("kubernetes:core/v1:Secret", { type: "Opaque" })))).toEqual([]);
   });
 
+  it("lets a revoked token be, which says of both usages that it has none", () => {
+    const revoked = {
+      expiration: "9999-12-31T23:59:59Z",
+      "usage-bootstrap-authentication": "false",
+      "usage-bootstrap-signing": "false",
+    };
+    for (const type of ["kubernetes:core/v1:Secret", "kubernetes:core/v1:SecretPatch"]) {
+      expect(places(() => problemsOf(tokenSecret(revoked, type)))).toEqual([]);
+      for (const value of ["true", undefined])
+        for (const usage of ["authentication", "signing"])
+          expect(places(() => problemsOf(tokenSecret({ ...revoked, [`usage-bootstrap-${usage}`]: value }, type)))).toEqual(
+            ["expiration"],
+          );
+    }
+  });
+
   it.each([
     ["45m", "2026-01-02T03:45:00Z", "2026-01-02T03:45:01Z"],
     ["2h", "2026-01-02T05:00:00Z", "2026-01-02T05:00:01Z"],

@@ -1,12 +1,15 @@
-// First, so that it is there before any resource is declared.
+// This import must be first: it changes the SDK before anything declares a resource.
 import "./sdkOverhead";
 import { Provider } from "@pulumi/kubernetes/provider";
 import { TlsBootstrap } from "./components";
 import { KUBELET_SERVING_SIGNER } from "./components/cluster/names";
-import { clusterAccess } from "./settings/clusterAccess";
+import { readClusterAccess } from "./settings/readClusterAccess";
 import { readSettings } from "./settings/settings";
 
-/** Requests of declared workers for other names and addresses than theirs are refused when they are made, so these need no look. */
+/**
+ * How to approve serving certificates by hand. An administrator need not check the names in a request: an admission policy has already
+ * denied a worker's request for names or addresses of another.
+ */
 const APPROVE_SERVING = `kubectl get csr --field-selector spec.signerName=${KUBELET_SERVING_SIGNER}
 # each that is Pending and whose requestor is the system:node of a worker of this stack:
 kubectl certificate approve <name>
@@ -14,13 +17,13 @@ kubectl certificate approve <name>
 
 export = async () => {
   const settings = readSettings();
-  const { server, ca, kubeconfig } = await clusterAccess(settings);
+  const { server, ca, kubeconfig } = await readClusterAccess(settings);
 
   const cluster = new Provider("cluster", {
     kubeconfig,
-    // The server URL identifies the cluster, so that a renewed kubeconfig replaces nothing.
+    // The server URL identifies the cluster, so a renewed kubeconfig replaces nothing.
     clusterIdentifier: server,
-    // ConfigMaps change in place. If one were replaced, its readers would find none for a moment.
+    // ConfigMaps change in place. Readers of a replaced ConfigMap would find none for a moment.
     enableConfigMapMutable: true,
   });
 
@@ -31,21 +34,21 @@ export = async () => {
     { providers: { kubernetes: cluster } },
   );
 
-  // Pulumi warns about an output without a value, so an output that not every stack has is there only where it has one.
+  // Pulumi warns about an output without a value. So an output that some stacks lack is left out there.
   return {
-    /** URL of the API server that the nodes belong to. */
+    /** URL of the nodes' API server. */
     apiServer: server,
-    /** Bootstrap tokens by pool and scale group: the public id, and when the API server stops accepting it. */
+    /** Bootstrap tokens by pool and scale group: public id and expiry. A pool's token is revoked when its workers have joined. */
     tokens: nodes.tokens,
-    /** By node name: proof of the join. */
+    /** Receipts by node name: the proof that each node joined. */
     receipts: nodes.receipts,
-    /** CA of the kubelets' serving certificates, for the API server's `--kubelet-certificate-authority`, where this stack signs them. */
+    /** With `issued`: PEM of the CA that signs kubelet serving certificates, for the API server's `--kubelet-certificate-authority`. */
     ...(bootstrap.servingCertificates.mode === "issued" && { servingCa: nodes.servingCa }),
-    /** What is left to do by hand for `kubectl logs` and `exec`, where certificates are approved by hand. */
+    /** With `manual`: the commands that approve serving certificates. `kubectl logs` and `exec` need them. */
     ...(bootstrap.servingCertificates.mode === "manual" && { approveServing: APPROVE_SERVING }),
-    /** What kube-public/cluster-info publishes: server and CA. */
+    /** The kubeconfig that kube-public/cluster-info publishes: server and CA. */
     ...(bootstrap.clusterInfo !== "off" && { clusterInfo: nodes.clusterInfoKubeconfig }),
-    /** By pool and scale group, secret: the kubeconfig with the bootstrap token. */
+    /** Secret: kubeconfigs with the bootstrap tokens, by pool and scale group. After the update only those of scale groups are valid. */
     bootstrapKubeconfigs: nodes.bootstrapKubeconfigs,
   };
 };

@@ -1,33 +1,34 @@
 /**
- * Makes the Pulumi SDK cheap with hundreds of workers. Import this module before anything that declares resources.
+ * Makes the Pulumi SDK cheap with hundreds of workers. Import this module before anything declares a resource.
  *
- * - The SDK takes a stack trace for every promise and every resource, and ts-node looks up each frame in a source map. Together that is nine tenths
- *   of this program's time. Errors still show the file and line of the TypeScript.
- * - The SDK sends debug messages for every resource.
+ * - Stack traces: the SDK takes one for every promise and resource, and ts-node looks up each frame in a source map. That was nine tenths
+ *   of the program's time. This module looks up each frame once, and takes no trace for a promise. Errors still show the TypeScript file
+ *   and line.
+ * - Debug messages: the SDK sends four for every resource. This module drops them.
  *
- * With `PULUMI_DEBUG_PROMISE_LEAKS` the SDK takes its traces of promises and sends its debug messages.
+ * With `PULUMI_DEBUG_PROMISE_LEAKS`, the SDK takes the traces of promises and sends its debug messages.
  */
 import * as log from "@pulumi/pulumi/log";
 import * as debuggable from "@pulumi/pulumi/runtime/debuggable";
 
-/** One line of a stack trace. As text it has the position in the compiled code. */
+/** One frame of a stack trace. Its text has the position in the compiled code. */
 interface Frame extends NodeJS.CallSite {
   toString(): string;
 }
 
 type Format = (this: void, error: Error, frames: Frame[]) => unknown;
 
-/** ts-node's formatter, which knows the source maps of the files that ts-node compiles. Unit tests run without ts-node. */
+/** ts-node's formatter of stack traces, which reads source maps. Undefined in unit tests, which run without ts-node. */
 const { prepareStackTrace } = Error as { prepareStackTrace?: Format };
 if (prepareStackTrace) Error.prepareStackTrace = lookUpFramesOnce(prepareStackTrace);
 
-// With this variable the SDK lists promises that never ended, with their traces.
+// With this variable, the SDK lists the promises that never ended, with their traces.
 if (!process.env.PULUMI_DEBUG_PROMISE_LEAKS) {
-  takeNoTraceOfPromises();
-  sendNoDebugLog();
+  skipPromiseTraces();
+  dropDebugMessages();
 }
 
-/** The same frames occur again and again, so each is looked up once. */
+/** Returns a formatter that looks up each frame once. The same frames occur in many traces. */
 function lookUpFramesOnce(format: Format): Format {
   const known = new Map<string, string>();
   const describe = (frame: Frame): string => {
@@ -43,13 +44,13 @@ function lookUpFramesOnce(format: Format): Format {
 }
 
 /**
- * Source maps of packages name files that the packages do not contain. The SDK's even make the program hang instead of showing an
- * error, on versions of Node.js with https://github.com/nodejs/node/issues/64011.
+ * Frames of packages keep the compiled position, because source maps of packages name files that the packages do not contain. With the
+ * SDK's source maps, some versions of Node.js hang instead of showing an error: https://github.com/nodejs/node/issues/64011.
  */
 const isPackage = (frame: Frame): boolean => frame.getFileName()?.includes("/node_modules/") ?? false;
 
-/** `debuggablePromise` is internal to the SDK, which offers no setting for this. */
-function takeNoTraceOfPromises(): void {
+/** Replaces `debuggablePromise`, which is internal to the SDK. The SDK has no setting for this. */
+function skipPromiseTraces(): void {
   const sdk = debuggable as { debuggablePromise: (promise: Promise<unknown>, context?: unknown) => Promise<unknown> };
   const { debuggablePromise } = sdk;
   sdk.debuggablePromise = (promise, context) => {
@@ -63,10 +64,7 @@ function takeNoTraceOfPromises(): void {
   };
 }
 
-/**
- * The SDK sends four messages for each resource, one after the other, and one of them has the whole answer of the engine. The engine drops them, unless it
- * runs with `--debug`.
- */
-function sendNoDebugLog(): void {
+/** The engine ignores debug messages unless it runs with `--debug`. One of the four has the engine's whole answer in it. */
+function dropDebugMessages(): void {
   (log as { debug: typeof log.debug }).debug = () => Promise.resolve();
 }

@@ -25,7 +25,7 @@ export interface TlsBootstrapArgs extends EnvironmentSpec, BootstrapSpec {
 /** The public part of a bootstrap token. */
 export interface TokenInfo {
   readonly id: string;
-  /** RFC 3339. */
+  /** RFC 3339. A pool's token is revoked when its workers have joined. */
   readonly expires: string;
 }
 
@@ -38,7 +38,7 @@ export interface TokenInfo {
 export class TlsBootstrap extends pulumi.ComponentResource {
   /** Bootstrap tokens by pool and scale group. */
   readonly tokens: pulumi.Output<Record<string, TokenInfo>>;
-  /** Bootstrap kubeconfigs by pool and scale group; secret. */
+  /** Bootstrap kubeconfigs by pool and scale group; secret. Only those of scale groups are valid after the update. */
   readonly bootstrapKubeconfigs: pulumi.Output<Record<string, string>>;
   /** What cluster-info publishes. Undefined when `clusterInfo` is off. */
   readonly clusterInfoKubeconfig: pulumi.Output<string | undefined>;

@@ -1,4 +1,4 @@
-/** The configuration of a stack (`stacks/Pulumi.<stack>.yaml`): read, checked as a whole, and reported with its config keys. */
+/** Reads the config of a stack (`stacks/Pulumi.<stack>.yaml`), and reports all its problems with their config keys. */
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime";
 import type { z } from "zod";
@@ -9,13 +9,15 @@ import { type Check, refuse } from "../components/validation/refuse";
 import { settingsSchema, targetSchema } from "./settingsSchema";
 import { type Inventory, readWorkersFiles } from "./workersFile";
 
-/** Checked settings. Secrets in them are plain text and must be wrapped before they go into a resource. */
+/** Checked settings. Secrets are in plain text: wrap them with `pulumi.secret` before they go into a resource. */
 export interface Settings extends z.output<typeof targetSchema> {
   readonly bootstrap: CheckedBootstrap;
 }
 
-/** The settings that are text, even when they look like something else: `platform: 1.30` is no number. */
-const TEXTS = new Set(Object.entries(settingsSchema.shape).flatMap(([key, schema]) => (isText(schema) ? [key] : [])));
+/** Keys of settings that are text. They are not parsed as JSON, so `platform: 1.30` stays text. */
+const TEXT_KEYS = new Set(
+  Object.entries(settingsSchema.shape).flatMap(([key, schema]) => (isText(schema) ? [key] : [])),
+);
 
 function isText(schema: unknown): boolean {
   const { type, innerType } = (schema as z.ZodType).def as { type: string; innerType?: z.ZodType };
@@ -23,43 +25,47 @@ function isText(schema: unknown): boolean {
 }
 
 /**
- * Stops the program with all problems, each at its config key or at its line of a file.
- * @throws pulumi.RunError
+ * Stops the program when there are problems.
+ * @param namespace prefix of the config keys.
+ * @param checks places without the namespace.
+ * @throws pulumi.RunError with all problems, each at its config key or at its line of a workers file.
  */
 function refuseSettings(namespace: string, { problems, lineOf }: Inventory, checks: readonly Check[]): void {
   const at = (where: string) => `${namespace}:${where}`;
-  // A problem may name another worker, which may be in a file too.
-  const naming = (problem: string) =>
+  // A problem may name a setting of another worker, which may be in a file too.
+  const withLines = (problem: string) =>
     problem.replace(/pools\[\d+\]\.workers\[\d+\]\.\w+/g, (where) => lineOf(at(where)) ?? where);
   refuse("The configuration of this stack cannot be used", [
     ...problems,
     ...checks.flatMap(([where, problem, value]): Check[] =>
-      problem === undefined ? [] : [[lineOf(at(where)) ?? at(where), naming(problem), value]],
+      problem === undefined ? [] : [[lineOf(at(where)) ?? at(where), withLines(problem), value]],
     ),
   ]);
 }
 
+/** Bytes that Linux passes to a program in one environment variable (MAX_ARG_STRLEN). Pulumi passes the whole config in one variable. */
+const LINUX_LIMIT = 131_072;
+
 /**
- * Linux passes a program at most this many bytes in one environment variable (MAX_ARG_STRLEN), and Pulumi passes the whole config in
- * one.
+ * Bytes of config that the program accepts. The limit is below Linux's, so that a growing config reaches it first: a program that Linux
+ * does not start cannot say why.
  */
-const LARGEST_CONFIG = 131_072;
-
-/** A larger config is refused. The room above it is for users who add workers: a program that does not start cannot tell them why. */
-const ACCEPTED_CONFIG = 120_000;
+const CONFIG_LIMIT = 120_000;
 
 /**
- * Settings from raw config values, as Pulumi stores them: text, and JSON for lists and maps.
+ * Checks raw config values and fills in defaults.
  *
- * @param bytes size of the environment variable that brings the whole config to the program
- * @throws pulumi.RunError with all problems, each at its config key or at its line of a file
+ * @param namespace prefix of the config keys.
+ * @param raw values by key without the namespace, as Pulumi stores them: text, or JSON for lists and maps.
+ * @param bytes size of the environment variable that has the whole config.
+ * @throws pulumi.RunError with all problems, each at its config key or at its line of a workers file.
  */
 export function parseSettings(namespace: string, raw: Readonly<Record<string, string>>, bytes = 0): Settings {
   const unreadable: Check[] = [];
   const given: Record<string, unknown> = {};
   for (const [key, text] of Object.entries(raw)) {
     try {
-      given[key] = TEXTS.has(key) ? text : JSON.parse(text);
+      given[key] = TEXT_KEYS.has(key) ? text : JSON.parse(text);
     } catch {
       unreadable.push([key, "is text, but must be a list or map of settings"]);
     }
@@ -80,24 +86,28 @@ export function parseSettings(namespace: string, raw: Readonly<Record<string, st
 
 const targetCheck = ({ cluster, platform }: Readonly<Record<string, unknown>>): Check => {
   if ((cluster === undefined) !== (platform === undefined)) return ["cluster", undefined];
-  return ["cluster", cluster === undefined ? "or 'platform' is required" : "and 'platform' cannot both be given"];
+  return [
+    "cluster",
+    cluster === undefined ? "is required (or 'platform')" : "cannot be given together with 'platform'",
+  ];
 };
 
 const sizeCheck = (bytes: number): Check => [
   "pools",
-  bytes > ACCEPTED_CONFIG
-    ? `the stack's config takes ${bytes} bytes; above ${LARGEST_CONFIG} Linux does not start the program. Move workers into a file: pools[].workersFile`
+  bytes > CONFIG_LIMIT
+    ? `the stack's config takes ${bytes} bytes; above ${LINUX_LIMIT} Linux does not start the program. Move workers into a file: pools[].workersFile`
     : undefined,
 ];
 
-/** The settings that decide what the workers download. */
+/** The settings that decide what workers download. */
 const downloadSchema = environmentSchema
   .pick({ kubernetesVersion: true, downloadUrl: true, runtime: true, kubeProxy: true })
   .extend(bootstrapSchema.pick({ pools: true }).shape);
 
 /**
- * Those settings from what stands in a stack's file, where secrets may be encrypted.
- * @throws pulumi.RunError with all problems, each at its config key or at its line of a file
+ * Checks the settings that decide what workers download.
+ * @param config the `config` section of a stack's file. It may hold encrypted secrets.
+ * @throws pulumi.RunError with all problems of these settings, each at its config key or at its line of a workers file.
  */
 export function parseDownloadSettings(config: Readonly<Record<string, unknown>>): z.output<typeof downloadSchema> {
   const namespace = "tls-bootstrap";
@@ -113,7 +123,10 @@ export function parseDownloadSettings(config: Readonly<Record<string, unknown>>)
   return data!;
 }
 
-/** The settings of the current stack. */
+/**
+ * Reads the settings of the current stack.
+ * @throws pulumi.RunError with all problems, see {@link parseSettings}.
+ */
 export function readSettings(): Settings {
   const namespace = pulumi.getProject();
   const ours = Object.entries(allConfig()).flatMap(([key, value]) =>

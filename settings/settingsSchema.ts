@@ -1,4 +1,4 @@
-/** What a stack's config can hold, besides the settings of the components. */
+/** Schemas of a stack's config: access to the cluster, and the settings of the components. */
 import { z } from "zod";
 import { endpointOf } from "../components/cluster/kubeconfig";
 import { bootstrapSchema, environmentSchema } from "../components/spec/bootstrapSchema";
@@ -15,7 +15,6 @@ const kubeconfigRule: rules.Rule = (text) => {
   }
 };
 
-/** How to reach the cluster. */
 export const accessSchema = z
   .strictObject({
     kubeconfig: hiddenString(kubeconfigRule, { secret: true })
@@ -43,12 +42,12 @@ export const accessSchema = z
         problem("kubeconfig", "cannot be given together with 'token' or 'clientCertificate'");
       return;
     }
-    if (!value.server) problem("server", "is required (or 'kubeconfig', which names the server)");
+    if (!value.server) problem("server", "is required (or 'kubeconfig', which has the server)");
     if (!value.ca && !value.caFile) problem("ca", "is required (or 'caFile', or a 'kubeconfig' that embeds the CA)");
     if (!value.token && !value.clientCertificate)
       problem(
         "kubeconfig",
-        "is required, or 'token', or 'clientCertificate' and 'clientKey': Pulumi needs them to declare the cluster's side",
+        "is required (or 'token', or 'clientCertificate' with 'clientKey'): Pulumi needs credentials for the cluster",
       );
     if (Boolean(value.clientCertificate) !== Boolean(value.clientKey))
       problem(value.clientKey ? "clientCertificate" : "clientKey", "is required: certificate and key belong together");
@@ -57,7 +56,7 @@ export const accessSchema = z
 
 export type Access = z.output<typeof accessSchema>;
 
-/** Where the cluster is. A stack sets exactly one of the two. */
+/** A stack sets exactly one of the two. */
 export const targetSchema = z.strictObject({
   cluster: accessSchema.optional().describe("How to reach the cluster. Or set `platform`."),
   platform: ruledString(rules.stackName, { pattern: "^[\\w.-]+/[\\w.-]+/[\\w.-]+$" })
@@ -65,7 +64,7 @@ export const targetSchema = z.strictObject({
     .describe("`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret)."),
 });
 
-/** A pool, whose workers may stand in a file. */
+/** A pool whose workers may be in a file. */
 export const settingsPoolSchema = poolSchema
   .partial({ workers: true })
   .extend({
@@ -79,7 +78,7 @@ export const settingsPoolSchema = poolSchema
   })
   .meta({ id: "Pool" });
 
-/** Everything that a stack can set. Only for what follows from it: settings are checked part by part, see parseSettings. */
+/** All settings of a stack, for generated docs and editor schemas. The program checks settings part by part, see parseSettings. */
 export const settingsSchema = targetSchema
   .extend(environmentSchema.shape)
   .extend(bootstrapSchema.shape)

@@ -1,6 +1,6 @@
 /**
- * Workers in a file of their own (`pools[].workersFile`). They are put into their pools, so that they are checked with everything
- * else. What is wrong with them is reported with the line of the file.
+ * Reads workers from files (`pools[].workersFile`) into their pools, so the checks of all settings see them. Their problems are reported
+ * with the line of the file.
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -8,18 +8,18 @@ import { isMap, isSeq, LineCounter, type Node, parseDocument, type YAMLError } f
 import type { Check } from "../components/validation/refuse";
 import { isMap as isRecord } from "../components/validation/maps";
 
-/** The pools of a stack with the workers from their files. */
+/** The pools of a stack, with the workers from their files. */
 export interface Inventory {
-  /** As the schema of pools takes them. Only `workersFile` is checked and gone. */
+  /** The pools without `workersFile`. Nothing else is checked yet. */
   readonly pools: unknown;
-  /** What is wrong with `workersFile`, and why files could not be read. */
+  /** Problems of `workersFile` and of the files' syntax. */
   readonly problems: readonly Check[];
-  /** Where a worker's setting is in its file, such as `workers/a.yaml:512: [170].address`; undefined for what is in no file. */
+  /** The line of a worker's setting, such as `workers/a.yaml:512: [170].address`. Undefined when the setting is not in a file. */
   readonly lineOf: (where: string) => string | undefined;
 }
 
-/** A pool with its workers. A problem leaves it without any, so that it is the only one. */
-interface PoolRead {
+/** A pool with its workers. After a problem it has no workers, so that no other check reports the same cause again. */
+interface LoadedPool {
   readonly pool: unknown;
   readonly problems?: readonly Check[];
   readonly file?: WorkersFile;
@@ -32,17 +32,17 @@ interface WorkersFile {
 }
 
 /**
- * Reads the files that pools name.
+ * Reads the workers files of all pools.
  *
- * @param at config key of the pools, with which all places begin
- * @param pools as configured, whatever that is
+ * @param at config key of the pools. All places begin with it.
+ * @param pools as the user wrote them. A wrong shape is reported elsewhere.
  */
 export function readWorkersFiles(at: string, pools: unknown): Inventory {
   if (!Array.isArray(pools)) return { pools, problems: [], lineOf: () => undefined };
   const paths = pools.map((pool: unknown) =>
     isRecord(pool) && typeof pool.workersFile === "string" ? resolve(pool.workersFile) : undefined,
   );
-  const read = pools.map((pool: unknown, p): PoolRead => {
+  const read = pools.map((pool: unknown, p): LoadedPool => {
     const first = paths[p] === undefined ? p : paths.indexOf(paths[p]);
     return readPool(`${at}[${p}]`, pool, first < p ? `is already the file of pools[${first}]` : undefined);
   });
@@ -59,18 +59,18 @@ export function readWorkersFiles(at: string, pools: unknown): Inventory {
   };
 }
 
-/** @param twice what is wrong when an earlier pool names the same file */
-function readPool(at: string, pool: unknown, twice: string | undefined): PoolRead {
+/** @param duplicate the problem when an earlier pool has the same file. */
+function readPool(at: string, pool: unknown, duplicate: string | undefined): LoadedPool {
   if (!isRecord(pool)) return { pool };
   const { workersFile: path, ...rest } = pool;
-  const refuse = (key: string, problem: string, value?: string): PoolRead => ({
+  const refuse = (key: string, problem: string, value?: string): LoadedPool => ({
     pool: { ...rest, workers: [] },
     problems: [[`${at}.${key}`, problem, value]],
   });
   if (path === undefined) return "workers" in pool ? { pool } : refuse("workers", "is required (or 'workersFile')");
   if ("workers" in pool) return refuse("workersFile", "cannot be given together with 'workers'");
   if (typeof path !== "string" || !path) return refuse("workersFile", "must be the path of a file");
-  if (twice) return refuse("workersFile", twice, path);
+  if (duplicate) return refuse("workersFile", duplicate, path);
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -83,15 +83,15 @@ function readPool(at: string, pool: unknown, twice: string | undefined): PoolRea
   return { pool: { ...rest, workers }, ...read };
 }
 
-/** The list in a file's text. Its elements are not checked. */
-function parseWorkers(path: string, text: string): Omit<PoolRead, "pool"> & { readonly workers?: unknown[] } {
+/** Parses a file. The elements of its list are checked later. */
+function parseWorkers(path: string, text: string): Omit<LoadedPool, "pool"> & { readonly workers?: unknown[] } {
   const lines = new LineCounter();
-  // As the CLI reads the stack's settings: with merge keys, and without duplicate ones.
+  // The Pulumi CLI reads stack files in the same way: merge keys are allowed, duplicate keys are not.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
   const problem = (offset: number, words: string): Check => [`${path}:${lines.linePos(offset).line}`, words];
 
   const { errors, warnings } = document;
-  // Behind a syntax error the rest is a guess.
+  // Errors after a syntax error may be wrong.
   const syntax = errors.find(({ code }) => code !== "DUPLICATE_KEY");
   const invalid = syntax ? [syntax] : [...errors, ...warnings];
   if (invalid.length > 0) {
@@ -101,7 +101,7 @@ function parseWorkers(path: string, text: string): Omit<PoolRead, "pool"> & { re
   }
   let workers: unknown;
   try {
-    // Any number of workers may share settings by an alias.
+    // Any number of workers may share settings through an alias.
     workers = document.toJS({ maxAliasCount: -1 });
   } catch (error) {
     return { problems: [[path, `is not valid YAML: ${(error as Error).message}`]] };
@@ -111,14 +111,14 @@ function parseWorkers(path: string, text: string): Omit<PoolRead, "pool"> & { re
   return { workers, file: { path, list: document.contents!, lines } };
 }
 
-/** The node at a place such as `[3].labels.zone`, or the nearest one around it. An alias is where it stands. */
+/** The YAML node at a place such as `[3].labels.zone`, or the nearest node around it. An alias is not followed. */
 function nodeAt(node: Node, place: string): Node {
   if (isSeq<Node>(node)) {
     const [step, index] = /^\[(\d+)\]/.exec(place) ?? ["", ""];
     return index ? nodeAt(node.items[Number(index)], place.slice(step.length)) : node;
   }
   if (!isMap<Node, Node | null>(node)) return node;
-  // Keys may have dots of their own, so the longest that fits is meant.
+  // A key may contain dots, so the longest key that fits is the right one.
   const [found] = node.items
     .flatMap(({ key, value }) => [`.${String(key)}`, `["${String(key)}"]`].map((step) => ({ key, value, step })))
     .filter(({ step }) => place.startsWith(step) && /^($|[.[])/.test(place.slice(step.length)))

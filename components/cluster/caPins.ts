@@ -1,8 +1,8 @@
 import { createHash, X509Certificate } from "node:crypto";
 
 /**
- * Pins of a CA bundle, one for each certificate: `sha256:<hex of the SHA-256 of its public key>`, as kubeadm's `--discovery-token-ca-cert-hash` takes
- * them (RFC 7469: the hash is of the SubjectPublicKeyInfo, so a renewed certificate with the same key keeps its pin).
+ * Pins of a CA bundle, one for each certificate: `sha256:<hex of the SHA-256 of its public key>`. kubeadm's `--discovery-token-ca-cert-hash` takes them. The
+ * hash covers the SubjectPublicKeyInfo (RFC 7469), so a renewed certificate with the same key keeps its pin.
  */
 export function caPins(ca: string): string[] {
   const blocks = ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];

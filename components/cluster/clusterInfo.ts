@@ -15,8 +15,8 @@ export interface ClusterInfoArgs {
 
 /**
  * Publishes the ConfigMap kube-public/cluster-info, which anybody may read: server and CA, public both. The controller manager's bootstrap
- * signer adds a signature for each live token (`jws-kubeconfig-<id>`). By it, a joiner that knows only a token tells the true document from
- * a forged one. Workers of this module do not need it: they get the CA over SSH, from a host whose key is pinned.
+ * signer adds a signature for each live token (`jws-kubeconfig-<id>`). The signature shows a joiner that knows only a token that the document is not forged. Workers
+ * of this module do not need cluster-info: they get the CA over SSH, from a host whose key is pinned.
  *
  * A document that kubeadm or another installer has published stays as it is, whatever server it names: its joiners go there. This component
  * then adds its own Role and RoleBinding only.
@@ -39,7 +39,7 @@ export class ClusterInfo extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    // It sets nothing. Its outputs are what was there before, and unknown to the preview that creates it, as its id is.
+    // This patch sets nothing. Its outputs show what the cluster had before. The preview that creates it does not know them, nor its id.
     const existing = new ConfigMapPatch(
       `${name}-existing`,
       { metadata: { namespace, name: configMap } },
@@ -66,7 +66,7 @@ export class ClusterInfo extends pulumi.ComponentResource {
         },
         data: unlessForeign(own.apply((kubeconfig) => ({ [key]: kubeconfig }))),
       },
-      // The list has the owners of all stacks, and a refresh takes the first one for this stack's.
+      // The list has the owners of all stacks. A refresh would take the first one for the owner of this stack.
       { parent: this, retainOnDelete: true, ignoreChanges: ["metadata.ownerReferences"] },
     );
     new RoleBinding(

@@ -1,6 +1,6 @@
 import { parse, stringify } from "yaml";
 
-/** Where a cluster's API server is, and how it proves itself. */
+/** URL and CA of an API server. */
 export interface ClusterEndpoint {
   /** URL of the API server, `https://host:port`. */
   readonly server: string;
@@ -8,16 +8,16 @@ export interface ClusterEndpoint {
   readonly ca: string;
 }
 
-/** The same for a host that has the CA in a file: a CA that changes there holds for every kubeconfig that names the file. */
+/** URL of an API server, and a file on the host with its CA. A change of the file is a change for every kubeconfig that names it. */
 export interface EndpointWithCaFile {
   readonly server: string;
   readonly caFile: string;
 }
 
-/** What a client proves itself with: nothing, a token, or a certificate. */
+/** Credentials of a client: a token, a certificate, or none. */
 export interface ClientCredentials {
   readonly token?: string;
-  /** A file with a token that changes, as pods have it. */
+  /** File with a token that changes, as in a pod. */
   readonly tokenFile?: string;
   /** PEM. */
   readonly clientCertificate?: string;
@@ -28,10 +28,8 @@ export interface ClientCredentials {
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
 /**
- * A kubeconfig with one cluster, and one user unless `credentials` are left out.
- *
- * Without credentials it is the form that kube-public/cluster-info carries: a cluster with an empty name and nothing else
- * (kubeadm's discovery accepts exactly one cluster).
+ * A kubeconfig with one cluster, and with one user if `user` is given. Without a user it has the form of kube-public/cluster-info: one cluster with an empty name and
+ * nothing else, as kubeadm's discovery requires.
  */
 export function renderKubeconfig(
   cluster: ClusterEndpoint | EndpointWithCaFile,
@@ -74,7 +72,7 @@ interface Kubeconfig {
 
 /**
  * Server and CA of a kubeconfig's current context.
- * @throws Error that says what is missing, without any of the kubeconfig's content.
+ * @throws Error that says what is missing, without the kubeconfig's content.
  */
 export function endpointOf(kubeconfig: string): ClusterEndpoint {
   let config: Kubeconfig;

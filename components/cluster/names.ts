@@ -1,14 +1,12 @@
-/**
- * The names that Kubernetes and this module share: groups, roles, keys and paths, each with its rule.
- */
+/** Names that Kubernetes and this module share: groups, roles, keys and paths, each with its rule. */
 
-/** Namespace of bootstrap token Secrets; the API server looks in no other. */
+/** Namespace of bootstrap token Secrets. The API server reads them from this namespace only. */
 export const TOKEN_NAMESPACE = "kube-system";
 
-/** Name prefix of a bootstrap token Secret; the token id follows. */
+/** Name prefix of a bootstrap token Secret. The token id follows. */
 export const TOKEN_SECRET_PREFIX = "bootstrap-token-";
 
-/** Type of a bootstrap token Secret; another type is a 401 for its token. */
+/** Type of a bootstrap token Secret. The API server answers 401 to the token of a Secret of another type. */
 export const TOKEN_SECRET_TYPE = "bootstrap.kubernetes.io/token";
 
 /**
@@ -17,7 +15,7 @@ export const TOKEN_SECRET_TYPE = "bootstrap.kubernetes.io/token";
  */
 export const BOOTSTRAPPERS_GROUP = "system:bootstrappers";
 
-/** User of a bootstrap token; the token id follows. */
+/** Prefix of the user of a bootstrap token. The token id follows. */
 export const TOKEN_USER_PREFIX = "system:bootstrap:";
 
 /** Group of every kubelet that has a certificate. */
@@ -25,35 +23,35 @@ export const NODES_GROUP = "system:nodes";
 
 /** ClusterRoles that Kubernetes defines and the bindings of {@link NodeBootstrapRbac} grant. */
 export const CLUSTER_ROLES = {
-  /** Create, and read, certificate signing requests. */
+  /** Create and read certificate signing requests. */
   nodeBootstrapper: "system:node-bootstrapper",
-  /** The approving controller approves a first client certificate asked for by the holder. */
+  /** The approving controller approves the first client certificate that the holder requests. */
   approveNodeClient: "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
-  /** The approving controller approves a renewal of the holder's own client certificate. */
+  /** The approving controller approves the renewal of the holder's own client certificate. */
   approveSelfNodeClient: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
 } as const;
 
 /** ClusterRole that Kubernetes defines for kube-proxy: read Services, EndpointSlices and Nodes, write events. */
 export const NODE_PROXIER_ROLE = "system:node-proxier";
 
-/** The ConfigMap by which a joiner that knows only a token finds the cluster (kubeadm's discovery). */
+/** The ConfigMap that tells a joiner that knows only a token where the cluster is (kubeadm's discovery). */
 export const CLUSTER_INFO = {
   namespace: "kube-public",
   name: "cluster-info",
-  /** The key that is ours, and that the bootstrap signer signs into `jws-kubeconfig-<token id>`. */
+  /** The key of the document. The bootstrap signer writes its signatures into `jws-kubeconfig-<token id>`. */
   key: "kubeconfig",
 } as const;
 
-/** Signer of the certificates by which kubelets are clients of the API server. */
+/** Signer of kubelet client certificates. */
 export const KUBELET_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
 
-/** Signer of the certificates by which kubelets are servers, for logs, exec and metrics. Nothing in Kubernetes approves its requests. */
+/** Signer of kubelet serving certificates. No controller of Kubernetes approves its requests. */
 export const KUBELET_SERVING_SIGNER = "kubernetes.io/kubelet-serving";
 
-/** User of a kubelet that has a certificate; the node's name follows. */
+/** Prefix of the user of a kubelet that has a certificate. The node's name follows. */
 export const NODE_USER_PREFIX = "system:node:";
 
-/** Group of kubeadm's own tokens, to which its bindings are made (kubeadm constants: NodeBootstrapTokenAuthGroup). */
+/** Group of kubeadm's tokens. kubeadm's bindings name it (kubeadm constants: NodeBootstrapTokenAuthGroup). */
 export const KUBEADM_GROUP = "system:bootstrappers:kubeadm:default-node-token";
 
 /** Label of each declared Node. Its value is the scope of the stack. Kubelets may not change labels of this prefix (NodeRestriction). */
@@ -62,28 +60,28 @@ export const WORKER_LABEL = "node-restriction.kubernetes.io/tls-bootstrap";
 /** Annotation of a declared Node: what a certificate request for its name looks like; see csrPattern.ts. */
 export const REQUEST_ANNOTATION = "tls-bootstrap/certificate-request";
 
-/** Lets the Pulumi Kubernetes provider take over fields that a controller also writes. */
+/** Tells the Pulumi Kubernetes provider to take over fields that a controller also writes. */
 export const PATCH_FORCE = { "pulumi.com/patchForce": "true" } as const;
 
-/** Paths on a worker, where CIS benchmarks (kube-bench) and administrators look for them. */
+/** Paths on a worker, where CIS benchmarks (kube-bench) and administrators expect them. */
 export const PATHS = {
   ca: "/etc/kubernetes/pki/ca.crt",
   bootstrapKubeconfig: "/etc/kubernetes/bootstrap-kubelet.conf",
   kubeconfig: "/etc/kubernetes/kubelet.conf",
   kubeletConfig: "/var/lib/kubelet/config.yaml",
   kubeletCertificates: "/var/lib/kubelet/pki",
-  /** Of `issued` serving certificates; not below the kubelet's own folder, which a node that joins anew loses. */
+  /** With `issued` serving certificates. A node that joins again loses the kubelet's own folder, so the file is not in it. */
   servingCertificate: "/etc/kubernetes/pki/kubelet-serving.crt",
   servingKey: "/etc/kubernetes/pki/kubelet-serving.key",
   kubeletUnit: "/etc/systemd/system/kubelet.service",
   kubeProxyConfig: "/var/lib/kube-proxy/config.yaml",
   kubeProxyKubeconfig: "/etc/kubernetes/kube-proxy.conf",
   kubeProxyUnit: "/etc/systemd/system/kube-proxy.service",
-  /** A link to the resolver file that pods can use; `host.sh` decides which. */
+  /** Link to the resolver file that pods can use. `host.sh` chooses the file. */
   resolvConf: "/etc/tls-bootstrap/resolv.conf",
   hostConf: "/etc/tls-bootstrap/host.conf",
   nodeConf: "/etc/tls-bootstrap/node.conf",
-  /** Files of the container runtime as they shall be; `runtime.sh` puts them into place. */
+  /** Files of the container runtime, as declared. `runtime.sh` installs them. */
   runtimeFiles: "/etc/tls-bootstrap/runtime",
   scripts: "/opt/tls-bootstrap/scripts",
 } as const;
@@ -91,5 +89,5 @@ export const PATHS = {
 /** The CRI socket of containerd, where distribution packages put it. */
 export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
 
-/** Folder of the Kubernetes binaries of one version; a version never changes in place. */
+/** Folder of the Kubernetes binaries of one version. A version never changes in place. */
 export const binariesOf = (kubernetesVersion: string): string => `/opt/kubernetes/v${kubernetesVersion}/bin`;

@@ -4,16 +4,15 @@ import { CLUSTER_ROLES, NODES_GROUP } from "./names";
 
 export interface NodeBootstrapRbacArgs {
   /**
-   * Groups whose members may bootstrap: the groups that the bootstrap tokens carry, for example `system:bootstrappers:worker`.
-   * Bare `system:bootstrappers` would admit the holder of any bootstrap token of the cluster.
+   * Groups whose members may bootstrap: the groups that the bootstrap tokens carry, for example `system:bootstrappers:worker`. Bare `system:bootstrappers`
+   * admits the holder of any bootstrap token of the cluster.
    */
   readonly groups: pulumi.Input<string>[];
 }
 
 /**
- * The three ClusterRoleBindings of TLS bootstrapping: bootstrappers create certificate signing requests, their first client
- * certificate is approved, and every node's renewal of its own is approved. They belong together: without the third, nodes
- * join today and drop out when their first certificate ends.
+ * The three ClusterRoleBindings of TLS bootstrapping. Bootstrappers may create certificate signing requests, their first client certificate is approved, and each node's
+ * renewal of its own certificate is approved. Without the third binding, nodes join, and drop out when their first certificate expires.
  *
  * @see https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/
  */

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 
-/** Longest scope. A scope is part of object names and the value of a label, which has at most 63 characters. */
+/** Longest scope. Object names and labels have room for more words: a label value has at most 63 characters. */
 const LONGEST = 40;
 
 /**
- * What tells the objects of one stack from those of another on the same cluster: project and stack, and the component's name unless it is the project's. It is a
- * DNS label. A text that has to be changed for that gets a hash.
+ * Prefix of the names of a stack's objects in the cluster, so that several stacks can share one cluster. It has the project and the stack, and the component's name unless
+ * that is the project's name. The result is a DNS label of at most 40 characters. A text that is no such label gets a hash.
  */
 export function scopeOf(component: string, project = pulumi.getProject(), stack = pulumi.getStack()): string {
   const text = [project, stack, ...(component === project ? [] : [component])].join("-");

@@ -1,6 +1,6 @@
 /**
- * The air-gap archive, for workers without internet access. `npm run air-gap` makes it, and Pulumi sends it to each worker over SSH. Its folders
- * are laid out like the sites that the files come from. A list holds the files' checksums.
+ * The air-gap archive, for workers without internet access. `npm run air-gap` makes it, and Pulumi sends it to each worker over SSH. Its
+ * folders are laid out like the sites that the files come from. A list holds the files' checksums.
  */
 import { createHash } from "node:crypto";
 import * as tar from "tar";
@@ -53,9 +53,6 @@ export function readAirGap(file: string): AirGapArchive {
   return archive;
 }
 
-/** How to make the archive, for the end of an error. */
-const MAKE_COMMAND = "npm run air-gap -- stacks/Pulumi.<stack>.yaml";
-
 /** What is wrong with an archive for workers with these settings. Undefined when it has all files for at least one architecture. */
 export function airGapProblem(file: string, settings: DownloadSettings): string | undefined {
   if (settings.runtime.type === "package")
@@ -64,14 +61,16 @@ export function airGapProblem(file: string, settings: DownloadSettings): string 
   try {
     archive = readAirGap(file);
   } catch (error) {
-    return `${(error as Error).message}; make it on a machine with internet access: ${MAKE_COMMAND}`;
+    return `${(error as Error).message}; make it on a machine with internet access: npm run air-gap -- stacks/Pulumi.<stack>.yaml`;
   }
   const missing = ARCHITECTURES.map((architecture) =>
     downloadsOf(settings, architecture)
       .flatMap((download) => pathsOf(download).map((path) => airGapPath(download, path)))
       .filter((path) => !archive.files.has(path)),
   ).sort((one, other) => one.length - other.length)[0];
-  return missing.length > 0 ? `lacks ${missing.join(", ")}; make it again: ${MAKE_COMMAND}` : undefined;
+  return missing.length > 0
+    ? `lacks ${missing.join(", ")}; make it again: npm run air-gap -- stacks/Pulumi.<stack>.yaml`
+    : undefined;
 }
 
 /** Checks the archives of all pools. A problem is reported once, at the setting that names the archive. */

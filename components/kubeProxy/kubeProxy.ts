@@ -17,7 +17,7 @@ export interface KubeProxyArgs {
   readonly spec: KubeProxySpec;
   /** Version of the image in mode `daemonset`, `1.<minor>.<patch>`. */
   readonly kubernetesVersion: string;
-  /** With `daemonset`: labels of the nodes that run kube-proxy. */
+  /** In mode `daemonset`: labels of the nodes that run kube-proxy. */
   readonly nodeLabels: { [label: string]: string };
 }
 
@@ -29,7 +29,7 @@ const CONFIG_FOLDER = "/var/lib/kube-proxy";
 const LOCK = "/run/xtables.lock";
 
 /**
- * The cluster's side of kube-proxy: its identity and, in mode `daemonset`, its pods. The pods run only on Nodes that this module declares, because
+ * The cluster's side of kube-proxy: its identity and, in mode `daemonset`, its pods. The pods run only on nodes with `nodeLabels`, because
  * other nodes may have their own kube-proxy.
  *
  * @throws pulumi.RunError with all problems of `spec`, before anything is declared.

@@ -23,8 +23,8 @@ export interface KubeProxyConfigArgs {
 /**
  * Renders kube-proxy's config file.
  *
- * Metrics are open to the host only (CIS Kubernetes Benchmark: metricsBindAddress). The health check is open to the network, as in the defaults
- * of Kubernetes, because load balancers use it.
+ * Metrics are open to the host only (CIS Kubernetes Benchmark: metricsBindAddress). The health check is open to the network, as in the
+ * defaults of Kubernetes, because load balancers use it.
  *
  * @see https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/
  */
@@ -47,8 +47,8 @@ export function renderKubeProxyConfig({ nodeName, kubeconfig, clusterCidr, setti
 }
 
 /**
- * Renders kube-proxy's systemd unit. kube-proxy may write rules, kernel settings, and below /run, which has the lock of iptables. The path of the
- * binary contains its version, as in the kubelet's unit.
+ * Renders kube-proxy's systemd unit. kube-proxy may write rules, kernel settings, and below /run, which has the lock of iptables. The path
+ * of the binary contains its version, as in the kubelet's unit.
  */
 export function renderKubeProxyUnit(kubernetesVersion: string): string {
   return `[Unit]

@@ -13,15 +13,15 @@ export type KubeProxyIdentityMode = (typeof KubeProxyIdentityMode)[keyof typeof 
 
 export interface KubeProxyIdentityArgs {
   /**
-   * How kube-proxy runs. `daemonset`: as pods. Each pod's token is bound to the pod, and the kubelet renews it. `unit`: as a systemd unit on each
-   * worker. All units share the token of one Secret, which you delete to revoke the token.
+   * How kube-proxy runs. `daemonset`: as pods. Each pod's token is bound to the pod, and the kubelet renews it. `unit`: as a systemd unit
+   * on each worker. All units share the token of one Secret, which you delete to revoke the token.
    */
   readonly mode: KubeProxyIdentityMode;
 }
 
 /**
- * The identity of kube-proxy: a ServiceAccount with the ClusterRole `system:node-proxier`. The kubelet's identity does not suffice, because it may
- * not read EndpointSlices.
+ * The identity of kube-proxy: a ServiceAccount with the ClusterRole `system:node-proxier`. The kubelet's identity does not suffice, because
+ * it may not read EndpointSlices.
  */
 export class KubeProxyIdentity extends pulumi.ComponentResource {
   /** Name of the ServiceAccount, for the `serviceAccountName` of pods in kube-system. */

@@ -13,7 +13,8 @@ export interface Relation {
 const ENFORCED = ["system-reserved", "kube-reserved"] as const;
 
 /**
- * Whether a feature gate is on. Undefined when `AllAlpha` or `AllBeta` decides, because the data does not say which gates are alpha or beta.
+ * Whether a feature gate is on. Undefined when `AllAlpha` or `AllBeta` decides, because the data does not say which gates are alpha or
+ * beta.
  */
 function isGateOn(name: string, set: Readonly<Record<string, boolean>> = {}, minor: number): boolean | undefined {
   if (name in set) return set[name];

@@ -1,6 +1,6 @@
 /**
- * Rules for single values of KubeletConfiguration, beyond their type. They come from the kubelet's validation and from the code that reads a
- * value later. A rule that depends on the host is not here.
+ * Rules for single values of KubeletConfiguration, beyond their type. They come from the kubelet's validation and from the code that reads
+ * a value later. A rule that depends on the host is not here.
  *
  * @see https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/kubelet/apis/config/validation/validation.go
  */
@@ -86,7 +86,8 @@ const curves: ValueRule<readonly unknown[]> = (values) =>
   new Set(values).size < values.length ? "lists a curve twice" : undefined;
 
 /**
- * Rules by path: the name of a field, `[]` for the elements of a list, `*` for the values of a map. A rule gets a value of the field's type.
+ * Rules by path: the name of a field, `[]` for the elements of a list, `*` for the values of a map. A rule gets a value of the field's
+ * type.
  */
 export const VALUE_RULES: Readonly<Record<string, ValueRule<never> | undefined>> = {
   address: ip,

@@ -13,20 +13,25 @@ export interface ScaleGroupArgs extends ScaleGroupSpec {
    * @default ["system:bootstrappers:<name>"]
    */
   readonly tokenGroups?: string[];
-  /** @default ["authentication"] */
+  /**
+   * What the token may be used for, see {@link TokenUsage}.
+   * @default ["authentication"]
+   */
   readonly tokenUsages?: TokenUsage[];
 }
 
 /**
- * The bootstrap token of machines that come and go by themselves. A valid token exists at any time: the first update after half of its lifetime mints
- * a new one. The old token stays valid until its own expiry, for machines that start with it.
+ * The bootstrap token of machines that come and go without Pulumi. The first update in the second half of a token's lifetime mints the next
+ * token. The old token stays valid until it expires, for machines that start with it. Without an update in time, no token is valid.
+ *
+ * @throws pulumi.RunError with all problems of the arguments, before anything is declared.
  */
 export class ScaleGroup extends pulumi.ComponentResource {
   /** The token's public id. */
   readonly tokenId: pulumi.Output<string>;
   /** When the token expires, RFC 3339. */
   readonly tokenExpires: pulumi.Output<string>;
-  /** Kubeconfig with the token; secret. */
+  /** Secret: kubeconfig with the token. */
   readonly bootstrapKubeconfig: pulumi.Output<string>;
 
   constructor(name: string, args: ScaleGroupArgs, opts?: pulumi.ComponentResourceOptions) {

@@ -14,7 +14,7 @@ export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
   /** The API server as the workers reach it. */
   readonly cluster: ClusterSpec;
   /**
-   * Lifetime of the pool's bootstrap token, see {@link BootstrapTokenArgs.ttl}.
+   * Lifetime of the pool's bootstrap token, 5m to 30d. See {@link BootstrapTokenArgs.ttl}.
    * @default "1h"
    */
   readonly tokenTtl?: string;
@@ -23,29 +23,35 @@ export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
    * @default ["system:bootstrappers:<pool>"]
    */
   readonly tokenGroups?: string[];
-  /** @default ["authentication"] */
+  /**
+   * What the token may be used for, see {@link TokenUsage}.
+   * @default ["authentication"]
+   */
   readonly tokenUsages?: TokenUsage[];
-  /** Kubeconfig of kube-proxy, see {@link WorkerArgs.kubeProxyKubeconfig}. */
+  /** Secret: kubeconfig of kube-proxy. See {@link WorkerArgs.kubeProxyKubeconfig}. */
   readonly kubeProxyKubeconfig?: pulumi.Input<string>;
   /**
-   * Prefix of the resource names of its workers. A worker can move between pools that have the same prefix.
+   * Prefix of the workers' resource names. A worker keeps its resources when it moves between pools with the same prefix.
    * @default the name of this resource
    */
   readonly workerPrefix?: string;
 }
 
 /**
- * Workers that are alike, and the bootstrap token that they join with. The token is minted when a worker has to join: a worker that is new, that moved to another
- * machine, or whose generation was raised. Token and joins wait for what the pool depends on.
+ * Workers that share settings, and their bootstrap token. An update mints a new token when the pool's members, their machines or their
+ * generations change. The same update revokes the token after all workers have joined. The token and the joins wait for the resources in
+ * `dependsOn`.
+ *
+ * @throws pulumi.RunError with all problems of the arguments, before anything is declared.
  */
 export class WorkerPool extends pulumi.ComponentResource {
   /** The token's public id. */
   readonly tokenId: pulumi.Output<string>;
-  /** When the token expires, RFC 3339. */
+  /** When the token would expire if the update did not revoke it before, RFC 3339. */
   readonly tokenExpires: pulumi.Output<string>;
-  /** Kubeconfig with the pool's token; secret. */
+  /** Secret: kubeconfig with the pool's token. */
   readonly bootstrapKubeconfig: pulumi.Output<string>;
-  /** Receipts by node name. */
+  /** Receipts of the joins, by node name. */
   readonly receipts: Record<string, pulumi.Output<JoinReceipt>>;
 
   constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -67,22 +73,22 @@ export class WorkerPool extends pulumi.ComponentResource {
     this.tokenExpires = token.expires;
     this.bootstrapKubeconfig = token.bootstrapKubeconfig(pool.cluster);
 
-    // The kubelet copies the CA reference into its own kubeconfig. It names the file, so that a new CA needs no new kubeconfig.
+    // The kubelet copies the CA reference into its own kubeconfig. The reference is a file, so a new CA needs no new kubeconfig.
     const bootstrapKubeconfig = token.bootstrapKubeconfig(
       pool.cluster.apply(({ server }) => ({ server, caFile: PATHS.ca })),
     );
     const { servingCertificates } = pool;
     const shared = { servingCertificates, bootstrapKubeconfig, mintCommand: token.mintCommand, kubeProxyKubeconfig };
-    this.receipts = Object.fromEntries(
-      pool.workers.map((worker) => [
-        worker.name,
+    const workers = pool.workers.map(
+      (worker) =>
         new Worker(
           `${workerPrefix}-${worker.name}`,
           { ...worker, ...shared },
           { parent: this, dependsOn: opts?.dependsOn },
-        ).receipt,
-      ]),
+        ),
     );
+    token.revokeAfter(workers, { parent: this });
+    this.receipts = Object.fromEntries(pool.workers.map(({ name: node }, i) => [node, workers[i].receipt]));
     this.registerOutputs({ receipts: this.receipts });
   }
 }

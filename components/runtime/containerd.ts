@@ -69,8 +69,8 @@ export function renderProxyDropIn(proxy: Proxy): string {
 }
 
 /**
- * Renders the systemd unit of a containerd that is installed from a release. The paths contain the versions, so an upgrade shows in the preview,
- * and a restart alone never upgrades. Containers keep running while containerd is stopped.
+ * Renders the systemd unit of a containerd that is installed from a release. The paths contain the versions, so an upgrade shows in the
+ * preview, and a restart alone never upgrades. Containers keep running while containerd is stopped.
  * @see https://github.com/containerd/containerd/blob/main/containerd.service
  */
 export function renderContainerdUnit({ containerd, runc }: TarballRuntime): string {

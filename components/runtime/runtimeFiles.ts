@@ -54,8 +54,8 @@ export interface RuntimeFilesArgs {
 }
 
 /**
- * The files that `runtime.sh` installs. Empty when this module does not configure containerd. A containerd from a package may be 1.x or 2.x, so
- * the host gets config.toml in both versions, and `runtime.sh` picks one.
+ * The files that `runtime.sh` installs. Empty when this module does not configure containerd. A containerd from a package may be 1.x or
+ * 2.x, so the host gets config.toml in both versions, and `runtime.sh` picks one.
  */
 export function runtimeFiles(runtime: Runtime, { cgroupDriver, proxy }: RuntimeFilesArgs): HostFile[] {
   const { containerd } = runtime;

@@ -14,15 +14,15 @@ const IMAGE =
 const NAMESPACE = "kube-system";
 
 export interface CsrApproverArgs {
-  /** Whose requests it approves. */
+  /** The nodes whose requests it approves. */
   readonly nodes: ServingNode[];
   /** @default a released version, by its digest */
   readonly image?: string;
 }
 
 /**
- * kubelet-csr-approver: approves kubelets' requests for serving certificates, of the declared names and addresses. It asks no DNS, and leaves alone what it does not
- * approve. What it may approve at all is bounded by {@link ServingPolicy}.
+ * kubelet-csr-approver. It approves requests for kubelet serving certificates with the declared names and addresses. It queries no DNS, and leaves all other requests
+ * pending. {@link ServingPolicy} keeps wrong requests from being created.
  *
  * @see https://github.com/postfinance/kubelet-csr-approver
  */
@@ -70,7 +70,7 @@ export class CsrApprover extends pulumi.ComponentResource {
     new Deployment(
       name,
       {
-        // It runs on the very nodes that are about to join: an update that waited for it would wait for itself.
+        // The approver runs on the nodes that are about to join. An update that waits for it waits for itself.
         metadata: { namespace: NAMESPACE, name, labels, annotations: { "pulumi.com/skipAwait": "true" } },
         spec: {
           replicas: 1,
@@ -108,7 +108,7 @@ export class CsrApprover extends pulumi.ComponentResource {
   }
 }
 
-/** The approver's configuration: the inventory, and nothing else. */
+/** The approver's flags, from the declared nodes alone. */
 export function approverFlags(nodes: readonly pulumi.Unwrap<ServingNode>[]): string[] {
   const names = nodes.map(({ name, address }) => servingNamesOf(name, address));
   const unique = (of: readonly string[]) => [...new Set(of)].sort();
@@ -118,7 +118,7 @@ export function approverFlags(nodes: readonly pulumi.Unwrap<ServingNode>[]): str
     `-provider-regex=^(${dns.join("|")})$`,
     `-provider-ip-prefixes=${prefixes.join(",")}`,
     "-bypass-dns-resolution=true",
-    // What it does not approve may be somebody else's, or a node's that its next configuration has.
+    // Another approver may approve the request, or the approver itself with its next configuration.
     "-skip-deny-step=true",
     "-metrics-bind-address=0",
   ];

@@ -13,9 +13,8 @@ export interface ServingCaArgs {
 }
 
 /**
- * A CA that signs the serving certificates of kubelets and nothing else: whoever trusts it trusts it for that. Its key is in the state, encrypted.
- *
- * It is renewed with the same key and name, two years before its end: certificates of the new one are valid for whoever still has the old one.
+ * A CA that signs kubelet serving certificates and nothing else. Its key is in the state, encrypted. The first update in the last two years of its ten renews it with the
+ * same key and name, so clients with the old CA certificate accept the new certificates.
  */
 export class ServingCa extends pulumi.ComponentResource implements CertificateAuthority {
   readonly certificate: pulumi.Output<string>;

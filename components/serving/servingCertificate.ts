@@ -4,7 +4,7 @@ import { LocallySignedCert } from "@pulumi/tls";
 import type { CertificateAuthority } from "../spec/servingSchema";
 import { checkedRequest, servingRequestOf } from "./servingRequest";
 
-/** A year, and the part of it in which any update renews. */
+/** Lifetime, and the time before its end in which any update renews the certificate. */
 const VALID_HOURS = 365 * 24;
 const RENEWAL_HOURS = 120 * 24;
 
@@ -12,22 +12,21 @@ export interface ServingCertificateArgs {
   readonly node: string;
   /** The address that the node registers. */
   readonly address: pulumi.Input<string>;
-  /** The worker's `host` command, whose output has the request. */
+  /** The worker's `host` command. Its output has the request. */
   readonly host: remote.Command;
   readonly ca: CertificateAuthority;
-  /** The command by which the worker makes key and request anew. */
+  /** The command that makes the worker create another key and request. */
   readonly replaceCommand: string;
-  /** The command that installs the certificate, but for its input. */
+  /** Arguments of the command that installs the certificate, without its input. */
   readonly command: remote.CommandArgs;
 }
 
 /**
- * The certificate by which a worker's kubelet is a server: the worker makes its key and asks, the CA signs here, and a command brings the certificate to the worker.
- *
- * A command of its own, because the text of the kubelet's files would otherwise be unknown in the preview of a new worker and of a renewal.
+ * A kubelet's serving certificate. The worker creates its key and a request, the CA signs the request here, and a command installs the certificate on the worker. The
+ * certificate is not among the kubelet's files: their text would be unknown in the preview of a new worker and of a renewal.
  */
 export class ServingCertificate extends pulumi.ComponentResource {
-  /** When it is there, the kubelet can be told to use it. */
+  /** The command that has installed the certificate. */
   readonly installed: remote.Command;
 
   constructor(name: string, args: ServingCertificateArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -48,7 +47,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        // Each run of `host` prints a request anew, and a preview does not know it; what it asks for changes with these.
+        // Each run of `host` prints another request, which a preview does not know. The trigger has everything that the certificate depends on.
         ignoreChanges: ["certRequestPem"],
         replacementTrigger: pulumi.interpolate`${host.id} ${node} ${address}`,
       },

@@ -4,20 +4,20 @@ import type { JsonGeneralNames, JsonName } from "@peculiar/x509";
 import { NODE_USER_PREFIX, NODES_GROUP } from "../cluster/names";
 import { servingNamesOf } from "./servingNames";
 
-/** What `host` prints. */
+/** The last line of the `host` command's output. */
 interface HostOutput {
   servingRequest?: string;
 }
 
-/** The request for a serving certificate in the output of a worker's `host` command, whose last line is that of the host itself. */
+/** The request for a serving certificate in the output of a worker's `host` command. */
 export const servingRequestOf = (hostStdout: string): string =>
   (JSON.parse(hostStdout.trim().split("\n").at(-1)!) as HostOutput).servingRequest ?? "";
 
 /**
- * A worker's request for its serving certificate, once it is certain that it asks for what the inventory says and for nothing else.
+ * Checks that a worker's request for its serving certificate asks for the declared name and address, and for nothing else.
  *
- * @param request PEM, as the worker made it: it is not to be trusted.
- * @param replaceCommand has the worker make another one.
+ * @param request PEM from the worker, not trusted
+ * @param replaceCommand the command that makes the worker create another request
  * @returns the same request.
  * @throws pulumi.RunError that says what is wrong with it.
  */
@@ -35,10 +35,10 @@ export async function checkedRequest(
 }
 
 async function problemOf(pem: string, node: string, address: string): Promise<string | undefined> {
-  // Loaded when there is a request to look at: it takes longer to load than all else here.
+  // Loaded only when there is a request, since it takes longest to load.
   await import("reflect-metadata"); // x509 cannot be loaded without it
   const x509 = await import("@peculiar/x509");
-  // One block and nothing around it: whoever signs must read the same one.
+  // One block and nothing around it, so that every reader reads the same request.
   if (!/^-----BEGIN CERTIFICATE REQUEST-----\n([A-Za-z0-9+/=]+\n)+-----END CERTIFICATE REQUEST-----\n?$/.test(pem))
     return "it is not one certificate request in PEM";
   let request;

@@ -1,36 +1,33 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Secret } from "@pulumi/kubernetes/core/v1";
+import { Secret, SecretPatch } from "@pulumi/kubernetes/core/v1";
 import { RandomPassword, RandomString } from "@pulumi/random";
 import { PrivateKey, SelfSignedCert } from "@pulumi/tls";
 import { ClusterEndpoint, EndpointWithCaFile, renderKubeconfig } from "../cluster/kubeconfig";
-import { TOKEN_NAMESPACE, TOKEN_SECRET_PREFIX, TOKEN_SECRET_TYPE } from "../cluster/names";
+import { PATCH_FORCE, TOKEN_NAMESPACE, TOKEN_SECRET_PREFIX, TOKEN_SECRET_TYPE } from "../cluster/names";
 import * as rules from "../validation/rules";
 import { refuse } from "../validation/refuse";
 import { DEFAULT_TOKEN_TTL, expiryOf, renewedTokenTtl, tokenTtl, ttlMinutes } from "./tokenTtl";
-import type { TokenUsage } from "./tokenUsage";
+import { TokenUsage } from "./tokenUsage";
 
-/** When a new token is minted by itself. */
+/** Whether a new token is minted because of its age. */
 export const TokenRenewal = {
-  /** Never: an expired token stays expired until `mintedFor` changes. */
+  /** Never. An expired token stays expired. */
   None: "none",
-  /** The first update after half of the ttl mints a new token. The old one lives on to its own expiry, for machines that start with it. */
+  /** The first update after half of the ttl mints a new token. The old token stays valid until it expires, for machines that start with it. */
   HalfLife: "half-life",
 } as const;
 export type TokenRenewal = (typeof TokenRenewal)[keyof typeof TokenRenewal];
 
 export interface BootstrapTokenArgs {
   /**
-   * Groups of the token's user besides `system:bootstrappers`, each `system:bootstrappers:<suffix>`. One malformed group makes
-   * the whole token invalid, so they are checked here.
+   * Groups of the token's user besides `system:bootstrappers`, each `system:bootstrappers:<suffix>`. The API server refuses a token
+   * with a malformed group.
    */
   readonly groups: string[];
-  /**
-   * Whom the token is for, as any text. Another text mints a new token: id, secret and expiry; the same text keeps the old one,
-   * also after it has expired, so that an idle preview is empty.
-   */
+  /** Whom the token is for, as any text. A change mints a new token. */
   readonly mintedFor: pulumi.Input<string>;
   /**
-   * How long the token lives from its minting: a number and `m`, `h` or `d`, from 5m to 30d.
+   * How long the token is valid after it was minted: a number and `m`, `h` or `d`, from 5m to 30d. A change mints a new token.
    * @default "1h"
    */
   readonly ttl?: string;
@@ -40,15 +37,24 @@ export interface BootstrapTokenArgs {
    */
   readonly renewal?: TokenRenewal;
   /**
-   * `authentication`: the token opens the API server to its groups. `signing`: the bootstrap signer signs cluster-info with it.
+   * `authentication`: the API server accepts the token. `signing`: the bootstrap signer signs cluster-info with the token.
    * @default ["authentication"]
    */
   readonly usages?: TokenUsage[];
-  /** Shown to whoever lists the Secrets. */
+  /** For administrators who list the Secrets. */
   readonly description?: string;
 }
 
-/** A clock that never runs out by itself: 100 years. */
+/** The expiration of a revoked token's Secret. The token cleaner would delete an expired Secret, and a refresh would want it back. */
+const REVOKED_EXPIRATION = "9999-12-31T23:59:59Z";
+
+/** The Secret's keys for usages. The API server accepts only the exact value "true". */
+const usageKeys = (usages: readonly TokenUsage[]): Record<string, string> =>
+  Object.fromEntries(
+    Object.values(TokenUsage).map((usage) => [`usage-bootstrap-${usage}`, String(usages.includes(usage))]),
+  );
+
+/** The clock of a token that is not renewed lives for 100 years. */
 const NO_RENEWAL_HOURS = 100 * 365 * 24;
 
 /** How long the clock's certificate lives, and how long before its end the provider makes a new one. */
@@ -59,24 +65,28 @@ function clockHours(ttl: string, renewal: TokenRenewal) {
 }
 
 /**
- * A bootstrap token: the Secret `kube-system/bootstrap-token-<id>` with a random id and secret and an expiry.
+ * A bootstrap token: the Secret `kube-system/bootstrap-token-<id>` with a random id, a random secret and an expiration.
  *
- * The time of minting must be remembered, or every preview would differ. A self-signed certificate that nobody uses is the
- * clock: its start of validity stays in the state. A changed subject (`mintedFor`) makes a new one, and so does its early renewal.
+ * The state must remember when the token was minted, or every preview would show a change. A self-signed certificate that nobody uses
+ * is the clock: its start of validity stays in the state. A change of the certificate's subject makes a new one, and so does its
+ * early renewal.
  *
- * @throws when a group, the ttl or a usage is malformed. The API server would store such a Secret and then answer 401.
+ * @throws pulumi.RunError when a group, the ttl or the usages are malformed. The API server would store such a Secret and answer 401.
  * @see https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
  */
 export class BootstrapToken extends pulumi.ComponentResource {
   /** The public part, six characters of a-z and 0-9. */
   readonly id: pulumi.Output<string>;
-  /** When the API server stops accepting it, RFC 3339. */
+  /** When the API server stops accepting the token, if nobody revokes it before. RFC 3339. */
   readonly expires: pulumi.Output<string>;
   /** The whole token `id.secret`; secret. */
   readonly token: pulumi.Output<string>;
 
-  /** The command that mints a new token at once, whatever the old one's state; whoever has joined is not touched. */
+  /** The command that mints a new token at once. Nodes that have joined are not touched. */
   readonly mintCommand: string;
+
+  readonly #name: string;
+  readonly #secret: Secret;
 
   constructor(name: string, args: BootstrapTokenArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:BootstrapToken", name, {}, opts);
@@ -91,8 +101,9 @@ export class BootstrapToken extends pulumi.ComponentResource {
     refuse(`BootstrapToken '${name}'`, [
       ...groups.map((group, i) => [`groups[${i}]`, rules.tokenGroup(group), group] as const),
       ["ttl", renewal === "none" ? tokenTtl(ttl) : renewedTokenTtl(ttl), ttl],
-      ["usages", usages.length ? undefined : "is empty: the token would be good for nothing"],
+      ["usages", usages.length ? undefined : "is empty: nothing would accept the token"],
     ]);
+    this.#name = name;
     const inside = { parent: this };
 
     const clock = new SelfSignedCert(
@@ -100,7 +111,10 @@ export class BootstrapToken extends pulumi.ComponentResource {
       {
         privateKeyPem: new PrivateKey(`${name}-clock-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, inside)
           .privateKeyPem,
-        subject: { commonName: `bootstrap token clock, ttl ${ttl}`, organization: mintedFor },
+        subject: {
+          commonName: `bootstrap token clock, ttl ${ttl}`,
+          organization: pulumi.interpolate`${[...groups, ...usages].join(" ")} ${mintedFor}`,
+        },
         ...clockHours(ttl, renewal),
         allowedUses: [],
       },
@@ -113,7 +127,7 @@ export class BootstrapToken extends pulumi.ComponentResource {
     const secret = new RandomPassword(`${name}-secret`, { length: 16, ...alphabet }, inside);
 
     this.expires = minted.apply((start) => expiryOf(start, ttl));
-    const stored = new Secret(
+    this.#secret = new Secret(
       name,
       {
         metadata: { namespace: TOKEN_NAMESPACE, name: pulumi.interpolate`${TOKEN_SECRET_PREFIX}${id.result}` },
@@ -123,23 +137,56 @@ export class BootstrapToken extends pulumi.ComponentResource {
           "token-id": id.result,
           "token-secret": secret.result,
           expiration: this.expires,
-          // Exactly "true": the API server takes "True" for no.
-          ...Object.fromEntries(usages.map((usage) => [`usage-bootstrap-${usage}`, "true"])),
+          ...usageKeys(usages),
           "auth-extra-groups": groups.join(","),
         },
       },
-      // What guards the token comes before it.
-      { ...inside, dependsOn: opts?.dependsOn, retainOnDelete: renewal === "half-life" },
+      {
+        ...inside,
+        dependsOn: opts?.dependsOn, // a token must not exist before what restrains it
+        retainOnDelete: renewal === "half-life",
+        // The data changes only with the name. In between, a revocation must stay.
+        ignoreChanges: ["data", "stringData"],
+      },
     );
-    // Behind the Secret, so that whoever uses the token comes after it.
-    this.id = pulumi.all([id.result, stored.id]).apply(([result]) => result);
+    // Whoever uses the token depends on the Secret.
+    this.id = pulumi.all([id.result, this.#secret.id]).apply(([result]) => result);
     this.token = pulumi.secret(pulumi.interpolate`${this.id}.${secret.result}`);
     this.registerOutputs({ id: this.id, expires: this.expires });
   }
 
   /**
-   * The kubeconfig with which a kubelet asks for its first certificate, as a secret.
-   * @param cluster server and CA of the API server, or the file in which the kubelet's host has that CA.
+   * Revokes the token once all `joins` have succeeded. When a join fails, the token stays valid until it expires, so that the next update can
+   * join with it.
+   * @param opts a parent that no join depends on.
+   */
+  revokeAfter(joins: pulumi.Resource[], opts: pulumi.CustomResourceOptions): void {
+    const values = { ...usageKeys([]), expiration: REVOKED_EXPIRATION };
+    new SecretPatch(
+      `${this.#name}-revoked`,
+      {
+        metadata: {
+          namespace: TOKEN_NAMESPACE,
+          name: this.#secret.metadata.name,
+          annotations: PATCH_FORCE,
+        },
+        // The token may have expired during the joins. A patch of a missing Secret creates it, and needs its type.
+        type: TOKEN_SECRET_TYPE,
+        data: Object.fromEntries(
+          Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString("base64")]),
+        ),
+      },
+      {
+        ...opts,
+        dependsOn: joins,
+        retainOnDelete: true, // a deleted patch takes its fields away, and with them the end of the token
+      },
+    );
+  }
+
+  /**
+   * The kubeconfig with which a kubelet requests its first certificate, as a secret.
+   * @param cluster server and CA of the API server, or the file with the CA on the kubelet's host.
    */
   bootstrapKubeconfig(cluster: pulumi.Input<ClusterEndpoint | EndpointWithCaFile>): pulumi.Output<string> {
     return pulumi

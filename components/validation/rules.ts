@@ -9,8 +9,8 @@ export type Rule = (value: string) => string | undefined;
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
- * The name of a node: a DNS-1123 subdomain of at most 63 characters, because it is also the value of the label `kubernetes.io/hostname`. The
- * kubelet turns its name into lower case, so a name with upper-case letters would never match.
+ * The name of a node: a DNS-1123 subdomain of at most 63 characters, because it is also the value of the label `kubernetes.io/hostname`.
+ * The kubelet turns its name into lower case, so a name with upper-case letters would never match.
  */
 export const nodeName: Rule = (value) => {
   if (value.length > 63) return `has ${value.length} characters; a node name has at most 63`;

@@ -2,11 +2,12 @@ import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedWorker } from "../spec/resolve";
 
-/** A booting VM refuses connections for a while. 30 attempts take up to two minutes. */
+/** Attempts to connect, up to two minutes: a booting VM refuses connections for a while. */
 const DIAL_ERROR_LIMIT = 30;
 
 /**
- * The SSH connection to a worker. It is built field by field: the provider prints a connection that has an unknown field, with the private key in it.
+ * The SSH connection to a worker. It has no field that the provider does not know: the provider would print the whole connection, with the
+ * private key.
  */
 export function connectionTo({ address, hostKey, ssh }: ResolvedWorker): types.input.remote.ConnectionArgs {
   const { bastion } = ssh;

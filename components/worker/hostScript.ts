@@ -22,7 +22,7 @@ const SCRIPTS = [
 
 const scriptTexts = new Map<string, string>();
 
-/** The text of a script, read once for all workers. */
+/** Reads a script, once for all workers. */
 function scriptText(name: string): string {
   const text = scriptTexts.get(name) ?? readFileSync(join(__dirname, "scripts", name), "utf8");
   scriptTexts.set(name, text);
@@ -30,30 +30,33 @@ function scriptText(name: string): string {
 }
 
 /**
- * A shell script for machines that get the CA neither over SSH nor in their user data. `sh discover.sh <server> <pin>…` prints the CA certificates with
- * these pins (see {@link caPins}). It reads them from cluster-info, and checks that the server proves itself with them. It trusts no certificate without a pin.
+ * The shell script `discover.sh`, for machines that get the CA neither over SSH nor in their user data. `sh discover.sh <server> <pin>…`
+ * reads cluster-info and prints the CA certificates that have one of the pins (see {@link caPins}). It fails when the server does not prove
+ * itself with them. It trusts no certificate without a pin.
  */
 export const discoverScript = (): string => scriptText("discover.sh");
 
-const SOURCED = ["common.sh", "download.sh", "runtime-packages.sh", "runtime-tarball.sh"];
+/** Scripts that other scripts include. They need no execute permission. */
+const SOURCED_SCRIPTS = ["common.sh", "download.sh", "runtime-packages.sh", "runtime-tarball.sh"];
 
 let renderedScripts: string | undefined;
 
-/** The scripts as every worker gets them. They are most of the text, so they are rendered once. */
+/** Renders the scripts, once for all workers. */
 const renderScripts = (): string =>
   (renderedScripts ??= SCRIPTS.map((name) =>
     renderFile({
       path: `${PATHS.scripts}/${name}`,
-      mode: SOURCED.includes(name) ? "0644" : "0755",
+      mode: SOURCED_SCRIPTS.includes(name) ? "0644" : "0755",
       text: scriptText(name),
     }),
   ).join("\n"));
 
 /**
- * The first script for a bare host. It installs the other scripts, `host.conf` and more files for `host.sh`, and runs `host.sh apply`. All of it is one function that
- * the last line calls, so a transfer that breaks off runs nothing.
+ * Renders the first script for a bare host. The script checks the host, installs the other scripts, `host.conf` and the extra files, and
+ * runs `host.sh apply`. Its last line calls the one function that does all this, so an incomplete script runs nothing.
+ * @param extraFiles for `host.sh`, besides `host.conf`.
  */
-export function renderHostScript(hostConf: HostConf, more: readonly HostFile[] = []): string {
-  const own = [{ path: PATHS.hostConf, mode: "0644", text: renderConf(hostConf) }, ...more].map(renderFile);
-  return scriptText("install.sh").replace("  # files\n", () => `${[...own, renderScripts()].join("\n")}\n`);
+export function renderHostScript(hostConf: HostConf, extraFiles: readonly HostFile[] = []): string {
+  const files = [{ path: PATHS.hostConf, mode: "0644", text: renderConf(hostConf) }, ...extraFiles].map(renderFile);
+  return scriptText("install.sh").replace("  # files\n", () => `${[...files, renderScripts()].join("\n")}\n`);
 }

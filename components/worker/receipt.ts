@@ -1,26 +1,27 @@
 import { X509Certificate } from "node:crypto";
 
-/** The client certificate that a node joined with. The kubelet renews it. */
+/** The client certificate that the kubelet got when it joined. The kubelet renews it later. */
 export interface NodeCertificate {
   /** `O=system:nodes, CN=system:node:<name>` */
   readonly subject: string;
   readonly issuer: string;
-  /** RFC 3339. */
+  /** When the certificate expires, RFC 3339. */
   readonly notAfter: string;
 }
 
-/** How long the parts of a join took on the worker, in milliseconds. */
+/** How long the parts of a join took on the worker, in ms. */
 export interface JoinTimes {
   /** Until the API server accepted the token. */
   readonly token: number;
-  /** Until the kubelet had its certificate. */
+  /** From the accepted token to the kubelet's certificate. */
   readonly certificate: number;
   /** From the certificate to Ready. */
   readonly ready: number;
+  /** The sum of the three. */
   readonly total: number;
 }
 
-/** What a worker proves when it has joined. All of it is public. */
+/** Proof that a node joined. It holds no secret. */
 export interface JoinReceipt {
   /** Name of the Node. */
   readonly node: string;
@@ -29,20 +30,23 @@ export interface JoinReceipt {
   readonly certificate: NodeCertificate;
   /** Hash of the files that the kubelet runs with, `sha256:…`. */
   readonly configHash: string;
-  /** What the host's administrator should know, and what is no problem. */
+  /** Facts about the host that do not stop a join, but that its administrator should know. */
   readonly notes: string[];
   readonly ms: JoinTimes;
 }
 
-/** What a host says about itself, from its `host` command. */
+/** What the step host reports about a host. */
 export interface HostReceipt {
-  /** A hash of its machine-id. */
+  /** Hash of the machine-id. */
   readonly machine: string;
   /** See {@link JoinReceipt.notes}. */
   readonly notes: string[];
 }
 
-/** The first line that `host` prints is that of the checks. */
+/**
+ * Parses the output of the step host. The first line is the receipt.
+ * @throws SyntaxError when the first line is not JSON.
+ */
 export const parseHostReceipt = (stdout: string): HostReceipt => JSON.parse(stdout.split("\n")[0]) as HostReceipt;
 
 interface JoinOutput {
@@ -51,11 +55,16 @@ interface JoinOutput {
   ms: JoinTimes;
 }
 
-/** What the kubelet runs with, as declared: a preview knows it before the worker does. */
-export type Declared = Pick<JoinReceipt, "kubeletVersion" | "configHash">;
+/** What the kubelet runs with, as declared. A preview knows it. If the worker printed it, the preview of each change would not. */
+type DeclaredKubelet = Pick<JoinReceipt, "kubeletVersion" | "configHash">;
 
-/** The receipt of a worker, from what was declared and what its commands printed. */
-export function parseReceipt(declared: Declared, hostStdout: string, joinStdout: string): JoinReceipt {
+/**
+ * Builds the receipt of a worker.
+ * @param hostStdout output of the step host.
+ * @param joinStdout output of the step join: JSON with the node's certificate and the times.
+ * @throws Error when an output is not valid.
+ */
+export function parseReceipt(declared: DeclaredKubelet, hostStdout: string, joinStdout: string): JoinReceipt {
   const { node, certificate, ms } = JSON.parse(joinStdout) as JoinOutput;
   const x509 = new X509Certificate(certificate);
   const oneLine = (name: string) => name.split("\n").join(", ");

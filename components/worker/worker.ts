@@ -15,17 +15,20 @@ import { installServingCertificate } from "./steps/serving";
 export interface WorkerArgs extends EnvironmentSpec, WorkerSpec {
   /** The API server as the worker reaches it. */
   readonly cluster: ClusterSpec;
-  /** Kubeconfig with the bootstrap token. Only a first join, or a join after a raised generation, uses it. */
+  /** Secret: kubeconfig with the bootstrap token. Only a join uses it: the first one, and one of another machine or generation. */
   readonly bootstrapKubeconfig: pulumi.Input<string>;
-  /** The command that mints a new token, for the error of a join whose token is no longer accepted. */
+  /**
+   * The `pulumi up` command that mints a new token. The step join prints it when the API server rejects the token. Errors that ask to join
+   * the worker again show it with more options.
+   */
   readonly mintCommand: string;
-  /** Kubeconfig of kube-proxy. Required with `kubeProxy.mode: unit`, see {@link KubeProxy}. */
+  /** Secret: kubeconfig of kube-proxy. Required with `kubeProxy.mode: unit`. See {@link KubeProxy.kubeconfig}. */
   readonly kubeProxyKubeconfig?: pulumi.Input<string>;
 }
 
 /**
- * One VM as a Kubernetes node: its declared Node object, and its steps over SSH, each in a file of the folder `steps`: air-gap, host, serving, kubelet,
- * kube-proxy, join. The join waits for what the Worker depends on.
+ * One VM as a Kubernetes node: its Node object, and its steps over SSH (air-gap, host, serving, kubelet, kube-proxy, join). The step join
+ * waits for the resources in `dependsOn`.
  *
  * @throws pulumi.RunError with all problems of the arguments, before anything is declared.
  */
@@ -40,15 +43,18 @@ export class Worker extends pulumi.ComponentResource {
     const { mode, ca } = worker.servingCertificates;
     const needsCredential = worker.kubeProxy.mode === "unit" && kubeProxyKubeconfig === undefined;
     refuse(`Worker '${name}'`, [
-      ["kubeProxyKubeconfig", needsCredential ? "is required for a kube-proxy unit" : undefined],
-      ["servingCertificates.ca", mode === "issued" && !ca ? "is required with the mode 'issued'" : undefined],
+      ["kubeProxyKubeconfig", needsCredential ? "is required with kubeProxy.mode 'unit'" : undefined],
+      [
+        "servingCertificates.ca",
+        mode === "issued" && !ca ? "is required with servingCertificates.mode 'issued'" : undefined,
+      ],
     ]);
 
-    const context = { name, worker, parent: this };
+    const context = { name, worker, mintCommand, parent: this };
     const node = declareNode(context);
     const host = prepareHost(context, sendAirGap(context));
     const serving = installServingCertificate(context, host);
-    const files = kubeletFiles(context, mintCommand);
+    const files = kubeletFiles(context);
     const kubelet = writeKubeletFiles(context, files, host, serving);
     const kubeProxy = startKubeProxy(context, kubeProxyKubeconfig, kubelet);
     const before = [opts?.dependsOn ?? []].flat() as pulumi.Resource[];
@@ -56,10 +62,14 @@ export class Worker extends pulumi.ComponentResource {
     const join = joinCluster(context, { host, kubelet, dependsOn, bootstrapKubeconfig });
 
     this.receipt = pulumi
-      // The kubelet command's id: known in previews of a change, and available only after the files are written.
+      // The kubelet command's id is known in the preview of a change, and exists only after the files are written.
       .unsecret(pulumi.all([files, kubelet.id, host.stdout, join.stdout]))
-      .apply(([list, , checked, joined]) =>
-        parseReceipt({ kubeletVersion: `v${worker.kubernetesVersion}`, configHash: hashOf(list) }, checked, joined),
+      .apply(([written, , hostStdout, joinStdout]) =>
+        parseReceipt(
+          { kubeletVersion: `v${worker.kubernetesVersion}`, configHash: hashOf(written) },
+          hostStdout,
+          joinStdout,
+        ),
       );
     this.registerOutputs({ receipt: this.receipt });
   }

@@ -12,5 +12,5 @@ export const nodeNames = receipts.apply((all) => Object.keys(all).sort());
 export const joinMilliseconds = receipts.apply((all) =>
   Object.fromEntries(Object.entries(all).map(([name, receipt]) => [name, receipt.ms.total])),
 );
-/** By pool: a kubeconfig with the bootstrap token, for machines that tls-bootstrap does not manage. A secret. */
+/** By scale group: a kubeconfig with the bootstrap token, for machines that tls-bootstrap does not manage. A secret. */
 export const bootstrapKubeconfigs = nodes.requireOutput("bootstrapKubeconfigs");

@@ -21,7 +21,7 @@ export function* bootstrapTokenTtl(resource: Declared, maximum: string, now: num
   const planned = ttlOfClock(resource);
   if (planned && milliseconds(planned) > milliseconds(maximum))
     yield `subject.commonName: belongs to a bootstrap token with a ttl of ${planned}, and at most ${maximum} is allowed; lower tokenTtl`;
-  if (!isTokenSecret(resource)) return;
+  if (!isTokenSecret(resource) || isRevoked(resource)) return;
 
   const expiration = secretValue(resource, "expiration");
   if (!expiration)
@@ -31,6 +31,12 @@ export function* bootstrapTokenTtl(resource: Declared, maximum: string, now: num
   else if (Date.parse(expiration) - now > milliseconds(maximum))
     yield `expiration: is ${Math.floor((Date.parse(expiration) - now) / HOUR)}h ahead, and at most ${maximum} is allowed; set an earlier time`;
 }
+
+/** Whether the token has no usage. A patch must say so for both usages, or it would leave one of the live Secret. */
+const isRevoked = (resource: Declared): boolean =>
+  ["authentication", "signing"]
+    .map((usage) => secretValue(resource, `usage-bootstrap-${usage}`))
+    .every((value) => value !== undefined && value !== "true");
 
 /**
  * The ttl of a token that tls-bootstrap will mint. At preview its expiration is unknown, but the ttl is in the name of the certificate that serves

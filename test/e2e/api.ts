@@ -14,6 +14,27 @@ export async function connectWithToken(lab: TestLab, name = "worker"): Promise<A
   return new Api(outputs.bootstrapKubeconfigs[name]);
 }
 
+/** The Secrets of the bootstrap tokens that are not revoked. */
+export async function liveTokens(lab: TestLab): Promise<any[]> {
+  const { items } = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");
+  return items.filter(
+    ({ type, data }) =>
+      type === "bootstrap.kubernetes.io/token" && data["usage-bootstrap-authentication"] === btoa("true"),
+  );
+}
+
+/**
+ * A client of the API server with the token of a pool whose workers have not all joined. The outputs of a failed update do not have this token.
+ */
+export async function connectWithLiveToken(lab: TestLab, pool = "worker"): Promise<Api> {
+  const { bootstrapKubeconfigs } = await lab.json<any>("output", "--show-secrets");
+  const [{ data }] = (await liveTokens(lab)).filter((secret) =>
+    atob(secret.data.description).endsWith(` pool ${pool}`),
+  );
+  const token = `${atob(data["token-id"])}.${atob(data["token-secret"])}`;
+  return new Api((bootstrapKubeconfigs[pool] as string).replace(/token: .*/, `token: ${token}`));
+}
+
 /** A client of the API server with a bootstrap token, or anonymous. */
 export class Api {
   readonly token: string | undefined;

@@ -52,7 +52,7 @@ describe("bad settings", () => {
     });
     const errors = await lab.fails("preview", ...at(file));
     expect(errors).toContain("The configuration of this stack cannot be used: 4 problems");
-    expect(errors).toContain("tls-bootstrap:cluster: or 'platform' is required");
+    expect(errors).toContain("tls-bootstrap:cluster: is required (or 'platform')");
     expect(errors).toContain("tls-bootstrap:tokenTtl: 'never' is not a duration");
     expect(errors).toContain("tls-bootstrap:pools[0].workers[0].hostKey: 'ssh-rsa AAAA' is an RSA key");
     expect(errors).toContain("tls-bootstrap:pools[0].workers[0].nmae: is not a setting");
@@ -245,10 +245,10 @@ describe("a platform stack", () => {
     });
     const errors = await lab.fails("preview", ...at(wrong));
     expect(errors).toContain(
-      "Platform stack 'organization/consumer/lab' cannot be used, since it must export server, ca, kubeconfig: 3 problems",
+      "Platform stack 'organization/consumer/lab' must export server, ca, kubeconfig: 3 problems",
     );
     for (const name of ["server", "ca", "kubeconfig"])
-      expect(errors).toContain(`output ${name}: is missing, or is no text`);
+      expect(errors).toContain(`output ${name}: is missing, or is not text`);
     noStackTrace(errors);
   });
 });

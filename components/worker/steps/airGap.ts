@@ -3,14 +3,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { readAirGap } from "../../downloads/airGap";
 import { siteUrls } from "../../downloads/downloads";
 import type { AirGapConf } from "../../host/hostConf";
-import { commonArgs, machineOf, type StepContext } from "./step";
+import { commonArgs, machineOf, replaceCommand, type StepContext } from "./step";
 
-/** Where the archive arrives, in the home of the SSH user. */
+/** Path of the archive on the worker, below the home folder of the SSH user. */
 const AIR_GAP_FILE = ".tls-bootstrap-air-gap.tar";
-/** Where the host unpacks the archive. */
+/** The host unpacks the archive into this folder. */
 const AIR_GAP_DIR = "/var/lib/tls-bootstrap/air-gap";
 
-/** Sends the air-gap archive to a worker that downloads nothing. */
+/** Sends the air-gap archive to the worker. Undefined when the worker has none. */
 export function sendAirGap(context: StepContext): remote.CopyToRemote | undefined {
   const { name, worker, parent } = context;
   if (worker.airGap === undefined) return undefined;
@@ -25,23 +25,21 @@ export function sendAirGap(context: StepContext): remote.CopyToRemote | undefine
   );
 }
 
-/** Where a worker's downloads come from: the web, or the unpacked archive. */
+/** The base URL of each site, or its folder in the unpacked archive. */
 export const downloadSites = ({ worker }: StepContext): ReturnType<typeof siteUrls> =>
   worker.airGap === undefined
     ? siteUrls(worker)
     : { kubernetes: `${AIR_GAP_DIR}/kubernetes`, releases: `${AIR_GAP_DIR}/releases` };
 
-/** What host.conf says about the archive. */
-export function airGapVariables({ name, worker }: StepContext): AirGapConf {
+/** The variables of host.conf about the archive. */
+export function airGapVariables(context: StepContext): AirGapConf {
+  const { worker } = context;
   if (worker.airGap === undefined) return {};
   return {
     AIR_GAP: readAirGap(worker.airGap).digest,
     AIR_GAP_USER: worker.ssh.user,
     AIR_GAP_FILE,
     AIR_GAP_DIR,
-    AIR_GAP_COMMAND: `pulumi up ${resendOption(name)}`,
+    AIR_GAP_COMMAND: replaceCommand(context, ["air-gap"]),
   };
 }
-
-/** The option of `pulumi up` that sends the archive again. */
-export const resendOption = (name: string): string => `--replace "**::${name}-air-gap"`;

@@ -10,11 +10,11 @@ import { servingNamesOf } from "../../serving/servingNames";
 import type { ResolvedWorker } from "../../spec/resolve";
 import type { HostConf } from "../../host/hostConf";
 import { renderHostScript } from "../hostScript";
-import { airGapVariables, downloadSites, resendOption } from "./airGap";
-import { commandLines, commonArgs, machineOf, type StepContext } from "./step";
+import { airGapVariables, downloadSites } from "./airGap";
+import { commandLines, commonArgs, machineOf, replaceCommand, type StepContext } from "./step";
 
-/** Checks the VM, prepares its kernel, and installs the binaries and the container runtime. */
-export function prepareHost(context: StepContext, sent: remote.CopyToRemote | undefined): remote.Command {
+/** Checks the VM, prepares its kernel, and installs the Kubernetes binaries and the container runtime. */
+export function prepareHost(context: StepContext, archive: remote.CopyToRemote | undefined): remote.Command {
   const { name, worker, parent } = context;
   const run = commandLines(context);
   const { runtime, proxy, kubelet } = worker;
@@ -29,13 +29,13 @@ export function prepareHost(context: StepContext, sent: remote.CopyToRemote | un
   return new remote.Command(
     `${name}-host`,
     { ...commonArgs(context), create: run.script, delete: run.stepIfInstalled("host remove"), stdin: script },
-    { parent, dependsOn: sent ? [sent] : [], replacementTrigger: machineOf(worker), deleteBeforeReplace: true },
+    { parent, dependsOn: archive ? [archive] : [], replacementTrigger: machineOf(worker), deleteBeforeReplace: true },
   );
 }
 
-/** The command that runs the step again. */
-export const replaceCommand = ({ name, worker }: StepContext): string =>
-  `pulumi up --replace "**::${name}-host"${worker.airGap === undefined ? "" : ` ${resendOption(name)}`}`;
+/** The command that prepares the host again. The worker leaves the cluster and joins again. */
+export const rejoinCommand = (context: StepContext): string =>
+  replaceCommand(context, context.worker.airGap === undefined ? ["host"] : ["host", "air-gap"]);
 
 function hostConf(context: StepContext, server: string, nodeAddress: string): HostConf {
   const { worker } = context;
@@ -55,7 +55,7 @@ function hostConf(context: StepContext, server: string, nodeAddress: string): Ho
     TOOLS: requiredTools(worker).join(" "),
     SERVING_MODE: worker.servingCertificates.mode,
     SERVING_NAMES: [...names.dns.map((dns) => `DNS:${dns}`), ...names.ips.map((ip) => `IP:${ip}`)].join(", "),
-    REPLACE_COMMAND: replaceCommand(context),
+    REPLACE_COMMAND: rejoinCommand(context),
     SWAP: keepsSwap(kubelet) ? "keep" : "off",
     CGROUP_V1: allowsCgroupV1(kubelet, kubernetesVersion) ? "allow" : "refuse",
     CGROUP_DRIVER: cgroupDriverOf(kubelet),
@@ -66,7 +66,7 @@ function hostConf(context: StepContext, server: string, nodeAddress: string): Ho
   };
 }
 
-/** Commands that the host must have before. The container runtime's packages bring iptables. */
+/** Commands that the host must have before the step. The packages of containerd install iptables. */
 const requiredTools = ({ kubeProxy, runtime, servingCertificates, airGap }: ResolvedWorker): string[] => [
   ...(kubeProxy.mode === "unit" && runtime.type !== "package" ? ["iptables"] : []),
   ...(servingCertificates.mode === "issued" ? ["openssl"] : []),

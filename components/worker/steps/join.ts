@@ -6,12 +6,15 @@ import { commandLines, commonArgs, type StepContext } from "./step";
 export interface JoinInputs {
   readonly host: remote.Command;
   readonly kubelet: remote.Command;
-  /** What else must be there before the kubelet starts. */
+  /** What must exist before the kubelet starts, besides `host` and `kubelet`. */
   readonly dependsOn: readonly pulumi.Resource[];
   readonly bootstrapKubeconfig: pulumi.Input<string>;
 }
 
-/** Starts the kubelet with the bootstrap token and waits until the node is Ready. When it is removed, it drains the node, stops the kubelet and wipes its keys. */
+/**
+ * Starts the kubelet with the bootstrap token, and waits until the node is Ready. Its removal drains the node, stops the kubelet and wipes
+ * the kubelet's keys.
+ */
 export function joinCluster(context: StepContext, inputs: JoinInputs): remote.Command {
   const { name, worker, parent } = context;
   const run = commandLines(context);
@@ -27,7 +30,7 @@ export function joinCluster(context: StepContext, inputs: JoinInputs): remote.Co
     {
       parent,
       dependsOn: [...inputs.dependsOn],
-      // A new token is for workers that have yet to join. It does not change this node.
+      // A node that has joined does not need a new token.
       ignoreChanges: ["stdin"],
       replacementTrigger: worker.generation,
       deleteBeforeReplace: true,
@@ -36,7 +39,8 @@ export function joinCluster(context: StepContext, inputs: JoinInputs): remote.Co
 }
 
 /**
- * Tells join.sh whose machine this already is. join.sh checks again and rejects a duplicate. An error here would leave the host's old answer in the state.
+ * A comment line for join.sh when another worker has the same machine-id. join.sh checks again and rejects a duplicate. An error here would
+ * keep the host's old machine-id in the state.
  */
 const duplicateNote = ({ worker }: StepContext, host: remote.Command): pulumi.Output<string> =>
   host.stdout.apply((stdout) => {

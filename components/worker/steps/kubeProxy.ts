@@ -6,7 +6,7 @@ import type { ResolvedWorker } from "../../spec/resolve";
 import type { HostFile } from "../../host/hostFiles";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
-/** The files of a kube-proxy that is a unit, but its credential. The step `kubelet` writes them. */
+/** The config and unit of kube-proxy in mode `unit`, which the step kubelet writes. The step kube-proxy writes the credential. */
 export function kubeProxyFiles({ kubeProxy, kubernetesVersion, name }: ResolvedWorker): HostFile[] {
   if (kubeProxy.mode !== "unit") return [];
   return [
@@ -30,7 +30,7 @@ export function kubeProxyFiles({ kubeProxy, kubernetesVersion, name }: ResolvedW
   ];
 }
 
-/** Brings the credential of a kube-proxy that is a unit, and enables the unit. */
+/** Writes kube-proxy's credential and enables its unit. Undefined unless the mode is `unit`. */
 export function startKubeProxy(
   context: StepContext,
   kubeconfig: pulumi.Input<string> | undefined,
@@ -45,7 +45,7 @@ export function startKubeProxy(
       ...commonArgs(context),
       create: run.step("kube-proxy apply"),
       delete: run.stepIfInstalled("kube-proxy remove"),
-      stdin: pulumi.secret(kubeconfig!), // the Worker refuses a unit without one
+      stdin: pulumi.secret(kubeconfig!), // the Worker refuses mode `unit` without it
       triggers: [kubelet.id],
     },
     { parent, deleteBeforeReplace: true },

@@ -9,8 +9,8 @@ import { type HostFile, renderBundle } from "../../host/hostFiles";
 import { kubeProxyFiles } from "./kubeProxy";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
-/** The files that the step writes. A preview knows them before the worker does. */
-export function kubeletFiles({ worker }: StepContext, mintCommand: string): pulumi.Output<HostFile[]> {
+/** The files that the step kubelet writes. */
+export function kubeletFiles({ worker, mintCommand }: StepContext): pulumi.Output<HostFile[]> {
   return pulumi.all([worker.cluster, worker.nodeAddress]).apply(([cluster, nodeAddress]) => [
     ...trustFiles(cluster, worker, mintCommand),
     {
@@ -40,7 +40,7 @@ export function kubeletFiles({ worker }: StepContext, mintCommand: string): pulu
   ]);
 }
 
-/** The cluster's CA, and what the scripts must know about the node. */
+/** The cluster's CA, and the variables of the node for the scripts. */
 function trustFiles({ server, ca }: ClusterEndpoint, worker: StepContext["worker"], mintCommand: string): HostFile[] {
   return [
     { path: PATHS.ca, mode: "0644", text: `${ca.trim()}\n`, restarts: "kubelet" },
@@ -59,7 +59,7 @@ function trustFiles({ server, ca }: ClusterEndpoint, worker: StepContext["worker
   ];
 }
 
-/** Writes the kubelet's files. Their text is the command's input, so a preview shows the lines that change. */
+/** Writes the files and restarts the kubelet when they change. The files' text is the input, so a preview shows the lines that change. */
 export function writeKubeletFiles(
   context: StepContext,
   files: pulumi.Output<HostFile[]>,
@@ -75,7 +75,7 @@ export function writeKubeletFiles(
       create: run.step("kubelet apply"),
       delete: run.stepIfInstalled("kubelet remove"),
       stdin: files.apply(renderBundle),
-      // Triggers tie the steps together: a step that builds on a replaced one is removed before it and created again after it.
+      // A new host replaces this step too: Pulumi removes it before the host, and creates it after the host.
       triggers: [host.id],
     },
     { parent, dependsOn: serving, deleteBeforeReplace: true },

@@ -3,7 +3,7 @@ import { renderNamePatterns } from "../../admission/joinPolicy";
 import { PATCH_FORCE, REQUEST_ANNOTATION } from "../../cluster/names";
 import type { StepContext } from "./step";
 
-/** The Node, declared before the kubelet joins, with its labels and taints. */
+/** Declares the Node with its labels and taints, before the kubelet joins. */
 export function declareNode({ name, worker, parent }: StepContext): Node {
   return new Node(
     `${name}-node`,
@@ -17,7 +17,7 @@ export function declareNode({ name, worker, parent }: StepContext): Node {
     },
     {
       parent,
-      // An administrator's cordon. Without this, the provider takes over what kubectl wrote, and drops it when a label changes.
+      // Keeps an administrator's cordon. Otherwise the provider takes over this field, and lifts the cordon when a label changes.
       ignoreChanges: ["spec.unschedulable"],
     },
   );

@@ -1,9 +1,9 @@
 import type { remote } from "@pulumi/command";
 import { ServingCertificate } from "../../serving/servingCertificate";
-import { replaceCommand } from "./host";
+import { rejoinCommand } from "./host";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
-/** Signs the kubelet's serving certificate and installs it. Only with `issued` serving certificates. */
+/** Signs the kubelet's serving certificate and installs it. Undefined unless the mode is `issued`. */
 export function installServingCertificate(context: StepContext, host: remote.Command): remote.Command | undefined {
   const { name, worker, parent } = context;
   const { mode, ca } = worker.servingCertificates;
@@ -15,8 +15,8 @@ export function installServingCertificate(context: StepContext, host: remote.Com
       node: worker.name,
       address: worker.nodeAddress,
       host,
-      ca: ca!, // resolve has seen to it
-      replaceCommand: replaceCommand(context),
+      ca: ca!, // the Worker refuses mode `issued` without it
+      replaceCommand: rejoinCommand(context),
       command: {
         ...commonArgs(context),
         create: run.step("serving apply"),

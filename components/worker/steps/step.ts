@@ -4,36 +4,51 @@ import { PATHS } from "../../cluster/names";
 import type { ResolvedWorker } from "../../spec/resolve";
 import { connectionTo } from "../connection";
 
-/** What the steps of one worker share. */
+/** The worker that a step is for. */
 export interface StepContext {
-  /** Name of the Worker component. The step's name follows in the names of resources. */
+  /** Name of the Worker component. A step's resource is named `<name>-<step>`. */
   readonly name: string;
   readonly worker: ResolvedWorker;
+  /** The command that mints a new token. */
+  readonly mintCommand: string;
   readonly parent: pulumi.Resource;
 }
 
-/** What the commands of all steps have in common. */
+/**
+ * The command that runs steps of the worker again. It mints a token first, because the worker may have to join, and the last update has revoked
+ * the token that it needed.
+ */
+export const replaceCommand = ({ name, mintCommand }: StepContext, steps: readonly string[]): string =>
+  [mintCommand, ...steps.map((step) => `--replace "**::${name}-${step}"`)].join(" ");
+
+/** The arguments that the commands of all steps have in common. */
 export const commonArgs = ({ worker }: StepContext) => ({
   connection: connectionTo(worker),
-  addPreviousOutputInEnv: false, // sshd refuses environment variables by default
-  logging: remote.Logging.None, // the state has the receipts, and the CLI prints a failed command's output in any case
+  addPreviousOutputInEnv: false, // sshd accepts no environment variables by default
+  logging: remote.Logging.None, // the receipts show the results, and the CLI prints the output of a failed command anyway
 });
 
-/** What makes a worker another machine. The old machine is left and cleaned first, then the new one joins. A runtime of another type needs that too. */
+/**
+ * Identifies the machine of a worker. When it changes, the old machine leaves the cluster and is cleaned, and then the new one joins. The
+ * type of the container runtime is a part of it, because a change of type needs a clean machine.
+ */
 export const machineOf = ({ address, hostKey, runtime }: ResolvedWorker): pulumi.Input<string> =>
   typeof address === "string" && typeof hostKey === "string"
     ? `${address} ${hostKey} ${runtime.type}`
     : pulumi.interpolate`${address} ${hostKey} ${runtime.type}`;
 
-/** The command lines that run on a host, with `sudo -n` unless the user is root. They hold no secret: the CLI prints the line of a failed command. */
+/**
+ * Command lines for a host, with `sudo -n` unless the user is root. They must hold no secret: the CLI prints the line of a failed command.
+ */
 export function commandLines({ worker: { ssh } }: StepContext) {
   const sudo = ssh.user === "root" ? "" : "sudo -n ";
   const step = (words: string) => `exec ${sudo}${PATHS.scripts}/run.sh ${words}`;
   return {
-    /** Runs the script on stdin. Without sudo it runs as the user, so that the checks can report that sudo is missing. */
+    /** Runs the script on stdin. When sudo does not work, the script runs as the user, and its checks report it. */
     script: `${sudo && `${sudo}/bin/sh -c : 2>/dev/null && exec ${sudo}/bin/sh -s; `}exec /bin/sh -s`,
+    /** Runs a script: `step("kubelet apply")`. */
     step,
-    /** For a host that was never prepared, or was wiped, and has nothing to undo. */
+    /** The same, and nothing on a host without the scripts. Such a host was never prepared, or was wiped, and has nothing to undo. */
     stepIfInstalled: (words: string) => `if [ -e ${PATHS.scripts}/run.sh ]; then ${step(words)}; fi`,
   };
 }

@@ -128,7 +128,7 @@ function configText(request: RunRequest): string {
   const bytes = Buffer.byteLength(`PULUMI_CONFIG=${text}`) + 1;
   if (bytes > MAXIMUM_ENTRY) {
     throw new Error(
-      `argument list too long: the stack's config has ${bytes} bytes, and Linux passes at most ${MAXIMUM_ENTRY} to the program`,
+      `argument list too long: the stack's config takes ${bytes} bytes, and Linux passes at most ${MAXIMUM_ENTRY} to the program`,
     );
   }
   return text;

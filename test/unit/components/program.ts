@@ -34,6 +34,7 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Outputs | Promise<O
   // The token controller fills these in.
   "kubernetes:core/v1:Secret": (_, { type }) =>
     type === "kubernetes.io/service-account-token" ? { data: { token: btoa("the proxy's token") } } : {},
+  "kubernetes:core/v1:SecretPatch": () => ({}),
   "kubernetes:core/v1:ConfigMap": () => ({}),
   // A ConfigMap that does not exist yet.
   "kubernetes:core/v1:ConfigMapPatch": () => ({}),

@@ -30,6 +30,7 @@ describe("TlsBootstrap with one worker", () => {
       "kubernetes:core/v1:ConfigMapPatch t-test-cluster-info-existing",
       "kubernetes:core/v1:Node t-worker-1-node",
       "kubernetes:core/v1:Secret t-worker-token",
+      "kubernetes:core/v1:SecretPatch t-worker-token-revoked",
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-approve-first-certificates",
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-approve-renewals",
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-create-csrs",
@@ -225,7 +226,7 @@ describe("TlsBootstrap with one worker", () => {
     expect(program.listing().filter((line) => /cluster-info|ClusterInfo/.test(line))).toEqual([]);
     expect(await valueOf(result.clusterInfoKubeconfig)).toBeUndefined();
     const secret = unboxed(program.find("kubernetes:core/v1:Secret", "t-worker-token").inputs.stringData);
-    expect(secret["usage-bootstrap-signing"]).toBeUndefined();
+    expect(secret["usage-bootstrap-signing"]).toBe("false");
   });
 
   it("tells the host which command mints a new token", async () => {

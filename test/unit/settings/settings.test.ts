@@ -102,8 +102,12 @@ function describeRefusals(subject: string, refusals: Refusal[]): void {
 }
 
 describeRefusals("the place of the cluster", [
-  ["neither cluster nor platform", { cluster: undefined }, ["tls-bootstrap:cluster: or 'platform' is required"]],
-  ["both cluster and platform", { platform: "a/b/c" }, ["tls-bootstrap:cluster: and 'platform' cannot both be given"]],
+  ["neither cluster nor platform", { cluster: undefined }, ["tls-bootstrap:cluster: is required (or 'platform')"]],
+  [
+    "both cluster and platform",
+    { platform: "a/b/c" },
+    ["tls-bootstrap:cluster: cannot be given together with 'platform'"],
+  ],
   ["no credentials", { cluster: { server: "https://a", ca: CA } }, ["tls-bootstrap:cluster.kubeconfig: is required"]],
   [
     "an empty cluster",
@@ -428,19 +432,22 @@ it("shows no secret in a report", () => {
   expect(lines.join("\n")).not.toContain(SSH_KEY.split("\n")[1].slice(10, 40));
 });
 
-describe("the stacks that come with the project", () => {
-  const folder = join(REPOSITORY, "stacks");
-  it.each(readdirSync(folder).filter((file) => file.endsWith(".yaml") && file !== "Pulumi.lab.yaml"))(
-    "%s is valid once its secrets are set",
-    (file) => {
-      const { config } = parse(readFileSync(join(folder, file), "utf8")) as { config: Record<string, any> };
-      const values = Object.fromEntries(
-        Object.entries(config).map(([key, value]) => [key.replace("tls-bootstrap:", ""), value]),
-      );
-      values.ssh.privateKey = SSH_KEY;
-      if (values.cluster) values.cluster.kubeconfig = KUBECONFIG;
-      const { pools } = parseSettings("tls-bootstrap", storedConfig(values)).bootstrap;
-      expect(pools[0].workers.length).toBeGreaterThan(1);
-    },
-  );
+describe("the samples that come with the project", () => {
+  const read = (...path: string[]) => readFileSync(join(REPOSITORY, ...path), "utf8");
+  const samples = readdirSync(join(REPOSITORY, "stacks", "examples")).map((file) => [
+    `stacks/examples/${file}`,
+    read("stacks", "examples", file),
+  ]);
+  const quickStart = /```yaml\n(.*?)```/s.exec(read("docs", "quick-start.md"))![1];
+
+  it.each([...samples, ["docs/quick-start.md", quickStart]])("%s is valid once its secrets are set", (_, text) => {
+    const { config } = parse(text) as { config: Record<string, any> };
+    const values = Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [key.replace("tls-bootstrap:", ""), value]),
+    );
+    values.ssh.privateKey = SSH_KEY;
+    if (!values.platform) values.cluster = { kubeconfig: KUBECONFIG };
+    const { pools } = parseSettings("tls-bootstrap", storedConfig(values)).bootstrap;
+    expect(pools[0].workers.length).toBeGreaterThan(1);
+  });
 });

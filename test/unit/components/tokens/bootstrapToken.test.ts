@@ -56,7 +56,10 @@ describe("BootstrapToken", () => {
       keepers,
     });
     const clock = program.find("tls:index/selfSignedCert:SelfSignedCert", "t-clock").inputs;
-    expect(clock.subject).toEqual({ commonName: "bootstrap token clock, ttl 1h", organization: "w1" });
+    expect(clock.subject).toEqual({
+      commonName: "bootstrap token clock, ttl 1h",
+      organization: "system:bootstrappers:worker authentication w1",
+    });
     expect(clock.earlyRenewalHours).toBeUndefined();
   });
 

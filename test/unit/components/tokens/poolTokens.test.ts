@@ -1,7 +1,7 @@
 import type { TlsBootstrapArgs } from "../../../../components";
 import { ED25519_OTHER } from "../../fixtures";
 import { declareTlsBootstrap, findTokenClock, ONE_WORKER, poolWith } from "../oneWorker";
-import { valueOf } from "../program";
+import { unboxed, valueOf } from "../program";
 
 describe("a pool's token", () => {
   const subject = async (args: Partial<TlsBootstrapArgs>) =>
@@ -26,6 +26,23 @@ describe("a pool's token", () => {
   ])("is minted again for %s", async (_, change) =>
     expect(await subject(poolWith(change))).not.toBe(await subject({})),
   );
+
+  it("is minted again for other groups and usages, which the Secret of a revoked token does not accept", async () => {
+    const others = [{ bindings: { group: "system:bootstrappers:all" } }, { clusterInfo: "off" }] as const;
+    for (const change of others) expect(await subject(change)).not.toBe(await subject({}));
+  });
+
+  it("is revoked by a patch of its Secret", async () => {
+    const { program } = await declareTlsBootstrap();
+    const { inputs } = program.find("kubernetes:core/v1:SecretPatch", "t-worker-token-revoked");
+    const decoded = Object.entries(unboxed(inputs.data)).map(([key, value]) => [key, atob(value as string)]);
+    expect(Object.fromEntries(decoded)).toEqual({
+      "usage-bootstrap-authentication": "false",
+      "usage-bootstrap-signing": "false",
+      expiration: "9999-12-31T23:59:59Z",
+    });
+    expect([inputs.type, inputs.metadata.name]).toEqual(["bootstrap.kubernetes.io/token", "bootstrap-token-abc123"]);
+  });
 });
 
 describe("a scale group", () => {

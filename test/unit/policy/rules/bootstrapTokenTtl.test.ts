@@ -48,6 +48,22 @@ describe("bootstrap-token-ttl", () => {
     expect(findPlaces(() => problemsOf(resourceOf("kubernetes:core/v1:Secret", { type: "Opaque" })))).toEqual([]);
   });
 
+  it("accepts a revoked token, which has neither usage", () => {
+    const revoked = {
+      expiration: "9999-12-31T23:59:59Z",
+      "usage-bootstrap-authentication": "false",
+      "usage-bootstrap-signing": "false",
+    };
+    for (const type of ["kubernetes:core/v1:Secret", "kubernetes:core/v1:SecretPatch"]) {
+      expect(findPlaces(() => problemsOf(tokenSecret(revoked, type)))).toEqual([]);
+      for (const value of ["true", undefined])
+        for (const usage of ["authentication", "signing"])
+          expect(
+            findPlaces(() => problemsOf(tokenSecret({ ...revoked, [`usage-bootstrap-${usage}`]: value }, type))),
+          ).toEqual(["expiration"]);
+    }
+  });
+
   it.each([
     ["45m", "2026-01-02T03:45:00Z", "2026-01-02T03:45:01Z"],
     ["2h", "2026-01-02T05:00:00Z", "2026-01-02T05:00:01Z"],

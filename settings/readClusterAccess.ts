@@ -6,13 +6,13 @@ import * as rules from "../components/validation/rules";
 import type { Settings } from "./settings";
 import type { Access } from "./settingsSchema";
 
-/** How to reach the cluster: as its workers do, and as its administrator does. */
+/** The API server as the workers reach it, and an administrator's kubeconfig. */
 export interface ClusterAccess extends ClusterEndpoint {
-  /** Secret. */
+  /** Secret: kubeconfig of an administrator, for the Kubernetes provider. */
   readonly kubeconfig: pulumi.Output<string>;
 }
 
-/** What a platform stack must export, and the rule of each output. */
+/** The outputs that a platform stack must export, each with its rule. */
 const PLATFORM_OUTPUTS: Readonly<Record<keyof ClusterAccess, rules.Rule>> = {
   server: rules.apiServer,
   ca: rules.caCertificates,
@@ -20,11 +20,11 @@ const PLATFORM_OUTPUTS: Readonly<Record<keyof ClusterAccess, rules.Rule>> = {
 };
 
 /**
- * Access to the cluster, from the settings themselves or from the platform stack that they name. It is a promise and no output, so that a
- * problem ends the program before anything is declared.
- * @throws pulumi.RunError when the platform stack exports too little, or the CA's file cannot be used
+ * Reads the access to the cluster from the settings, or from the platform stack that they name. It returns a promise and not an output, so
+ * a problem stops the program before anything is declared.
+ * @throws pulumi.RunError when the platform stack lacks an output, or `cluster.caFile` is not valid.
  */
-export async function clusterAccess({ cluster, platform }: Settings): Promise<ClusterAccess> {
+export async function readClusterAccess({ cluster, platform }: Settings): Promise<ClusterAccess> {
   return platform ? fromPlatform(platform) : fromSettings(cluster!);
 }
 
@@ -36,10 +36,10 @@ async function fromPlatform(stack: string): Promise<ClusterAccess> {
   };
   const outputs = Object.fromEntries(await Promise.all(Object.keys(PLATFORM_OUTPUTS).map(read)));
   refuse(
-    `Platform stack '${stack}' cannot be used, since it must export ${Object.keys(PLATFORM_OUTPUTS).join(", ")}`,
+    `Platform stack '${stack}' must export ${Object.keys(PLATFORM_OUTPUTS).join(", ")}`,
     Object.entries(PLATFORM_OUTPUTS).map(([name, rule]): Check => {
       const value = outputs[name];
-      return [`output ${name}`, typeof value === "string" ? rule(value) : "is missing, or is no text"];
+      return [`output ${name}`, typeof value === "string" ? rule(value) : "is missing, or is not text"];
     }),
   );
   const { server, ca, kubeconfig } = outputs as Record<keyof ClusterAccess, string>;
@@ -47,10 +47,10 @@ async function fromPlatform(stack: string): Promise<ClusterAccess> {
 }
 
 function fromSettings({ kubeconfig, caFile, token, clientCertificate, clientKey, ...given }: Access): ClusterAccess {
-  const named: Partial<ClusterEndpoint> = kubeconfig ? endpointOf(kubeconfig) : {};
+  const fromKubeconfig: Partial<ClusterEndpoint> = kubeconfig ? endpointOf(kubeconfig) : {};
   const endpoint = {
-    server: (given.server ?? named.server)!,
-    ca: (caFile === undefined ? (given.ca ?? named.ca) : readCa(caFile))!,
+    server: (given.server ?? fromKubeconfig.server)!,
+    ca: (caFile === undefined ? (given.ca ?? fromKubeconfig.ca) : readCa(caFile))!,
   };
   const credentials = { token, clientCertificate, clientKey };
   return { ...endpoint, kubeconfig: pulumi.secret(kubeconfig ?? renderKubeconfig(endpoint, "pulumi", credentials)) };
@@ -64,6 +64,6 @@ function readCa(file: string): string {
   } catch (error) {
     problem = `cannot be read: ${(error as NodeJS.ErrnoException).code}`;
   }
-  refuse("The cluster's CA cannot be used", [["cluster.caFile", problem ?? rules.caCertificates(text), file]]);
+  refuse("The CA of the cluster cannot be used", [["cluster.caFile", problem ?? rules.caCertificates(text), file]]);
   return text;
 }

@@ -148,7 +148,7 @@ it("the settings are written, a stack is made, and the secrets are added to the 
 it("a preview shows what would be done, and does nothing", async () => {
   const before = await logins();
   const preview = await execute("pulumi preview --diff");
-  for (const node of NODES) expect(preview).toContain(`tls-bootstrap-worker-${node}-join`);
+  for (const node of NODES) expect(preview).toContain(`tls-bootstrap-${node}-join`);
   expect(await logins()).toEqual(before);
   await expectKubeadmUntouched();
 });

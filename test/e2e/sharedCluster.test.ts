@@ -103,3 +103,8 @@ it("one is destroyed, and the other has no change and all of its protection", as
   );
   expect(found.body.data.kubeconfig).toBe(outputs.clusterInfo);
 });
+
+it("the last one is destroyed too, though its approver comes back on the cordoned node", async () => {
+  await lab.operate("destroy", ...(await optionsOf("west")));
+  expect(await objects("deployments,daemonsets,validatingadmissionpolicies,clusterrolebindings,nodes")).toEqual([]);
+});

@@ -148,7 +148,7 @@ it("writes the settings, creates a stack, and adds the secrets to the settings",
 it("previews the joins, and changes nothing", async () => {
   const before = await logins();
   const preview = await execute("pulumi preview --diff");
-  for (const node of NODES) expect(preview).toContain(`tls-bootstrap-worker-${node}-join`);
+  for (const node of NODES) expect(preview).toContain(`tls-bootstrap-${node}-join`);
   expect(await logins()).toEqual(before);
   await expectKubeadmUntouched();
 });

@@ -99,3 +99,8 @@ it("a destroy of one leaves the other without a change, with all its policies", 
   );
   expect(found.body.data.kubeconfig).toBe(outputs.clusterInfo);
 });
+
+it("the last one is destroyed too, though its approver comes back on the cordoned node", async () => {
+  await lab.operate("destroy", ...(await optionsOf("west")));
+  expect(await objects("deployments,daemonsets,validatingadmissionpolicies,clusterrolebindings,nodes")).toEqual([]);
+});

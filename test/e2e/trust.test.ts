@@ -194,12 +194,10 @@ describe("the token of a pool whose workers have joined", () => {
     expect(changes(await lab.operate("preview", "--refresh"))).toEqual([]);
   });
 
-  it("stays refused when its revocation or its Secret is replaced", async () => {
-    for (const resource of [`${SECRET}-revoked`, SECRET]) {
-      await lab.operate("deploy", "--replace", resource);
-      await isRefused();
-      expect(changes(await lab.operate("preview", "--refresh"))).toEqual([]);
-    }
+  it("stays refused when its revocation is replaced", async () => {
+    await lab.operate("deploy", "--replace", `${SECRET}-revoked`);
+    await isRefused();
+    expect(changes(await lab.operate("preview", "--refresh"))).toEqual([]);
   });
 
   it("is minted and revoked again when a worker is removed", async () => {

@@ -17,12 +17,12 @@ PATH=$PATH:$BIN_DIR # ctr may be there
 
 DRAIN_SECONDS=300
 
-# evictable: "namespace name" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror pods are files: both go with the node.
+# evictable: "namespace name uid" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror pods are files: both go with the node.
 # The pods are listed before awk sees them, so that a failed request is not taken for an empty list.
 evictable() {
   listed=$(as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME,status.phase!=Succeeded,status.phase!=Failed" -o \
-    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.ownerReferences[0].kind}{"\n"}{end}') || return 1
-  printf '%s\n' "$listed" | awk 'NF && $3 != "DaemonSet" && $3 != "Node" { print $1, $2 }'
+    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.uid}{" "}{.metadata.ownerReferences[0].kind}{"\n"}{end}') || return 1
+  printf '%s\n' "$listed" | awk 'NF && $4 != "DaemonSet" && $4 != "Node" { print $1, $2, $3 }'
 }
 
 evict() { # NAMESPACE NAME
@@ -45,8 +45,12 @@ drain() {
     esac
   fi
   deadline=$(($(date +%s) + DRAIN_SECONDS))
+  found=
   while :; do
     pods=$(evictable) || fail "the pods of $NODE_NAME cannot be listed" "make sure that it reaches the API server, then run 'pulumi up' again"
+    # Pods that tolerate the cordon may come back at once. Like 'kubectl drain', this waits only for the pods of the first list.
+    found=${found:-$pods}
+    pods=$(printf '%s\n' "$pods" | grep -Fx "$found" | cut -d ' ' -f 1,2) || true
     [ -n "$pods" ] || return 0
     refusals=$(printf '%s\n' "$pods" | while read -r namespace name; do evict "$namespace" "$name"; done)
     if [ "$(date +%s)" -ge "$deadline" ]; then

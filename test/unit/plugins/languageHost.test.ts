@@ -82,7 +82,7 @@ describe("programs", () => {
 
   it("with more config than Linux allows are refused, with its size", async () => {
     const config = { "test:long": "x".repeat(131_072) };
-    await expect(session.run({ files: {}, options: PLAIN, config })).rejects.toThrow(/config has 131\d\d\d bytes/);
+    await expect(session.run({ files: {}, options: PLAIN, config })).rejects.toThrow(/config takes 131\d\d\d bytes/);
   });
 
   it("are interrupted when the CLI cancels", async () => {

@@ -23,6 +23,13 @@ export async function liveTokens(lab: TestLab): Promise<any[]> {
   );
 }
 
+/** Destroys the stack, and deletes the tokens of scale groups, which outlive their stack. */
+export async function destroyWithTokens(lab: TestLab): Promise<void> {
+  await lab.run("destroy");
+  const names = (await liveTokens(lab)).map(({ metadata }) => metadata.name as string);
+  if (names.length > 0) await lab.kubectl("delete", "secrets", "-n", "kube-system", ...names);
+}
+
 /**
  * A client of the API server with the token of a pool whose workers have not all joined. The outputs of a failed update do not have this token.
  */

@@ -11,7 +11,7 @@ import {
   removeKubeadmObjects,
   requireKubeadm,
 } from "./kubeadm";
-import { connectWithToken } from "./api";
+import { connectWithToken, destroyWithTokens } from "./api";
 import { changes, eventually, TestLab } from "./testLab";
 
 /**
@@ -70,7 +70,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab.out("up");
-  await lab.run("destroy");
+  await destroyWithTokens(lab);
   await removeKubeadmObjects(lab);
 });
 

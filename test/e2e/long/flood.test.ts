@@ -1,5 +1,5 @@
 import { makeRequests } from "../../requests/goRequests";
-import { connectWithToken } from "../api";
+import { connectWithToken, destroyWithTokens } from "../api";
 import { changes, TestLab } from "../testLab";
 
 /** An attacker floods the cluster with a stolen token. */
@@ -28,7 +28,7 @@ beforeAll(async () => {
   await lab.operate("deploy");
 });
 
-afterAll(() => lab.run("destroy"));
+afterAll(() => destroyWithTokens(lab));
 
 it("requests for undeclared names are denied, and an honest join becomes Ready meanwhile", async () => {
   const api = await connectWithToken(lab, "burst");

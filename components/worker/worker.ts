@@ -4,13 +4,13 @@ import type { ClusterSpec, EnvironmentSpec, WorkerSpec } from "../spec/specs";
 import { refuse } from "../validation/refuse";
 import { hashOf } from "../host/hostFiles";
 import { type JoinReceipt, parseReceipt } from "./receipt";
-import { sendAirGap } from "./steps/airGap";
-import { prepareHost } from "./steps/host";
-import { joinCluster } from "./steps/join";
-import { kubeletFiles, writeKubeletFiles } from "./steps/kubelet";
-import { startKubeProxy } from "./steps/kubeProxy";
-import { declareNode } from "./steps/node";
-import { installServingCertificate } from "./steps/serving";
+import { sendAirGap } from "./steps/airGapStep";
+import { prepareHost } from "./steps/hostStep";
+import { joinCluster } from "./steps/joinStep";
+import { kubeletFiles, writeKubeletFiles } from "./steps/kubeletStep";
+import { startKubeProxy } from "./steps/kubeProxyStep";
+import { declareNode } from "./steps/nodeStep";
+import { installServingCertificate } from "./steps/servingStep";
 
 export interface WorkerArgs extends EnvironmentSpec, WorkerSpec {
   /** The API server as the worker reaches it. */

@@ -10,7 +10,7 @@ import { servingNamesOf } from "../../serving/servingNames";
 import type { ResolvedWorker } from "../../spec/resolve";
 import type { HostConf } from "../../host/hostConf";
 import { renderHostScript } from "../hostScript";
-import { airGapVariables, downloadSites } from "./airGap";
+import { airGapVariables, downloadSites } from "./airGapStep";
 import { commandLines, commonArgs, machineOf, replaceCommand, type StepContext } from "./step";
 
 /** Checks the VM, prepares its kernel, and installs the Kubernetes binaries and the container runtime. */

@@ -6,7 +6,7 @@ import { renderKubeletConfig } from "../../kubelet/kubeletConfig";
 import { renderKubeletUnit } from "../../kubelet/kubeletUnit";
 import { renderConf } from "../../host/hostConf";
 import { type HostFile, renderBundle } from "../../host/hostFiles";
-import { kubeProxyFiles } from "./kubeProxy";
+import { kubeProxyFiles } from "./kubeProxyStep";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
 /** The files that the step kubelet writes. */

@@ -1,6 +1,6 @@
 import type { remote } from "@pulumi/command";
 import { ServingCertificate } from "../../serving/servingCertificate";
-import { rejoinCommand } from "./host";
+import { rejoinCommand } from "./hostStep";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
 /** Signs the kubelet's serving certificate and installs it. Undefined unless the mode is `issued`. */

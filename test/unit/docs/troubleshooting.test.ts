@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { headingsOf } from "./markdown";
-import { messagesOfScript, withHoles } from "./messages";
+import { messagesOfScript, withHoles } from "./errorMessages";
 
 /**
  * docs/troubleshooting.md has a heading for each error message. A heading in backticks is a part of the message, with `…` for what differs from

@@ -1,4 +1,4 @@
-import { fleet, report } from "./fleet";
+import { fleet, report } from "./fleetSettings";
 
 describe("the size of the stack's config", () => {
   const pools = [{ name: "a", workers: fleet(1) }];

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { parseDownloadSettings } from "../../../settings/settings";
 import { ED25519 } from "../fixtures";
-import { A, fleet, report, reportOn, settings, stringify, useEmptyProject, worker } from "./fleet";
+import { A, fleet, report, reportOn, settings, stringify, useEmptyProject, worker } from "./fleetSettings";
 
 const folder = useEmptyProject();
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { ED25519, ED25519_OTHER } from "../fixtures";
-import { A, fleet, report, reportOn, stringify, useEmptyProject, worker } from "./fleet";
+import { A, fleet, report, reportOn, stringify, useEmptyProject, worker } from "./fleetSettings";
 
 useEmptyProject();
 

@@ -292,7 +292,7 @@ describe("a worker whose token ends before it joins", () => {
     expect(before).not.toMatch(/bootstrap-kubelet.conf|kubelet.conf|pki\/kubelet|^active$/m);
     const begin = Date.now();
     await lab.fails("deploy");
-    expect(Date.now() - begin).toBeLessThan(10_000 + 10_000); // ten for the join, ten for the program
+    expect(Date.now() - begin).toBeLessThan(90_000); // a join that waits for its certificate takes minutes
     expect(await traces("worker-4")).toBe(before);
   });
 

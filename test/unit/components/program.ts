@@ -59,8 +59,17 @@ const STDOUT: Record<string, string> = {
   }),
 };
 
-/** What the host step prints: the checks, and the serving request of its worker. */
-async function hostOutput(script: string): Promise<string> {
+let earlierHosts: Promise<unknown> = Promise.resolve();
+
+/** What the host step prints. Host steps end in the order of their declaration, so that the first of two workers with one machine-id is known. */
+function hostOutput(script: string): Promise<string> {
+  const output = Promise.all([renderHostOutput(script), earlierHosts]).then(([text]) => text);
+  earlierHosts = output;
+  return output;
+}
+
+/** The checks of a host, and the serving request of its worker. */
+async function renderHostOutput(script: string): Promise<string> {
   const variable = (name: string) => new RegExp(`^${name}='(.*)'$`, "m").exec(script)?.[1] ?? "";
   const [node, address] = [variable("NODE_NAME"), variable("NODE_ADDRESS")];
   const subject: JsonName = [{ O: ["system:nodes"] }, { CN: [`system:node:${node}`] }];

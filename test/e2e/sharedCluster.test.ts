@@ -49,6 +49,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const stack of ["east", "west"] as const) await lab.run("destroy", ...(await optionsOf(stack)));
+  // The kubelets' requests for serving certificates, and the folder that the kubelet creates for kube-proxy's pods.
+  await lab.kubectl("delete", "csr", "--all");
+  for (const worker of Object.values(WORKERS)) await lab.exec(worker, "rm", "-rf", "/usr/lib/modules");
 });
 
 it("each joins its worker, and needs no change afterwards", async () => {

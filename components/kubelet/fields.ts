@@ -3,6 +3,7 @@ import type { Check } from "../validation/refuse";
 import { parseGoDuration } from "../validation/goDuration";
 import { isMap } from "../validation/maps";
 import { belowKey } from "../validation/problems";
+import { shorten } from "../validation/ruledString";
 import { enums, GATES_OF_A_KIND, gates, structs, type TypeName, versionProblem } from "./kubeletData";
 import { parseQuantity } from "./quantities";
 import { KEY_RULES, VALUE_RULES } from "./values";
@@ -136,6 +137,5 @@ export function suggestion(written: string, names: readonly string[]): string {
 }
 
 function checkOf({ shown }: Place, value: unknown, problem: string): Check {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return [shown, problem, text.length > 60 ? `${text.slice(0, 57)}…` : text];
+  return [shown, problem, shorten(typeof value === "string" ? value : JSON.stringify(value))];
 }

@@ -94,13 +94,9 @@ export class WorkerPool extends pulumi.ComponentResource {
 }
 
 /** Hash of members, machines and generations. A change mints a new token. */
-function membersHash({ workers }: ResolvedPool): pulumi.Input<string> {
-  const members = workers.map((worker) => {
-    const machine = machineOf(worker);
-    const text = (known: string) => `${worker.name} ${worker.generation} ${known}`;
-    return typeof machine === "string" ? text(machine) : pulumi.output(machine).apply(text);
+function membersHash({ workers }: ResolvedPool): pulumi.Output<string> {
+  return pulumi.all(workers.map(machineOf)).apply((machines) => {
+    const members = workers.map(({ name, generation }, i) => `${name} ${generation} ${machines[i]}`);
+    return createHash("sha256").update(members.sort().join("\n")).digest("hex").slice(0, 16);
   });
-  const hash = (texts: string[]) => createHash("sha256").update(texts.sort().join("\n")).digest("hex").slice(0, 16);
-  const known = members.filter((member) => typeof member === "string");
-  return known.length === members.length ? hash(known) : pulumi.all(members).apply(hash);
 }

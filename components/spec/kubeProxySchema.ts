@@ -96,6 +96,6 @@ export const kubeProxySchema = z
   )
   .meta({ id: "KubeProxySpec" });
 
-export type KubeProxySetting = z.output<typeof kubeProxySchema>;
+type KubeProxySetting = z.output<typeof kubeProxySchema>;
 /** A kube-proxy that this module runs. */
 export type RunningKubeProxy = Exclude<KubeProxySetting, { mode: "off" }>;

@@ -8,7 +8,7 @@ import * as rules from "../validation/rules";
 import { ruledString, stringInput } from "../validation/ruledString";
 import { runtimeSchema } from "./runtimeSchema";
 
-export const TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
+const TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
 
 const taint = z
   .strictObject({

@@ -4,7 +4,7 @@ import { z } from "zod";
 import * as rules from "../validation/rules";
 import { hiddenString, ruledString, stringInput } from "../validation/ruledString";
 
-export const SERVING_MODES = ["issued", "approver", "manual"] as const;
+const SERVING_MODES = ["issued", "approver", "manual"] as const;
 export type ServingMode = (typeof SERVING_MODES)[number];
 
 const certificateAuthority = z
@@ -44,8 +44,6 @@ export const servingSchema = z
       problem("image", `'${image}' is the approver's image, which only the mode 'approver' uses`);
   })
   .meta({ id: "ServingCertificatesSpec" });
-
-export type ServingCertificates = z.output<typeof servingSchema>;
 
 function isPair(certificate: string, key: string): boolean {
   try {

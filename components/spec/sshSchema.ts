@@ -27,5 +27,3 @@ export const sshSchema = z
     bastion: bastion.optional().describe("Host to go through to the workers, one hop."),
   })
   .meta({ id: "SshSpec" });
-
-export type Ssh = z.output<typeof sshSchema>;

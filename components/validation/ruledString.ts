@@ -26,7 +26,7 @@ export const hiddenString = (rule: Rule, hints: Hints = {}) =>
 
 /**
  * A string, or a string that a program knows later. The schema checks what is known now; whoever resolves the value checks the rest, see
- * {@link checkedLater}.
+ * `checkedLater` in spec/resolve.ts.
  */
 export const stringInput = (schema: z.ZodType<string, string>) =>
   z
@@ -41,11 +41,12 @@ export const stringInput = (schema: z.ZodType<string, string>) =>
     .meta({ ...schema.meta(), type: "string", input: true });
 
 /** Whether a value is an output or promise. */
-export const isLater = (value: unknown): boolean => pulumi.Output.isInstance(value) || value instanceof Promise;
+const isLater = (value: unknown): boolean => pulumi.Output.isInstance(value) || value instanceof Promise;
 
 const redacted = (value: string) => value.replace(/\/\/[^/]*@/g, "//…@");
 
-const shorten = (value: string) => (value.length > 60 ? `${value.slice(0, 57)}…` : value);
+/** A value as an error shows it. */
+export const shorten = (value: string): string => (value.length > 60 ? `${value.slice(0, 57)}…` : value);
 
 function report(context: z.RefinementCtx, problem: string | undefined, prefix: string) {
   if (problem) context.addIssue({ code: "custom", message: `${prefix}${problem}` });

@@ -53,7 +53,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     const spec = resolveBootstrap(`TlsBootstrap '${name}'`, args, scope);
     const context = { name, scope, spec, parent: this };
     const boundGroup = warnedGroup(context);
-    const guards = declareGuards(context);
+    const joinPolicy = declareJoinPolicy(context);
     const rbac = declareBindings(context, boundGroup);
     const info = declareClusterInfo(context);
     const serving = declareServing(context);
@@ -68,10 +68,12 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       tokenUsages: (info ? ["authentication", "signing"] : ["authentication"]) satisfies TokenUsage[],
     });
     // A token that no policy restrains must not exist, not even for a moment.
+    const guards = joinPolicy ? [joinPolicy] : [];
     const pools = spec.pools.map((pool) => {
       const shared = {
         servingCertificates: { mode: pool.servingCertificates.mode, ca: serving.ca },
         kubeProxyKubeconfig: kubeProxy?.kubeconfig,
+        readyNodesPolicy: joinPolicy?.readyNodes[pool.name],
         workerPrefix: name,
       };
       const dependsOn = [...guards, ...rbac, serving.policy];
@@ -128,9 +130,8 @@ function warnedGroup({ spec: { bindings }, parent }: BootstrapContext): string |
   return bindings.group;
 }
 
-/** What must be in force before a token exists. */
-function declareGuards({ scope, spec, parent }: BootstrapContext): pulumi.Resource[] {
-  if (spec.joinPolicy === "off") return [];
+function declareJoinPolicy({ scope, spec, parent }: BootstrapContext): JoinPolicy | undefined {
+  if (spec.joinPolicy === "off") return undefined;
   const claims = [
     ...spec.pools.map((pool) => ({
       name: pool.name,
@@ -143,7 +144,7 @@ function declareGuards({ scope, spec, parent }: BootstrapContext): pulumi.Resour
       namePrefix,
     })),
   ];
-  return [new JoinPolicy(scope, { claims }, { parent })];
+  return new JoinPolicy(scope, { claims, bindReadyNodes: false }, { parent });
 }
 
 function declareBindings({ scope, spec, parent }: BootstrapContext, group: string | undefined): pulumi.Resource[] {

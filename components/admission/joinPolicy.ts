@@ -1,172 +1,168 @@
 import * as pulumi from "@pulumi/pulumi";
-import { KUBELET_SIGNER, NODES_GROUP, REQUEST_ANNOTATION, TOKEN_USER_PREFIX, WORKER_LABEL } from "../cluster/names";
-import { tokenGroupOf } from "../tokens/tokenGroup";
-import { refuse } from "../validation/refuse";
+import { KUBELET_SIGNER, TOKEN_USER_PREFIX } from "../cluster/names";
+import * as rules from "../validation/rules";
+import { type Check, refuse } from "../validation/refuse";
 import {
-  at,
-  celList,
+  bindPolicy,
+  declarePolicy,
   denyBy,
-  matchConstraints,
   inVariables,
-  oneBlock,
   onRequests,
   type PolicySpec,
-  REQUEST,
   sizeProblemOf,
 } from "./admission";
-import { COMPARE_FROM, namePatterns, prefixPatterns, REQUEST_BEGIN, requestLengths } from "./csrPattern";
+import { type CelVariable, celText } from "./cel";
+import { DECODE_CLIENT_REQUEST } from "./decodeRequest";
+import { readyNodesPolicy, selectNodes } from "./readyNodes";
 
 /** The node names that the bootstrap tokens of one group may claim: a list, or all names with a prefix. Give exactly one of the two. */
 export interface ClaimSpec {
-  /** Pool or scale group, for the names of objects. */
+  /** Pool or scale group. Denials show it. */
   readonly name: string;
   /** The group that the tokens carry. */
   readonly group: string;
   /** Node names. */
   readonly nodes?: string[];
-  /** Prefix of node names. */
+  /** Prefix of node names. A name has at least one character more. */
   readonly namePrefix?: string;
 }
 
-/** Selects the Nodes that a stack of this module has declared. */
-const DECLARED_NODES = { matchExpressions: [{ key: WORKER_LABEL, operator: "Exists" }] };
-
 export interface JoinPolicyArgs {
   readonly claims: ClaimSpec[];
+  /**
+   * Whether the Ready nodes of the claims with `nodes` are protected all the time. `false` leaves that to others, who bind the policies in `readyNodes` while a token is valid:
+   * each protected Node costs the API server some time in every certificate request.
+   * @default true
+   */
+  readonly bindReadyNodes?: boolean;
 }
 
 /**
- * Who may claim which node name. Kubernetes itself gives the holder of any bootstrap token a certificate for any node, also one that is
- * Ready; ValidatingAdmissionPolicies close that:
+ * Who may claim which node name. Kubernetes itself gives the holder of any bootstrap token a certificate for any node, also for one that is
+ * Ready. ValidatingAdmissionPolicies close that:
  *
- * - the tokens of a pool may ask for kubelet client certificates only, and only for the names of that pool's workers;
- * - no bootstrap token may ask for the name of a declared Node that is Ready;
- * - a node cannot change the annotation of its Node by which that is told.
+ * - A token with the group of a claim may ask for kubelet client certificates only, and only for the names of its claims.
+ * - No other bootstrap token of the cluster may ask for these names.
+ * - No token of a claim may ask for the name of a Node that is Ready.
+ * - A token of a claim with a prefix may not ask for the name of a Node that exists without the label `tls-bootstrap/scale-group: <claim>`.
  *
- * The number of objects depends on the number of pools, not of workers. The names stand in the policy itself: with ConfigMaps as parameters an API server goes
- * on with what it knew of them when a policy is removed and made anew, until it restarts (kubernetes/kubernetes#130887; Nodes are not affected, since the API
- * server watches them for other reasons).
+ * The names stand in the policy itself. With ConfigMaps as parameters an API server goes on with what it knew of them when a policy is removed and made
+ * anew, until it restarts (kubernetes/kubernetes#130887). Nodes are not affected, since the API server watches them for other reasons.
+ *
+ * @throws pulumi.RunError with all problems of the claims, before anything is declared.
  */
 export class JoinPolicy extends pulumi.ComponentResource {
+  /** By claim, the name of the policy that protects its Ready nodes. */
+  readonly readyNodes: Record<string, pulumi.Output<string>>;
+
   constructor(name: string, args: JoinPolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:JoinPolicy", name, {}, opts);
-    refuse(
-      `JoinPolicy '${name}'`,
-      args.claims.map((claim, i) => [
-        `claims[${i}]`,
-        (claim.nodes === undefined) === (claim.namePrefix === undefined)
-          ? "needs either 'nodes' or 'namePrefix'"
-          : sizeProblem(claim),
-      ]),
+    const { claims, bindReadyNodes = true } = args;
+    refuse(`JoinPolicy '${name}'`, claimProblems(claims));
+    denyBy(`${name}-names`, namesPolicy(claims), this);
+    this.readyNodes = Object.fromEntries(
+      claims.map(({ name: claim, group, nodes }) => {
+        const isBound = nodes === undefined || bindReadyNodes;
+        const spec = readyNodesPolicy(group, nodes ? undefined : claim);
+        const policy = declarePolicy(`${name}-${claim}-ready`, spec, this);
+        if (isBound) bindPolicy(`${name}-${claim}-ready`, policy, this, selectNodes(nodes));
+        return [claim, policy.metadata.name];
+      }),
     );
-    for (const claim of args.claims) this.#claim(`${name}-${claim.name}-names`, claim);
+    this.registerOutputs({ readyNodes: this.readyNodes });
+  }
+}
 
-    this.#policy(
-      `${name}-not-ready`,
+/** Names and groups go into CEL, so they must be well formed. */
+function claimProblems(claims: readonly ClaimSpec[]): Check[] {
+  const owners = new Map<string, string>();
+  const duplicate = (node: string, claim: string) => {
+    const owner = owners.get(node);
+    owners.set(node, owner ?? claim);
+    return owner && `is a name of claim ${owner} already`;
+  };
+  const checks = claims.flatMap(({ name, group, nodes, namePrefix }, i): Check[] => [
+    [`claims[${i}].name`, rules.poolName(name), name],
+    [`claims[${i}].group`, rules.bindingGroup(group), group],
+    [
+      `claims[${i}]`,
+      (nodes === undefined) === (namePrefix === undefined) ? "needs either 'nodes' or 'namePrefix'" : undefined,
+    ],
+    ...(nodes ?? []).map((node, j): Check => [
+      `claims[${i}].nodes[${j}]`,
+      rules.nodeName(node) ?? duplicate(node, name),
+      node,
+    ]),
+    [`claims[${i}].namePrefix`, namePrefix === undefined ? undefined : rules.namePrefix(namePrefix), namePrefix],
+  ]);
+  const names = claims.flatMap(({ nodes = [] }) => nodes);
+  return [...checks, ["claims", sizeProblemOf(listed(claims), names.length, "join policy", "stacks")]];
+}
+
+/** Which claim each listed name belongs to. A line for each name: a preview shows whose line comes or goes. */
+const listed = (claims: readonly ClaimSpec[]): CelVariable[] =>
+  inVariables(
+    "listed",
+    "{}",
+    claims.flatMap(({ name, nodes = [] }) => nodes.map((node) => `  ${celText(node)}: ${celText(name)},`)).sort(),
+  );
+
+/** What the tokens of a claim may ask for, as denials say it. */
+const extentOf = ({ namePrefix }: ClaimSpec): string =>
+  namePrefix === undefined ? "its nodes" : `names that begin with '${namePrefix}'`;
+
+/** Each name has one owner, whose tokens may ask for it, and no others. */
+function namesPolicy(claims: readonly ClaimSpec[]): PolicySpec {
+  const names = listed(claims);
+  const prefixes = claims.flatMap(({ name, namePrefix }) =>
+    namePrefix === undefined
+      ? []
+      : `variables.node.startsWith("${namePrefix}") && size(variables.node) > ${namePrefix.length} ? "${name}" : `,
+  );
+  const isForKubelets = `object.spec.signerName == "${KUBELET_SIGNER}"`;
+  return {
+    ...onRequests,
+    matchConditions: [
+      { name: "bootstrap-token", expression: `request.userInfo.username.startsWith("${TOKEN_USER_PREFIX}")` },
       {
-        ...onRequests,
-        paramKind: { apiVersion: "v1", kind: "Node" },
-        matchConditions: [
-          { name: "bootstrap-token", expression: `request.userInfo.username.startsWith("${TOKEN_USER_PREFIX}")` },
-        ],
-        variables: [REQUEST],
-        validations: [
-          {
-            expression: notReady,
-            messageExpression:
-              '"node " + params.metadata.name + " is Ready, and no bootstrap token may claim its name; to join it anew raise its generation"',
-          },
-        ],
+        name: "kubelet-or-own-token",
+        expression: `${isForKubelets} || request.userInfo.groups.exists(group, group in ${celText(claims.map(({ group }) => group))})`,
       },
-      // Nodes that are not declared by this module are not selected, and no Node is no reason to refuse.
-      { selector: DECLARED_NODES, parameterNotFoundAction: "Allow" },
-    );
-
-    this.#policy(`${name}-fixed-annotation`, {
-      failurePolicy: "Fail",
-      matchConstraints: matchConstraints(
-        { apiGroups: [""], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["nodes", "nodes/status"] },
-        DECLARED_NODES,
-      ),
-      matchConditions: [{ name: "node", expression: `"${NODES_GROUP}" in request.userInfo.groups` }],
-      validations: [
-        {
-          expression: `${annotationOf("object")} == ${annotationOf("oldObject")}`,
-          message: `a node may not change its annotation ${REQUEST_ANNOTATION}`,
-        },
-      ],
-    });
-    this.registerOutputs({});
-  }
-
-  #claim(name: string, claim: ClaimSpec): void {
-    const names = claimedNames(claim);
-    const what = claim.nodes ? `the workers of ${claim.name}` : `names that begin with '${claim.namePrefix}'`;
-    this.#policy(name, {
-      ...onRequests,
-      matchConditions: [{ name: "token", expression: `"${claim.group}" in request.userInfo.groups` }],
-      variables: [REQUEST, ...names],
-      validations: [
-        {
-          expression: `object.spec.signerName == "${KUBELET_SIGNER}"`,
-          message: `a token of ${claim.group} is for certificates of kubelets (${KUBELET_SIGNER}) only`,
-        },
-        {
-          expression: `${wellFormed} && (${names.map(({ name }) => (claim.nodes ? asksForOneOf : asksForPrefixOf)(`variables.${name}`)).join(" || ")})`,
-          message: `a token of ${claim.group} is for ${what} only`,
-        },
-      ],
-    });
-  }
-
-  #policy(name: string, spec: PolicySpec, paramRef?: object): void {
-    denyBy(name, spec, this, paramRef);
-  }
+    ],
+    variables: [
+      ...DECODE_CLIENT_REQUEST,
+      { name: "claims", expression: celText(Object.fromEntries(claims.map(({ name, group }) => [group, name]))) },
+      {
+        name: "extents",
+        expression: celText(Object.fromEntries(claims.map((claim) => [claim.name, extentOf(claim)]))),
+      },
+      // The claims of this token.
+      {
+        name: "own",
+        expression: "request.userInfo.groups.filter(g, g in variables.claims).map(g, variables.claims[g])",
+      },
+      ...names,
+      {
+        name: "owner",
+        expression: `${names.map(({ name }) => `variables.${name}[?variables.node]`).join(".or(")}${")".repeat(names.length - 1)}.orValue(${prefixes.join("")}"")`,
+      },
+    ],
+    validations: [
+      {
+        expression: isForKubelets,
+        messageExpression: `"a token of " + variables.own.join(", ") + " is for certificates of kubelets (${KUBELET_SIGNER}) only"`,
+      },
+      {
+        expression: 'variables.node != ""',
+        message: "a bootstrap token may ask for a certificate as a kubelet does only, and this request is another",
+      },
+      {
+        expression: 'variables.owner == "" ? size(variables.own) == 0 : variables.owner in variables.own',
+        messageExpression:
+          '"asks for node \'" + variables.node + "\': " + (size(variables.own) == 0' +
+          ' ? "only a token of " + variables.owner + " may ask for it"' +
+          ' : "a token of " + variables.own.join(", ") + " may ask for " + variables.own.map(c, variables.extents[c]).join(" and ") + " only")',
+      },
+    ],
+  };
 }
-
-/** Why the policy for a pool's names could not be stored. */
-export const poolNamesProblem = (pool: {
-  readonly name: string;
-  readonly workers: readonly { readonly name: string }[];
-}) => sizeProblem({ name: pool.name, group: tokenGroupOf(pool.name), nodes: pool.workers.map(({ name }) => name) });
-
-function sizeProblem(claim: ClaimSpec): string | undefined {
-  return claim.nodes ? sizeProblemOf(claimedNames(claim), claim.nodes.length, "join policy") : undefined;
-}
-
-/** What requests for the claimed names look like, as lists with a line for each: a preview shows whose line comes or goes. */
-function claimedNames(claim: ClaimSpec): { name: string; expression: string }[] {
-  const lines = claim.nodes
-    ? [...claim.nodes].sort().flatMap((node) => namePatterns(node).map((text) => `  "${text}", // ${node}`))
-    : prefixPatterns(claim.namePrefix!).map(
-        ({ head, boundary, boundaryLength, tailFrom, tail }) =>
-          `  "${[head, boundary, boundaryLength, tailFrom, tail].join(" ")}",`,
-      );
-  return inVariables("names", "[]", lines);
-}
-
-/** What requests for a name look like, for the annotation of its Node. */
-export const renderNamePatterns = (node: string): string => namePatterns(node).join(",");
-
-/** One PEM block from the first character on, without headers. */
-const wellFormed =
-  `${oneBlock} && size(variables.request) > ${COMPARE_FROM} && ` +
-  `variables.request.substring(${REQUEST_BEGIN.length}, ${COMPARE_FROM}) in ${celList(requestLengths())}`;
-
-const asksForOneOf = (patterns: string): string =>
-  `${patterns}.exists(text, size(variables.request) > ${COMPARE_FROM} + size(text) && ` +
-  `${at(COMPARE_FROM, "size(text)")} == text)`;
-
-const asksForPrefixOf = (patterns: string): string =>
-  `${patterns}.map(text, text.split(" ")).exists(part, ` +
-  "size(variables.request) > int(part[3]) + size(part[4]) && " +
-  `${at(COMPARE_FROM, "size(part[0])")} == part[0] && ` +
-  `${at(`${COMPARE_FROM} + size(part[0])`, "int(part[2])")}.matches("^" + part[1] + "$") && ` +
-  `${at("int(part[3])", "size(part[4])")} == part[4])`;
-
-const annotationOf = (object: string): string =>
-  `${object}.metadata.?annotations[?"${REQUEST_ANNOTATION}"].orValue("")`;
-
-const notReady =
-  `!(${annotationOf("params")} != "" && ${asksForOneOf(`${annotationOf("params")}.split(",")`)}) || ` +
-  '!params.status.?conditions.orValue([]).exists(c, c.type == "Ready" && c.status == "True")';

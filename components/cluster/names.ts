@@ -57,9 +57,6 @@ export const KUBEADM_GROUP = "system:bootstrappers:kubeadm:default-node-token";
 /** Label of each declared Node. Its value is the scope of the stack. Kubelets may not change labels of this prefix (NodeRestriction). */
 export const WORKER_LABEL = "node-restriction.kubernetes.io/tls-bootstrap";
 
-/** Annotation of a declared Node: what a certificate request for its name looks like; see csrPattern.ts. */
-export const REQUEST_ANNOTATION = "tls-bootstrap/certificate-request";
-
 /** Tells the Pulumi Kubernetes provider to take over fields that a controller also writes. */
 export const PATCH_FORCE = { "pulumi.com/patchForce": "true" } as const;
 

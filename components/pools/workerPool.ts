@@ -28,6 +28,8 @@ export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
    * @default ["authentication"]
    */
   readonly tokenUsages?: TokenUsage[];
+  /** Policy that protects the pool's Ready nodes while its token is valid: a name from {@link JoinPolicy.readyNodes}. */
+  readonly readyNodesPolicy?: pulumi.Input<string>;
   /** Secret: kubeconfig of kube-proxy. See {@link WorkerArgs.kubeProxyKubeconfig}. */
   readonly kubeProxyKubeconfig?: pulumi.Input<string>;
   /**
@@ -56,7 +58,7 @@ export class WorkerPool extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:WorkerPool", name, {}, opts);
-    const { tokenGroups, tokenUsages, kubeProxyKubeconfig, workerPrefix = name, ...spec } = args;
+    const { tokenGroups, tokenUsages, readyNodesPolicy, kubeProxyKubeconfig, workerPrefix = name, ...spec } = args;
     const pool = resolvePool(`WorkerPool '${name}'`, spec);
     const token = new BootstrapToken(
       `${name}-token`,
@@ -65,6 +67,10 @@ export class WorkerPool extends pulumi.ComponentResource {
         mintedFor: membersHash(pool),
         ttl: pool.tokenTtl,
         usages: tokenUsages,
+        readyNodes:
+          readyNodesPolicy === undefined
+            ? undefined
+            : { policy: readyNodesPolicy, nodes: pool.workers.map((worker) => worker.name) },
         description: `tls-bootstrap: joins workers of pool ${pool.name}`,
       },
       { parent: this, dependsOn: opts?.dependsOn },

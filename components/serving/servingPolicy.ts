@@ -2,10 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { KUBELET_SERVING_SIGNER, NODE_USER_PREFIX, TOKEN_USER_PREFIX } from "../cluster/names";
 import type { ServingCertificatesMode } from "../spec/specs";
 import { refuse } from "../validation/refuse";
-import { servingNamesOf } from "./servingNames";
-import { at, denyBy, inVariables, oneBlock, onRequests, REQUEST, sizeProblemOf } from "../admission/admission";
-import { COMPARE_FROM, REQUEST_BEGIN } from "../admission/csrPattern";
-import { servingPatterns, servingSizes } from "./servingPattern";
+import { servingNamesText } from "./servingNames";
+import { denyBy, inVariables, onRequests, sizeProblemOf } from "../admission/admission";
+import { DECODE_SERVING_REQUEST } from "../admission/decodeRequest";
 
 /** A node as it is declared. */
 export interface ServingNode {
@@ -82,7 +81,7 @@ type KnownNode = pulumi.Unwrap<ServingNode>;
 const isKnown = (node: ServingNode): node is KnownNode => typeof node.address === "string";
 
 const servingSizeProblem = (nodes: readonly KnownNode[]): string | undefined =>
-  sizeProblemOf(allowed(nodes), nodes.length, POLICY);
+  sizeProblemOf(declared(nodes), nodes.length, POLICY, "pools");
 
 const user = (node: string) => `${NODE_USER_PREFIX}${node}`;
 
@@ -110,43 +109,31 @@ function nothing(nodes: readonly KnownNode[]) {
   };
 }
 
-/** What requests of each node look like, by its user. */
-const allowed = (nodes: readonly KnownNode[]) =>
+/** What each node may ask for, by its user. */
+const declared = (nodes: readonly KnownNode[]) =>
   inVariables(
     "nodes",
     "{}",
-    sorted(nodes).map(({ name, address }) => {
-      const patterns = servingPatterns(name, servingNamesOf(name, address));
-      const texts = patterns.map(({ head, tailFrom, tail }) => `"${head} ${tailFrom} ${tail}"`);
-      return `  "${user(name)}": [${texts.join(", ")}], // ${address}`;
-    }),
+    sorted(nodes).map(({ name, address }) => `  "${user(name)}": "${servingNamesText(name, address)}",`),
   );
 
 function declaredNames(nodes: readonly KnownNode[]) {
-  const variables = allowed(nodes);
-  const own = variables.map(({ name }) => `variables.${name}[?request.userInfo.username].orValue([])`).join(" + ");
+  const variables = declared(nodes);
+  const own = variables.map(({ name }) => `variables.${name}[?request.userInfo.username].orValue("")`).join(" + ");
+  const asUser = `"${NODE_USER_PREFIX}" + variables.node == request.userInfo.username`;
   return {
-    variables: [
-      REQUEST,
-      { name: "sizes", expression: JSON.stringify(servingSizes()) },
-      ...variables,
-      { name: "own", expression: own },
-    ],
+    variables: [...DECODE_SERVING_REQUEST, ...variables, { name: "own", expression: own }],
     validations: [
       notByToken,
       {
-        expression: `size(variables.own) == 0 || (${oneBlock} && ${wholeSize} && variables.own.map(text, text.split(" ")).exists(part, ${fits}))`,
+        expression: `variables.own == "" || (${asUser} && variables.asked == variables.own)`,
+        // The API server evaluates this for allowed requests, too. Requests of other pools' nodes need no decoding.
         messageExpression:
-          'request.userInfo.username + " may ask for a serving certificate with its declared name and address only, as its kubelet does"',
+          'variables.own == "" ? "" : request.userInfo.username + " may ask for a serving certificate as its kubelet does, for " + variables.own + " only" + ' +
+          '(variables.node == "" ? ", and this request is another" : ", and asks for " + variables.asked)',
       },
     ],
   };
 }
-
-const wholeSize = `size(variables.request) > ${COMPARE_FROM} && variables.sizes[?variables.request.substring(${REQUEST_BEGIN.length}, ${COMPARE_FROM})].orValue(0) == size(variables.request)`;
-
-const fits =
-  "size(variables.request) > int(part[1]) + size(part[2]) && " +
-  `${at(COMPARE_FROM, "size(part[0])")} == part[0] && ${at("int(part[1])", "size(part[2])")} == part[2]`;
 
 const sorted = (nodes: readonly KnownNode[]) => [...nodes].sort((a, b) => (a.name < b.name ? -1 : 1));

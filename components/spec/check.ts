@@ -2,7 +2,6 @@
 import { isIP } from "node:net";
 import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { poolNamesProblem } from "../admission/joinPolicy";
 import { airGapChecks } from "../downloads/airGap";
 import { kubeletChecks } from "../kubelet/levels";
 import { servingKubeletChecks } from "../serving/servingKubelet";
@@ -46,7 +45,6 @@ export function checkBootstrap(given: Readonly<Record<string, unknown>>): { chec
     ...(mode ? servingKubeletChecks(mode, sound.kubelet ?? {}, inventory.pools) : []),
     ...(top.success ? airGapChecks(top.data, inventory.pools) : []),
     ...inventory.pools.flatMap(({ at, pool }): Check[] => [
-      [below(at, "workers"), sound.joinPolicy === "enforce" ? poolNamesProblem(pool) : undefined],
       [below(at, "workers"), mode && mode !== "issued" ? poolNodesProblem(pool) : undefined],
     ]),
   ].filter(([, problem]) => problem !== undefined);

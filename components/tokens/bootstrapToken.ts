@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { ValidatingAdmissionPolicyBinding } from "@pulumi/kubernetes/admissionregistration/v1";
 import { Secret, SecretPatch } from "@pulumi/kubernetes/core/v1";
 import { RandomPassword, RandomString } from "@pulumi/random";
 import { PrivateKey, SelfSignedCert } from "@pulumi/tls";
+import { bindForToken, type ReadyNodes, releaseNodes } from "../admission/readyNodes";
 import { ClusterEndpoint, EndpointWithCaFile, renderKubeconfig } from "../cluster/kubeconfig";
 import { PATCH_FORCE, TOKEN_NAMESPACE, TOKEN_SECRET_PREFIX, TOKEN_SECRET_TYPE } from "../cluster/names";
 import * as rules from "../validation/rules";
@@ -41,6 +43,8 @@ export interface BootstrapTokenArgs {
    * @default ["authentication"]
    */
   readonly usages?: TokenUsage[];
+  /** Ready nodes whose names the token may not claim. They are protected until the token is revoked. */
+  readonly readyNodes?: ReadyNodes;
   /** For administrators who list the Secrets. */
   readonly description?: string;
 }
@@ -87,6 +91,7 @@ export class BootstrapToken extends pulumi.ComponentResource {
 
   readonly #name: string;
   readonly #secret: Secret;
+  readonly #readyNodes: ValidatingAdmissionPolicyBinding | undefined;
 
   constructor(name: string, args: BootstrapTokenArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:BootstrapToken", name, {}, opts);
@@ -96,6 +101,7 @@ export class BootstrapToken extends pulumi.ComponentResource {
       ttl = DEFAULT_TOKEN_TTL,
       renewal = "none",
       usages = ["authentication"],
+      readyNodes,
       description,
     } = args;
     refuse(`BootstrapToken '${name}'`, [
@@ -126,6 +132,10 @@ export class BootstrapToken extends pulumi.ComponentResource {
     const id = new RandomString(`${name}-id`, { length: 6, ...alphabet }, inside);
     const secret = new RandomPassword(`${name}-secret`, { length: 16, ...alphabet }, inside);
 
+    // A token must not exist before what restrains it.
+    const dependsOn = opts?.dependsOn;
+    this.#readyNodes =
+      readyNodes && bindForToken(`${name}-ready-nodes`, readyNodes, id.result, { ...inside, dependsOn });
     this.expires = minted.apply((start) => expiryOf(start, ttl));
     this.#secret = new Secret(
       name,
@@ -143,7 +153,7 @@ export class BootstrapToken extends pulumi.ComponentResource {
       },
       {
         ...inside,
-        dependsOn: opts?.dependsOn, // a token must not exist before what restrains it
+        dependsOn: this.#readyNodes ?? dependsOn,
         retainOnDelete: renewal === "half-life",
         // The data changes only with the name. In between, a revocation must stay.
         ignoreChanges: ["data", "stringData"],
@@ -162,7 +172,7 @@ export class BootstrapToken extends pulumi.ComponentResource {
    */
   revokeAfter(joins: pulumi.Resource[], opts: pulumi.CustomResourceOptions): void {
     const values = { ...usageKeys([]), expiration: REVOKED_EXPIRATION };
-    new SecretPatch(
+    const revoked = new SecretPatch(
       `${this.#name}-revoked`,
       {
         metadata: {
@@ -182,6 +192,8 @@ export class BootstrapToken extends pulumi.ComponentResource {
         retainOnDelete: true, // a deleted patch takes its fields away, and with them the end of the token
       },
     );
+    if (this.#readyNodes)
+      releaseNodes(`${this.#name}-ready-nodes-released`, this.#readyNodes, { ...opts, dependsOn: revoked });
   }
 
   /**

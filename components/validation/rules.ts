@@ -178,9 +178,9 @@ export const signingKey: Rule = (value) => {
 
 /** A prefix of node names. */
 export const namePrefix: Rule = (value) =>
-  value.length < 63 && nodeName(`${value}0`) === undefined
+  value !== "" && value.length < 63 && nodeName(`${value}0`) === undefined
     ? undefined
-    : "is not a prefix of node names: letters a-z, digits, '-' and '.', at most 62 characters";
+    : "is not a prefix of node names: letters a-z, digits, '-' and '.', 1 to 62 characters";
 
 /** A DNS domain. */
 export const dnsDomain: Rule = (value) =>

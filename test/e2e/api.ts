@@ -1,4 +1,4 @@
-import { request } from "node:https";
+import { Agent, request } from "node:https";
 import { parse } from "yaml";
 import { endpointOf } from "../../components/cluster/kubeconfig";
 import type { TestLab } from "./testLab";
@@ -42,28 +42,36 @@ export async function connectWithLiveToken(lab: TestLab, pool = "worker"): Promi
   return new Api((bootstrapKubeconfigs[pool] as string).replace(/token: .*/, `token: ${token}`));
 }
 
-/** A client of the API server with a bootstrap token, or anonymous. */
+/** Somebody whom an administrator impersonates. */
+export interface Impersonated {
+  readonly user: string;
+  readonly groups: readonly string[];
+}
+
+/** A client of the API server with the credentials of a kubeconfig, or anonymous. */
 export class Api {
   readonly token: string | undefined;
   readonly #server: string;
-  readonly #ca: string;
+  readonly #tls: { readonly ca: string; readonly cert?: Buffer; readonly key?: Buffer };
 
-  /** @param kubeconfig with a token, or without a user. */
   constructor(kubeconfig: string) {
     const { server, ca } = endpointOf(kubeconfig);
     this.#server = server;
-    this.#ca = ca;
-    const { users } = parse(kubeconfig) as { users: { user: { token?: string } }[] };
-    this.token = users[0]?.user.token;
+    const { users } = parse(kubeconfig) as { users: { user: Record<string, string | undefined> }[] };
+    const { token, "client-certificate-data": cert, "client-key-data": key } = users[0]?.user ?? {};
+    this.token = token;
+    this.#tls = { ca, ...(cert && key && { cert: Buffer.from(cert, "base64"), key: Buffer.from(key, "base64") }) };
   }
 
-  call(method: string, path: string, body?: object, token = this.token): Promise<Answer> {
+  call(method: string, path: string, body?: object, token = this.token, as?: Impersonated): Promise<Answer> {
     return new Promise((done, failed) => {
       const headers = {
         ...(body && { "content-type": "application/json" }),
         ...(token && { authorization: `Bearer ${token}` }),
+        ...(as && { "Impersonate-User": as.user, "Impersonate-Group": [...as.groups] }),
       };
-      const sent = request(`${this.#server}${path}`, { method, headers, ca: this.#ca }, (response) => {
+      const options = { method, headers, ...this.#tls, agent };
+      const sent = request(`${this.#server}${path}`, options, (response) => {
         let text = "";
         response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
         response.on("end", () => done({ status: response.statusCode!, body: JSON.parse(text) }));
@@ -81,12 +89,26 @@ export class Api {
   }
 
   /** Requests a certificate. The answer's message says who refused it. */
-  askFor(request: string, signerName = "kubernetes.io/kube-apiserver-client-kubelet"): Promise<Answer> {
-    return this.call("POST", "/apis/certificates.k8s.io/v1/certificatesigningrequests", {
-      apiVersion: "certificates.k8s.io/v1",
-      kind: "CertificateSigningRequest",
-      metadata: { generateName: "asked-" },
-      spec: { request, signerName, usages: ["digital signature", "client auth"] },
-    });
-  }
+  askFor = (certificateRequest: string, signerName = CLIENT_SIGNER): Promise<Answer> =>
+    this.call("POST", REQUESTS, requestFor(certificateRequest, signerName));
+
+  /** The answer to a request for a certificate by somebody else. Nothing is stored. */
+  wouldAnswer = (as: Impersonated, certificateRequest: string, signerName = CLIENT_SIGNER): Promise<Answer> =>
+    this.call("POST", `${REQUESTS}?dryRun=All`, requestFor(certificateRequest, signerName), undefined, as);
 }
+
+const REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+export const CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
+export const SERVING_SIGNER = "kubernetes.io/kubelet-serving";
+const agent = new Agent({ keepAlive: false, maxSockets: 4 });
+
+const requestFor = (certificateRequest: string, signerName: string) => ({
+  apiVersion: "certificates.k8s.io/v1",
+  kind: "CertificateSigningRequest",
+  metadata: { generateName: "asked-" },
+  spec: {
+    request: certificateRequest,
+    signerName,
+    usages: ["digital signature", signerName === SERVING_SIGNER ? "server auth" : "client auth"],
+  },
+});

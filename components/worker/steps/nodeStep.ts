@@ -1,6 +1,5 @@
 import { Node } from "@pulumi/kubernetes/core/v1";
-import { renderNamePatterns } from "../../admission/joinPolicy";
-import { PATCH_FORCE, REQUEST_ANNOTATION } from "../../cluster/names";
+import { PATCH_FORCE } from "../../cluster/names";
 import type { StepContext } from "./step";
 
 /** Declares the Node with its labels and taints, before the kubelet joins. */
@@ -11,7 +10,7 @@ export function declareNode({ name, worker, parent }: StepContext): Node {
       metadata: {
         name: worker.name,
         labels: worker.labels,
-        annotations: { ...PATCH_FORCE, [REQUEST_ANNOTATION]: renderNamePatterns(worker.name) },
+        annotations: PATCH_FORCE,
       },
       spec: worker.taints.length > 0 ? { taints: worker.taints } : {},
     },

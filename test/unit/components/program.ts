@@ -3,7 +3,7 @@ import type { MockResourceArgs } from "@pulumi/pulumi/runtime/mocks";
 import type { JsonName } from "@peculiar/x509";
 import { NODE_CERTIFICATE } from "../fixtures";
 import { isSecret } from "../../protocolValues";
-import { craftRequest, dns, ip } from "./serving/craftedRequest";
+import { craftRequest, dns, ip } from "../../requests/craftRequest";
 
 // The first program of a file loads the providers' SDKs.
 jest.setTimeout(30_000);
@@ -45,6 +45,7 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Outputs | Promise<O
   "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": () => ({}),
   "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy": () => ({}),
   "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding": () => ({}),
+  "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBindingPatch": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:Role": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": () => ({}),

@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import { TlsBootstrap, type TlsBootstrapArgs } from "../../../components";
-import { namePatterns } from "../../../components/admission/csrPattern";
 import { BASTION_KEY, CA, ED25519, ED25519_OTHER, SSH_KEY } from "../fixtures";
 import { COMMAND, declareTlsBootstrap, findTokenClock, ONE_WORKER, poolWith } from "./oneWorker";
 import { Program, unboxed, valueOf } from "./program";
@@ -18,14 +17,13 @@ describe("TlsBootstrap with one worker", () => {
       "command:remote:Command t-worker-1-join",
       "command:remote:Command t-worker-1-kubelet",
       "command:remote:Command t-worker-1-serving",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-fixed-annotation",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-not-ready",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-worker-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-worker-ready",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-worker-serving",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-fixed-annotation",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-not-ready",
-      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-worker-names",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-names",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-worker-serving",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-worker-token-ready-nodes",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBindingPatch t-worker-token-ready-nodes-released",
       "kubernetes:core/v1:ConfigMapPatch t-test-cluster-info",
       "kubernetes:core/v1:ConfigMapPatch t-test-cluster-info-existing",
       "kubernetes:core/v1:Node t-worker-1-node",
@@ -191,10 +189,7 @@ describe("TlsBootstrap with one worker", () => {
         zone: "a",
         disk: "ssd",
       },
-      annotations: {
-        "pulumi.com/patchForce": "true",
-        "tls-bootstrap/certificate-request": namePatterns("worker-1").join(","),
-      },
+      annotations: { "pulumi.com/patchForce": "true" },
     });
     expect(spec.taints).toEqual([
       { key: "dedicated", value: "batch", effect: "NoSchedule" },
@@ -259,18 +254,6 @@ describe("arguments", () => {
       ].join("\n"),
     );
     expect(program.listing()).toEqual([]);
-  });
-
-  it("are refused when a pool has more names than a join policy can hold", async () => {
-    const workers = Array.from({ length: 4000 }, (_, i) => ({
-      name: `worker-${i + 1000}.eu.example.com`,
-      address: `10.1.${i >> 8}.${i & 255}`,
-      hostKey: ED25519, // the same, which is another problem of the same report
-    }));
-    const pools = [{ name: "worker", workers }];
-    await expect(new Program().run((opts) => new TlsBootstrap("t", { ...ONE_WORKER, pools }, opts))).rejects.toThrow(
-      /\n {2}pools\[0\]\.workers: are 4000, and the join policy of so many names .* divide them into pools of at most \d{4}$/,
-    );
   });
 
   it("leave no secret in the state of a component", async () => {

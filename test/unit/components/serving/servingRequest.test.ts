@@ -1,6 +1,6 @@
 import "reflect-metadata"; // @peculiar/x509 cannot be loaded without it
 import * as x509 from "@peculiar/x509";
-import { dns, ip, craftRequest, P384, type RequestParts, RSA } from "./craftedRequest";
+import { dns, ip, craftRequest, P384, type RequestParts, RSA } from "../../../requests/craftRequest";
 import { checkedRequest, servingRequestOf } from "../../../../components/serving/servingRequest";
 
 const SUBJECT: x509.JsonName = [{ O: ["system:nodes"] }, { CN: ["system:node:worker-1"] }];

@@ -16,7 +16,7 @@ export const ip = (value: string) => ({ type: "ip", value }) as const;
 
 /** The parts of a request for a serving certificate. Missing parts are those of worker-1 on 10.0.1.11. */
 export interface RequestParts {
-  readonly subject?: x509.JsonName;
+  readonly subject?: x509.JsonNameParams;
   readonly names?: x509.JsonGeneralNames;
   readonly extensions?: x509.Extension[];
   readonly attributes?: x509.Attribute[];

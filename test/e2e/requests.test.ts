@@ -1,0 +1,368 @@
+import "reflect-metadata"; // @peculiar/x509 cannot be loaded without it
+import * as fc from "fast-check";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as x509 from "@peculiar/x509";
+import { servingNamesOf } from "../../components/serving/servingNames";
+import { nodeName } from "../../components/validation/rules";
+import { REPOSITORY } from "../repository";
+import { craftRequest, dns, P384, type RequestParts, RSA } from "../requests/craftRequest";
+import { makeRequests, readRequests } from "../requests/goRequests";
+import { type Answer, Api, CLIENT_SIGNER, type Impersonated, SERVING_SIGNER } from "./api";
+import { eventually, TestLab } from "./testLab";
+
+/** Which certificate requests the policies allow, on a real API server, with the policies of an example. */
+const lab = new TestLab();
+jest.setTimeout(600_000);
+
+/** Names of every length from 1 to 63, of letters, digits, dashes and dots. */
+const NAMES = Array.from({ length: 63 }, (_, i) =>
+  "n1-a.b2c"
+    .repeat(8)
+    .slice(0, i + 1)
+    .replace(/[-.]$/, "z"),
+);
+const NODES = [
+  { name: "worker-1", address: "10.0.1.11" },
+  { name: "10.0.0.1", address: "fd00::1" },
+  { name: "10.0.0.2", address: "10.0.0.2" },
+  ...NAMES.map((name, i) => ({ name, address: i % 2 ? `10.160.${i}.48` : `fd00:${i + 1}::${i}` })),
+];
+const NODE_TOKENS = "system:bootstrappers:kubeadm:default-node-token";
+const SCALED_TOKENS = "system:bootstrappers:scaled";
+const NO_REQUEST = "a bootstrap token may ask for a certificate as a kubelet does only";
+
+const token = (...groups: string[]): Impersonated => ({
+  user: "system:bootstrap:abc123",
+  groups: ["system:bootstrappers", ...groups, "system:authenticated"],
+});
+const [nodeToken, scaledToken, otherToken] = [token(NODE_TOKENS), token(SCALED_TOKENS), token()];
+const kubelet = (node: string): Impersonated => ({
+  user: `system:node:${node}`,
+  groups: ["system:nodes", "system:authenticated"],
+});
+
+let api: Api;
+let options: string[];
+
+beforeAll(async () => {
+  const kubeconfig = await readFile((await lab.facts()).kubeconfig, "utf8");
+  api = new Api(kubeconfig);
+  const file = await lab.configFile("request-policies", () => ({
+    "request-policies:kubeconfig": kubeconfig,
+    "request-policies:nodes": NODES,
+    "request-policies:scaleGroup": { namePrefix: "burst-", tokenGroup: SCALED_TOKENS },
+    "request-policies:tokenGroup": NODE_TOKENS,
+  }));
+  options = ["--program", join(REPOSITORY, "examples/request-policies"), "--stack", "policies", "--config-file", file];
+  await lab.operate("deploy", ...options);
+  const role = "system:node-bootstrapper";
+  const bind = [
+    "create",
+    "clusterrolebinding",
+    "bootstrappers",
+    `--clusterrole=${role}`,
+    "--group=system:bootstrappers",
+  ];
+  await lab.kubectl(...bind);
+  const [[foreign]] = makeRequests(["master-1"]);
+  await eventually(async () => expect((await api.wouldAnswer(nodeToken, foreign)).status).toBe(422));
+});
+
+afterAll(async () => {
+  await lab.run("kubectl", "delete", "clusterrolebinding", "bootstrappers");
+  await lab.run("kubectl", "delete", "nodes", "--all");
+  await lab.run("destroy", ...options);
+});
+
+const answers = (as: Impersonated, requests: readonly string[], signer?: string): Promise<Answer[]> =>
+  Promise.all(requests.map((request) => api.wouldAnswer(as, request, signer)));
+/** "allowed", or why a policy has denied the request. */
+const verdicts = async (as: Impersonated, requests: readonly string[], signer?: string): Promise<string[]> =>
+  (await answers(as, requests, signer)).map(({ status, body }) =>
+    status === 201 ? "allowed" : (/denied request: ([^]*)/.exec(body.message)?.[1] ?? `${status} ${body.message}`),
+  );
+const requestsFor = (names: readonly string[]): string[] => makeRequests(names).map(([request]) => request);
+const encode = (pem: string): string => Buffer.from(pem, "latin1").toString("base64");
+const pem = (request: string): string => Buffer.from(request, "base64").toString("latin1");
+
+describe("a token for listed nodes", () => {
+  it("may ask for each of them, whatever the length of name and signature", async () => {
+    expect(NAMES.map(({ length }) => length)).toEqual(Array.from({ length: 63 }, (_, i) => i + 1));
+    expect(
+      new Set(
+        await verdicts(
+          nodeToken,
+          makeRequests(
+            NODES.map(({ name }) => name),
+            8,
+          ).flat(),
+        ),
+      ),
+    ).toEqual(new Set(["allowed"]));
+  });
+
+  it("may not ask for other names, and the denial shows the name: longer, shorter, one character changed", async () => {
+    const flip = (name: string, at: number) => name.slice(0, at) + (name[at] === "q" ? "r" : "q") + name.slice(at + 1);
+    const neighbours = ["worker-1", NAMES[19], NAMES[61]]
+      .flatMap((name) => [`${name}0`, `${name}.x`, `a${name}`, ...Array.from(name, (_, at) => flip(name, at))])
+      .filter((name) => nodeName(name) === undefined && !NODES.some((node) => node.name === name));
+    expect(await verdicts(nodeToken, requestsFor(neighbours))).toEqual(
+      neighbours.map((name) => `asks for node '${name}': a token of nodes may ask for its nodes only`),
+    );
+  });
+
+  it("may not ask for what is no node's name", async () => {
+    const names = ["Worker-1", "worker_1", "-worker", "worker-", "a..b", "x".repeat(64)];
+    const denials = await verdicts(nodeToken, requestsFor(names));
+    expect(denials.filter((denial) => !denial.startsWith(NO_REQUEST))).toEqual([]);
+  });
+
+  it("may not ask another signer", async () => {
+    const [own] = requestsFor(["worker-1"]);
+    expect(await verdicts(nodeToken, [own], "kubernetes.io/kube-apiserver-client")).toEqual([
+      `a token of nodes is for certificates of kubelets (${CLIENT_SIGNER}) only`,
+    ]);
+  });
+
+  const subject = (...more: x509.JsonName): x509.JsonName => [
+    { O: ["system:nodes"] },
+    { CN: ["system:node:worker-1"] },
+    ...more,
+  ];
+  it.each<[string, RequestParts]>([
+    ["with alternative names", { names: [dns("worker-1")] }],
+    ["with another key", { algorithm: P384 }],
+    ["with an RSA key", { algorithm: RSA }],
+    ["with an attribute", { attributes: [new x509.ChallengePasswordAttribute("x")] }],
+    ["for a CA", { extensions: [new x509.BasicConstraintsExtension(true)] }],
+    ["with another subject behind the name", { subject: subject({ CN: ["system:node:master-1"] }) }],
+    ["with a subject in another order", { subject: subject().reverse() }],
+    ["with a second group", { subject: subject({ O: ["system:masters"] }) }],
+    [
+      "of another string type",
+      { subject: [{ O: ["system:nodes"] }, { CN: [{ utf8String: "system:node:worker-1" }] }] },
+    ],
+  ])("may not make a request %s", async (_, parts) => {
+    const request = encode(await craftRequest({ subject: subject(), names: [], ...parts }));
+    expect(readRequests([request])[0]?.commonName).toMatch(/^system:node:/);
+    expect((await verdicts(nodeToken, [request]))[0]).toContain(NO_REQUEST);
+  });
+});
+
+describe("a token for a prefix", () => {
+  it("may ask for names behind it, up to the longest, and for no others", async () => {
+    const mine = ["a", "0", "z9", "x-1", "q.w", "9".repeat(57)].map((rest) => `burst-${rest}`);
+    expect(new Set(await verdicts(scaledToken, makeRequests(mine, 4).flat()))).toEqual(new Set(["allowed"]));
+    const others = ["burst", "bursu-1", "xburst-1", "worker-1", "bursts-1"];
+    expect(await verdicts(scaledToken, requestsFor(others))).toEqual(
+      others.map(
+        (name) => `asks for node '${name}': a token of scaled may ask for names that begin with 'burst-' only`,
+      ),
+    );
+  });
+});
+
+describe("another bootstrap token of the cluster", () => {
+  it("may ask for names that are not claimed, and for other signers", async () => {
+    const [free, claimed, burst, near] = requestsFor(["master-1", "worker-1", "burst-1", "burst"]);
+    expect(await verdicts(otherToken, [free, near, claimed, burst])).toEqual([
+      "allowed",
+      "allowed",
+      "asks for node 'worker-1': only a token of nodes may ask for it",
+      "asks for node 'burst-1': only a token of scaled may ask for it",
+    ]);
+    expect(await verdicts(otherToken, [claimed], "example.com/any")).toEqual(["allowed"]);
+  });
+});
+
+describe("the name of a Node", () => {
+  const bringUp = async (names: readonly string[], status: string, labels: object = {}) => {
+    await lab.run("kubectl", "delete", "nodes", "--all");
+    const items = names.map((name) => ({
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name, labels: { "kubernetes.io/hostname": name, ...labels } },
+    }));
+    await lab.apply({ apiVersion: "v1", kind: "List", items });
+    const conditions = [{ type: "Ready", status, lastHeartbeatTime: new Date().toISOString() }];
+    const patch = JSON.stringify({ status: { conditions } });
+    await lab.kubectl("patch", "nodes", ...names, "--subresource=status", "--type=merge", "-p", patch);
+  };
+
+  it("may not be claimed while it is Ready, whatever its length", async () => {
+    const requests = makeRequests(NAMES, 4);
+    await bringUp(NAMES, "True");
+    const denials = await verdicts(nodeToken, requests.flat());
+    expect(denials).toEqual(
+      NAMES.flatMap((name) =>
+        Array(4).fill(
+          `node ${name} is Ready, and no bootstrap token may claim its name; to join it anew raise its generation`,
+        ),
+      ),
+    );
+    // Another name is not affected.
+    expect(await verdicts(nodeToken, requestsFor(["worker-1", "10.0.0.1"]))).toEqual(["allowed", "allowed"]);
+    await bringUp(NAMES, "False");
+    expect(new Set(await verdicts(nodeToken, requests.flat()))).toEqual(new Set(["allowed"]));
+  });
+
+  it("may be claimed by a prefix's token only when the Node is marked and not Ready", async () => {
+    const mark = { "tls-bootstrap/scale-group": "scaled" };
+    const ask = async () => (await verdicts(scaledToken, requestsFor(["burst-1"])))[0];
+    const denial = "node burst-1 exists, and it is Ready or not labelled tls-bootstrap/scale-group=scaled";
+    await bringUp(["burst-1"], "True", mark);
+    expect(await ask()).toContain(denial);
+    await bringUp(["burst-1"], "False", mark);
+    expect(await ask()).toBe("allowed");
+    await bringUp(["burst-1"], "False", { "node-role.kubernetes.io/control-plane": "" });
+    expect(await ask()).toContain(denial);
+    await bringUp(["burst-12"], "True");
+    expect(await ask()).toBe("allowed");
+    await lab.kubectl("delete", "nodes", "--all");
+  });
+});
+
+describe("a request with another one in it", () => {
+  const [own, foreign, ofGroup] = requestsFor(["worker-1", "master-1", `burst-${"0123456789".repeat(3)}`]);
+  const overwrite = (text: string, at: number, by: string) => text.slice(0, at) + by + text.slice(at + by.length);
+  const attacks: [string, (text: string) => string][] = [
+    ["a spoilt first line", (text) => text.replace("BEGIN", "BEGXN") + pem(foreign)],
+    ["no base64 in the outer length", (text) => text.replace(/\nMI/, "\nM!") + pem(foreign)],
+    ["a PEM header in the first line", (text) => text.replace(/\nMI/, "\nM:") + pem(foreign)],
+    [
+      "headers, and the other's text behind them",
+      (text) =>
+        text
+          .replace(/\nMI/, "\nM:")
+          .replace("\n-----END", `:x\n${pem(foreign).split("\n").slice(1, -2).join("\n")}\n-----END`),
+    ],
+    ["a spoilt tail", (text) => text.replace(/.\n-----END/, "!\n-----END") + pem(foreign)],
+    ["no end of its own", (text) => `${text.split("\n").slice(0, 4).join("\n")}\n${pem(foreign)}`],
+    ["an end within", (text) => overwrite(text, 128, "\n-----END CERTIFICATE REQUEST-----\n") + pem(foreign)],
+    ["blanks in the middle", (text) => text.replace(/(.{100})/, "$1 ")],
+    ["other line ends", (text) => text.replaceAll("\n", "\r\n")],
+    ["shorter lines", (text) => text.replace(/([^-\n]{32})/g, "$1\n")],
+    ["text before it", (text) => `x\n${text}`],
+    ...["", " ", "  ", "\n"].map((space): [string, (text: string) => string] => [
+      `${JSON.stringify(space)} between`,
+      (text) => text + space + pem(foreign),
+    ]),
+  ];
+
+  it.each(attacks)("is denied: %s", async (_, change) => {
+    for (const [as, request] of [
+      [nodeToken, own],
+      [scaledToken, ofGroup],
+    ] as const) {
+      const [{ status, body }] = await answers(as, [encode(change(pem(request)))]);
+      // The API server itself refuses what it cannot read.
+      expect([status, body.message]).toEqual([422, expect.stringMatching(`${NO_REQUEST}|spec.request: Invalid value`)]);
+    }
+  });
+
+  it("is denied or judged by the name that Go reads, whatever is changed", async () => {
+    const FORGERIES = 1500;
+    for (const [as, request, allowed] of [
+      [nodeToken, own, /^system:node:worker-1$/],
+      [scaledToken, ofGroup, /^system:node:burst-[a-z0-9][-a-z0-9.]*$/],
+    ] as const) {
+      const forged = forgeries(request, FORGERIES);
+      const names = readRequests(forged).map((asked) => asked?.commonName);
+      const readable = forged.filter((_, i) => names[i] !== undefined);
+      expect(readable.length).toBeGreaterThan(FORGERIES / 10);
+      const judged = await verdicts(as, readable);
+      const read = names.filter((name) => name !== undefined);
+      const wrong = judged.flatMap((verdict, i) => {
+        const shown = /^asks for node '(.*?)'/.exec(verdict)?.[1];
+        const isWrong = verdict === "allowed" ? !allowed.test(read[i]) : shown && read[i] !== `system:node:${shown}`;
+        return isWrong ? [[verdict, read[i]]] : [];
+      });
+      expect(wrong).toEqual([]);
+      expect(judged.filter((verdict) => verdict === "allowed").length).toBeGreaterThan(20);
+      expect(judged.filter((verdict) => verdict.startsWith("asks for node")).length).toBeGreaterThan(20);
+    }
+  });
+});
+
+/** Changed requests: changes of the text, of any byte of the DER, and of the name in it. */
+function forgeries(request: string, count: number): string[] {
+  const der = Buffer.from(pem(request).split("\n").slice(1, -2).join(""), "base64");
+  const armour = (bytes: Buffer) =>
+    `-----BEGIN CERTIFICATE REQUEST-----\n${bytes.toString("base64").replace(/(.{1,64})/g, "$1\n")}-----END CERTIFICATE REQUEST-----\n`;
+  const piece = fc.oneof(
+    fc.stringMatching(/^[ \n\r\t]{1,12}$/),
+    fc.stringMatching(/^[A-Za-z0-9+/]{1,4}$/),
+    fc.constantFrom("\n", ": ", "=", "\n-----END CERTIFICATE REQUEST-----\n", "-----BEGIN CERTIFICATE REQUEST-----\n"),
+  );
+  const edits = fc.array(fc.record({ at: fc.nat(pem(request).length), by: piece }), { minLength: 1, maxLength: 3 });
+  const texts = fc
+    .sample(edits, { numRuns: count, seed: 11 })
+    .map((changes) => changes.reduce((text, { at, by }) => text.slice(0, at) + by + text.slice(at), pem(request)));
+  const change = (from: number, to: number, values: fc.Arbitrary<number>, seed: number) =>
+    fc
+      .sample(fc.array(fc.tuple(fc.integer({ min: from, max: to }), values), { minLength: 1, maxLength: 2 }), {
+        numRuns: count,
+        seed,
+      })
+      .map((changes) => {
+        const changed = Buffer.from(der);
+        for (const [at, byte] of changes) changed[at] = byte;
+        return armour(changed);
+      });
+  const name = der.indexOf("system:node:") + "system:node:".length;
+  const nameEnd = der.indexOf(Buffer.from("3059301306", "hex"));
+  const character = fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz0123456789-.AZ_*@").map((c) => c.charCodeAt(0));
+  return [...texts, ...change(0, der.length - 1, fc.nat(255), 5), ...change(name, nameEnd - 1, character, 7)].map(
+    encode,
+  );
+}
+
+describe("a node's request for its serving certificate", () => {
+  const lineOf = ({ name, address }: (typeof NODES)[number], { dns, ips } = servingNamesOf(name, address)) =>
+    [name, ...dns, ...ips].join(" ");
+  const ask = (line: string, node: string) => verdicts(kubelet(node), makeRequests([line], 2)[0], SERVING_SIGNER);
+
+  it("is allowed for its name and address, whatever their lengths and the signature's", async () => {
+    const requests = makeRequests(
+      NODES.map((node) => lineOf(node)),
+      6,
+    );
+    const judged = await Promise.all(NODES.map(({ name }, i) => verdicts(kubelet(name), requests[i], SERVING_SIGNER)));
+    expect(new Set(judged.flat())).toEqual(new Set(["allowed"]));
+  });
+
+  it.each([
+    ["a foreign address", "worker-1 worker-1 10.0.1.12", "DNS:worker-1, IP:10.0.1.12"],
+    ["a foreign name", "worker-1 kubernetes 10.0.1.11", "DNS:kubernetes, IP:10.0.1.11"],
+    ["a longer name", "worker-1 worker-12 10.0.1.11", "DNS:worker-12, IP:10.0.1.11"],
+    ["one address more", "worker-1 worker-1 10.0.1.11 10.0.1.1", "DNS:worker-1, IP:10.0.1.11, IP:10.0.1.1"],
+    ["one name more", "worker-1 worker-1 a.b 10.0.1.11", "DNS:worker-1, DNS:a.b, IP:10.0.1.11"],
+    ["two names more", "worker-1 worker-1 a b 10.0.1.11", "?"],
+    ["no address", "worker-1 worker-1", "DNS:worker-1"],
+    ["no name", "worker-1 10.0.1.11", "IP:10.0.1.11"],
+    ["the address as a name", "worker-1 worker-1 10.0.1.11.", "DNS:worker-1, DNS:10.0.1.11."],
+    ["an IPv6 address", "worker-1 worker-1 fd00::1", "DNS:worker-1, IP:fd00::1"],
+    ["a wildcard", "worker-1 *.example.com 10.0.1.11", "DNS:??example.com, IP:10.0.1.11"],
+  ])("is denied for %s, and the denial shows it", async (_, line, asked) => {
+    for (const verdict of await ask(line, "worker-1"))
+      expect(verdict).toBe(
+        `system:node:worker-1 may ask for a serving certificate as its kubelet does, for DNS:worker-1, IP:10.0.1.11 only, and asks for ${asked}`,
+      );
+  });
+
+  it.each([
+    ["nothing", "worker-1"],
+    ["the subject of another node", "worker-2 worker-1 10.0.1.11"],
+  ])("is denied for %s", async (_, line) => {
+    for (const verdict of await ask(line, "worker-1")) expect(verdict).toContain("for DNS:worker-1, IP:10.0.1.11 only");
+  });
+
+  it("is denied to a bootstrap token, and is not judged for a node that is not listed", async () => {
+    const [request] = makeRequests(["other other 10.0.1.99"])[0];
+    expect(await verdicts(otherToken, [request], SERVING_SIGNER)).toEqual([
+      "a bootstrap token is not for serving certificates",
+    ]);
+    expect(await verdicts(kubelet("other"), [request], SERVING_SIGNER)).toEqual(["allowed"]);
+  });
+});

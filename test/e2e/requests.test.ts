@@ -48,8 +48,8 @@ let options: string[];
 beforeAll(async () => {
   const kubeconfig = await readFile((await lab.facts()).kubeconfig, "utf8");
   api = new Api(kubeconfig);
-  const file = await lab.configFile("request-policies", () => ({
-    "request-policies:kubeconfig": kubeconfig,
+  const file = await lab.configFile("request-policies", (settings) => ({
+    "request-policies:kubeconfig": settings["tls-bootstrap:cluster"].kubeconfig,
     "request-policies:nodes": NODES,
     "request-policies:scaleGroup": { namePrefix: "burst-", tokenGroup: SCALED_TOKENS },
     "request-policies:tokenGroup": NODE_TOKENS,

@@ -318,7 +318,7 @@ describe("serving certificates that are approved by hand", () => {
         line,
         expect.stringMatching(
           // The second is the answer of Kubernetes itself to another node's name.
-          /may ask for a serving certificate with its declared name and address only|can only create a node CSR with CN=system:node:worker-1/,
+          /may ask for a serving certificate as its kubelet does, for DNS:worker-1, IP:[0-9.]+ only|can only create a node CSR with CN=system:node:worker-1/,
         ),
       ]);
     expect(await ask("worker-1", `worker-1 worker-1 ${own}`)).toMatch(/^certificatesigningrequest\S* *\n$/);

@@ -1,0 +1,132 @@
+/**
+ * Measures what the policies add to a certificate request: npm run bench:admission
+ * Uses a lab without workers, with Nodes of real size that are Ready. The pool of one stack joins a worker; two other stacks have workers, too. Each case
+ * alternates with the same cluster without policies. Prints a table.
+ */
+import { readFile } from "node:fs/promises";
+import * as pulumi from "@pulumi/pulumi";
+import { JoinPolicy, ServingPolicy } from "../components";
+import { Api } from "../test/e2e/api";
+import { TestLab } from "../test/e2e/testLab";
+import { makeRequests } from "../test/requests/goRequests";
+
+const ROUNDS = 3;
+const REQUESTS = 60;
+/** Workers of the pool that joins, and of each of two other stacks. */
+const CASES = [
+  [3, 3],
+  [3, 500],
+  [100, 3],
+  [100, 500],
+  [300, 3],
+  [1000, 1000],
+];
+const TOKEN = {
+  user: "system:bootstrap:abc123",
+  groups: ["system:bootstrappers", "system:bootstrappers:own", "system:authenticated"],
+};
+const POLICIES = ["validatingadmissionpolicybindings", "validatingadmissionpolicies"];
+
+const list = (items: readonly object[]) => ({ apiVersion: "v1", kind: "List", items });
+
+/** The policies of a stack, while its pool's token is valid (`joins`) or after that. */
+async function policiesOf(stack: string, names: readonly string[], joins: boolean): Promise<object[]> {
+  const objects: object[] = [];
+  await pulumi.runtime.setMocks({
+    call: () => ({}),
+    newResource: ({ type, name, inputs }) => {
+      const kind = type.split(":").at(-1);
+      if (type.startsWith("kubernetes:"))
+        objects.push({ apiVersion: "admissionregistration.k8s.io/v1", kind, ...(inputs as object) });
+      return { id: name, state: inputs as Record<string, unknown> };
+    },
+  });
+  const claims = [{ name: "worker", group: `system:bootstrappers:${stack}`, nodes: [...names] }];
+  new JoinPolicy(stack, { claims, bindReadyNodes: joins });
+  const nodes = names.map((name, i) => ({ name, address: `10.0.${i >> 8}.${i & 255}` }));
+  new ServingPolicy(stack, { pools: [{ name: "worker", nodes }], mode: "manual" });
+  await pulumi.runtime.disconnect();
+  return objects;
+}
+
+/** A Node as large as in a cluster that is in use: 50 images, 12 annotations. */
+function nodeOf(name: string): object {
+  const annotations = Array.from({ length: 12 }, (_, i) => [`example.com/annotation-${i}`, "value ".repeat(8)]);
+  const images = Array.from({ length: 50 }, (_, i) => {
+    const image = `registry.example.com/team/image-${i}`;
+    return { names: [`${image}@sha256:${"0".repeat(64)}`, `${image}:1.2.3`], sizeBytes: 100_000_000 };
+  });
+  const conditions = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"].map((type) => ({
+    type,
+    status: type === "Ready" ? "True" : "False",
+  }));
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name, labels: { "kubernetes.io/hostname": name }, annotations: Object.fromEntries(annotations) },
+    status: { images, conditions },
+  };
+}
+
+const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+/** Median milliseconds of a request for a worker that has no Node yet. */
+async function latency(api: Api, request: string): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < REQUESTS; i++) {
+    const begin = performance.now();
+    const { status, body } = await api.wouldAnswer(TOKEN, request);
+    times.push(performance.now() - begin);
+    if (status !== 201) throw new Error(body.message as string);
+  }
+  return median(times);
+}
+
+async function measure(lab: TestLab, api: Api, pool: number, others: number): Promise<void> {
+  const namesOf = (stack: string, count: number) => Array.from({ length: count }, (_, i) => `${stack}-${i + 1}`);
+  const stacks: [string, string[]][] = [
+    ["own", namesOf("own", pool)],
+    ["east", namesOf("east", others)],
+    ["west", namesOf("west", others)],
+  ];
+  const policies: object[] = [];
+  for (const [stack, names] of stacks) policies.push(...(await policiesOf(stack, names, stack === "own")));
+  const [joining, ...ready] = stacks.flatMap(([, names]) => names);
+  await lab.kubectl("delete", "nodes", "--all");
+  for (let i = 0; i < ready.length; i += 200)
+    await lab.kubectl("create", "-f", await lab.writeManifest(list(ready.slice(i, i + 200).map(nodeOf))));
+  const [[request]] = makeRequests([joining]);
+  const [without, added]: [number[], number[]] = [[], []];
+  const settle = () => new Promise((resume) => setTimeout(resume, 4000)); // the API server reads its policies every second
+  for (let round = 0; round < ROUNDS; round++) {
+    await lab.kubectl("delete", "--all", POLICIES.join(","));
+    await settle();
+    without.push(await latency(api, request));
+    await lab.kubectl("create", "-f", await lab.writeManifest(list(policies)));
+    await settle();
+    added.push((await latency(api, request)) - without.at(-1)!);
+  }
+  const ms = (values: number[]) => median(values).toFixed(1);
+  const kilobytes = Math.round(
+    JSON.stringify(policies.filter((object) => JSON.stringify(object).includes("own-names"))).length / 1000,
+  );
+  console.log(`| ${pool} | ${others} | ${ms(without)} | ${ms(added)} | ${kilobytes} KB |`);
+}
+
+async function main(): Promise<void> {
+  const lab = new TestLab("bench");
+  await lab.out("up", "--workers", "0");
+  try {
+    await lab.out("stop", "kube-controller-manager"); // it would find that nobody renews the Nodes' leases
+    const role = "--clusterrole=system:node-bootstrapper";
+    await lab.kubectl("create", "clusterrolebinding", "bench", role, "--group=system:bootstrappers");
+    const api = new Api(await readFile((await lab.facts()).kubeconfig, "utf8"));
+    console.log("| workers of the pool | of each other stack | ms without policies | ms added | policy for names |");
+    console.log("| --- | --- | --- | --- | --- |");
+    for (const [pool, others] of CASES) await measure(lab, api, pool, others);
+  } finally {
+    await lab.run("down");
+  }
+}
+
+void main();

@@ -17,7 +17,7 @@ kubectl certificate approve <name>
 
 export = async () => {
   const settings = readSettings();
-  const { server, ca, kubeconfig } = await readClusterAccess(settings);
+  const { server, ca, kubeconfig, servingCa } = await readClusterAccess(settings);
 
   const cluster = new Provider("cluster", {
     kubeconfig,
@@ -28,9 +28,14 @@ export = async () => {
   });
 
   const { bootstrap } = settings;
+  const { mode, ca: ownCa } = bootstrap.servingCertificates;
+  const servingCertificates = {
+    ...bootstrap.servingCertificates,
+    ...(mode === "issued" && { ca: ownCa ?? servingCa }),
+  };
   const nodes = new TlsBootstrap(
     "tls-bootstrap",
-    { ...bootstrap, cluster: { server, ca } },
+    { ...bootstrap, servingCertificates, cluster: { server, ca } },
     { providers: { kubernetes: cluster } },
   );
 
@@ -43,9 +48,9 @@ export = async () => {
     /** Receipts by node name: the proof that each node joined. */
     receipts: nodes.receipts,
     /** With `issued`: PEM of the CA that signs kubelet serving certificates, for the API server's `--kubelet-certificate-authority`. */
-    ...(bootstrap.servingCertificates.mode === "issued" && { servingCa: nodes.servingCa }),
+    ...(mode === "issued" && { servingCa: nodes.servingCa }),
     /** With `manual`: the commands that approve serving certificates. `kubectl logs` and `exec` need them. */
-    ...(bootstrap.servingCertificates.mode === "manual" && { approveServing: APPROVE_SERVING }),
+    ...(mode === "manual" && { approveServing: APPROVE_SERVING }),
     /** The kubeconfig that kube-public/cluster-info publishes: server and CA. */
     ...(bootstrap.clusterInfo !== "off" && { clusterInfo: nodes.clusterInfoKubeconfig }),
     /** Secret: kubeconfigs with the bootstrap tokens, by pool and scale group. After the update only those of scale groups are valid. */

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterEndpoint, endpointOf, renderKubeconfig } from "../components/cluster/kubeconfig";
+import { type CertificateAuthority, certificateAuthority } from "../components/spec/servingSchema";
+import { problemsOf, REQUIRED } from "../components/validation/problems";
 import { type Check, refuse } from "../components/validation/refuse";
 import * as rules from "../components/validation/rules";
 import type { Settings } from "./settings";
@@ -10,14 +12,19 @@ import type { Access } from "./settingsSchema";
 export interface ClusterAccess extends ClusterEndpoint {
   /** Secret: kubeconfig of an administrator, for the Kubernetes provider. */
   readonly kubeconfig: pulumi.Output<string>;
+  /** The CA for kubelet serving certificates of a platform stack that has one. */
+  readonly servingCa?: CertificateAuthority;
 }
 
 /** The outputs that a platform stack must export, each with its rule. */
-const PLATFORM_OUTPUTS: Readonly<Record<keyof ClusterAccess, rules.Rule>> = {
+const PLATFORM_OUTPUTS: Readonly<Record<"server" | "ca" | "kubeconfig", rules.Rule>> = {
   server: rules.apiServer,
   ca: rules.caCertificates,
   kubeconfig: () => undefined,
 };
+
+/** The output that a platform stack may export: `{ certificate, key }`. */
+const SERVING_CA_OUTPUT = "kubeletServingCa";
 
 /**
  * Reads the access to the cluster from the settings, or from the platform stack that they name. It returns a promise and not an output, so
@@ -34,7 +41,8 @@ async function fromPlatform(stack: string): Promise<ClusterAccess> {
     const details: { value?: unknown; secretValue?: unknown } = await platform.getOutputDetails(name);
     return [name, details.value ?? details.secretValue] as const;
   };
-  const outputs = Object.fromEntries(await Promise.all(Object.keys(PLATFORM_OUTPUTS).map(read)));
+  const names = [...Object.keys(PLATFORM_OUTPUTS), SERVING_CA_OUTPUT];
+  const { [SERVING_CA_OUTPUT]: authority, ...outputs } = Object.fromEntries(await Promise.all(names.map(read)));
   refuse(
     `Platform stack '${stack}' must export ${Object.keys(PLATFORM_OUTPUTS).join(", ")}`,
     Object.entries(PLATFORM_OUTPUTS).map(([name, rule]): Check => {
@@ -42,8 +50,18 @@ async function fromPlatform(stack: string): Promise<ClusterAccess> {
       return [`output ${name}`, typeof value === "string" ? rule(value) : "is missing, or is not text"];
     }),
   );
-  const { server, ca, kubeconfig } = outputs as Record<keyof ClusterAccess, string>;
-  return { server, ca, kubeconfig: pulumi.secret(kubeconfig) };
+  const { server, ca, kubeconfig } = outputs as Record<keyof typeof PLATFORM_OUTPUTS, string>;
+  return { server, ca, kubeconfig: pulumi.secret(kubeconfig), servingCa: servingCaOf(stack, authority) };
+}
+
+function servingCaOf(stack: string, value: unknown): CertificateAuthority | undefined {
+  if (value === undefined) return undefined;
+  const { data, error } = certificateAuthority.safeParse(value, REQUIRED);
+  refuse(
+    `Platform stack '${stack}' has no usable CA for kubelets`,
+    error ? problemsOf(error, `output ${SERVING_CA_OUTPUT}`) : [],
+  );
+  return data && { certificate: data.certificate, key: pulumi.secret(data.key) };
 }
 
 function fromSettings({ kubeconfig, caFile, token, clientCertificate, clientKey, ...given }: Access): ClusterAccess {

@@ -7,7 +7,7 @@ import { hiddenString, ruledString, stringInput } from "../validation/ruledStrin
 const SERVING_MODES = ["issued", "approver", "manual"] as const;
 export type ServingMode = (typeof SERVING_MODES)[number];
 
-const certificateAuthority = z
+export const certificateAuthority = z
   .strictObject({
     certificate: stringInput(hiddenString(rules.caCertificates)).describe("PEM certificate of the CA."),
     key: stringInput(hiddenString(rules.signingKey, { secret: true })).describe("PEM private key of the CA."),
@@ -32,7 +32,11 @@ export const servingSchema = z
       .describe(
         "How kubelet serving certificates are issued. `issued`: this module signs them, and an update in the last 120 days of their year renews them. `approver`: kubelets ask the cluster, and kubelet-csr-approver, which this module deploys, approves. `manual`: kubelets ask the cluster, and an administrator approves.",
       ),
-    ca: certificateAuthority.optional().describe("With `issued`: the CA that signs. Default: a CA of the stack's own."),
+    ca: certificateAuthority
+      .optional()
+      .describe(
+        "With `issued`: the CA that signs. Default: the output `kubeletServingCa` of the platform stack, or a CA of the stack's own.",
+      ),
     image: ruledString(rules.image)
       .optional()
       .describe("With `approver`: image of kubelet-csr-approver. Default: a release, by its digest."),

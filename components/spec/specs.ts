@@ -267,7 +267,7 @@ export interface ServingCertificatesSpec {
    * @default "issued"
    */
   readonly mode?: ServingCertificatesMode;
-  /** With `issued`: the CA that signs. Default: a CA of the stack's own. */
+  /** With `issued`: the CA that signs. Default: the output `kubeletServingCa` of the platform stack, or a CA of the stack's own. */
   readonly ca?: CertificateAuthority;
   /** With `approver`: image of kubelet-csr-approver. Default: a release, by its digest. */
   readonly image?: string;

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { ServingCa } from "../../components";
 
 // A real platform stack declares a control plane and its PKI. Here the config describes a cluster that exists.
 const config = new pulumi.Config();
@@ -9,3 +10,7 @@ export const server = config.require("server");
 export const ca = config.require("ca");
 /** Kubeconfig of a user who may write the objects that tls-bootstrap declares. A secret. */
 export const kubeconfig = config.requireSecret("kubeconfig");
+
+const servingCa = new ServingCa("kubelet-serving-ca");
+/** The CA that signs kubelet serving certificates for all stacks of the cluster. The API server takes one file. Its key is a secret. */
+export const kubeletServingCa = { certificate: servingCa.certificate, key: servingCa.key };

@@ -226,6 +226,14 @@ describe("a platform stack", () => {
     await lab.operate("deploy", ...at(nodes));
     expect((await lab.status()).nodes?.map(({ name, ready }) => [name, ready])).toEqual([["worker-1", true]]);
     expect(changes(await lab.operate("preview", ...at(nodes)))).toEqual([]);
+    const { kubeletServingCa } = await lab.json<any>(
+      "output",
+      "--show-secrets",
+      "--program",
+      PLATFORM,
+      ...at(platform),
+    );
+    expect((await lab.json<any>("output", ...at(nodes))).servingCa).toBe(kubeletServingCa.certificate);
     const { file } = await settingsWithWorkersFile("nodes-file", usePlatform);
     expect(changes(await lab.operate("preview", ...at(file)))).toEqual([]);
 

@@ -11,6 +11,10 @@ export function makeRequests(lines: readonly string[], count = 1): string[][] {
   return lines.map((_, i) => requests.slice(i * count, (i + 1) * count));
 }
 
+/** Makes requests in which some bytes are changed, half of them in the name, and which are signed after the change. */
+export const forgeRequests = (line: string, count: number): string[] =>
+  requestsProgram(["forge", String(count)], [line]);
+
 /** The names in a request. */
 export interface Asked {
   readonly commonName: string;

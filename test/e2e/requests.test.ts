@@ -1,90 +1,35 @@
 import "reflect-metadata"; // @peculiar/x509 cannot be loaded without it
-import * as fc from "fast-check";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
 import { servingNamesOf } from "../../components/serving/servingNames";
 import { nodeName } from "../../components/validation/rules";
-import { REPOSITORY } from "../repository";
 import { craftRequest, dns, P384, type RequestParts, RSA } from "../requests/craftRequest";
 import { forgeRequests, makeRequests, readRequests } from "../requests/goRequests";
-import { type Answer, Api, CLIENT_SIGNER, type Impersonated, SERVING_SIGNER } from "./api";
-import { eventually, TestLab } from "./testLab";
+import { CLIENT_SIGNER, SERVING_SIGNER } from "./api";
+import {
+  changedTexts,
+  encode,
+  kubelet,
+  NAMES,
+  NODES,
+  nodeToken,
+  otherToken,
+  pem,
+  RequestPolicies,
+  scaledToken,
+} from "./requestPolicies";
+import { TestLab } from "./testLab";
 
-/** Which certificate requests the policies allow, on a real API server, with the policies of an example. */
+/** Which certificate requests the policies allow, on a real API server. */
 const lab = new TestLab();
+const policies = new RequestPolicies(lab);
+const { answers, verdicts } = policies;
 jest.setTimeout(600_000);
 
-/** Names of every length from 1 to 63, of letters, digits, dashes and dots. */
-const NAMES = Array.from({ length: 63 }, (_, i) =>
-  "n1-a.b2c"
-    .repeat(8)
-    .slice(0, i + 1)
-    .replace(/[-.]$/, "z"),
-);
-const NODES = [
-  { name: "worker-1", address: "10.0.1.11" },
-  { name: "10.0.0.1", address: "fd00::1" },
-  { name: "10.0.0.2", address: "10.0.0.2" },
-  ...NAMES.map((name, i) => ({ name, address: i % 2 ? `10.160.${i}.48` : `fd00:${i + 1}::${i}` })),
-];
-const NODE_TOKENS = "system:bootstrappers:kubeadm:default-node-token";
-const SCALED_TOKENS = "system:bootstrappers:scaled";
 const NO_REQUEST = "a bootstrap token may ask for a certificate as a kubelet does only";
-
-const token = (...groups: string[]): Impersonated => ({
-  user: "system:bootstrap:abc123",
-  groups: ["system:bootstrappers", ...groups, "system:authenticated"],
-});
-const [nodeToken, scaledToken, otherToken] = [token(NODE_TOKENS), token(SCALED_TOKENS), token()];
-const kubelet = (node: string): Impersonated => ({
-  user: `system:node:${node}`,
-  groups: ["system:nodes", "system:authenticated"],
-});
-
-let api: Api;
-let options: string[];
-
-beforeAll(async () => {
-  const kubeconfig = await readFile((await lab.facts()).kubeconfig, "utf8");
-  api = new Api(kubeconfig);
-  const file = await lab.configFile("request-policies", (settings) => ({
-    "request-policies:kubeconfig": settings["tls-bootstrap:cluster"].kubeconfig,
-    "request-policies:nodes": NODES,
-    "request-policies:scaleGroup": { namePrefix: "burst-", tokenGroup: SCALED_TOKENS },
-    "request-policies:tokenGroup": NODE_TOKENS,
-  }));
-  options = ["--program", join(REPOSITORY, "examples/request-policies"), "--stack", "policies", "--config-file", file];
-  await lab.operate("deploy", ...options);
-  const role = "system:node-bootstrapper";
-  const bind = [
-    "create",
-    "clusterrolebinding",
-    "bootstrappers",
-    `--clusterrole=${role}`,
-    "--group=system:bootstrappers",
-  ];
-  await lab.kubectl(...bind);
-  const [[foreign]] = makeRequests(["master-1"]);
-  await eventually(async () => expect((await api.wouldAnswer(nodeToken, foreign)).status).toBe(422));
-});
-
-afterAll(async () => {
-  await lab.run("kubectl", "delete", "clusterrolebinding", "bootstrappers");
-  await lab.run("kubectl", "delete", "nodes", "--all");
-  await lab.run("destroy", ...options);
-});
-
-const answers = (as: Impersonated, requests: readonly string[], signer?: string): Promise<Answer[]> =>
-  Promise.all(requests.map((request) => api.wouldAnswer(as, request, signer)));
-/** "allowed", or why a policy has denied the request. */
-const verdicts = async (as: Impersonated, requests: readonly string[], signer?: string): Promise<string[]> =>
-  (await answers(as, requests, signer)).map(({ status, body }) =>
-    status === 201 ? "allowed" : (/denied request: ([^]*)/.exec(body.message)?.[1] ?? `${status} ${body.message}`),
-  );
 const requestsFor = (names: readonly string[]): string[] => makeRequests(names).map(([request]) => request);
-const encode = (pem: string): string => Buffer.from(pem, "latin1").toString("base64");
-const pem = (request: string): string => Buffer.from(request, "base64").toString("latin1");
+
+beforeAll(() => policies.deploy());
+afterAll(() => policies.destroy());
 
 describe("a token for listed nodes", () => {
   it("may ask for each of them, whatever the length of name and signature", async () => {
@@ -288,20 +233,6 @@ describe("a request with another one in it", () => {
     }
   });
 });
-
-/** A request with other text in its PEM, at random places. */
-function changedTexts(request: string, count: number): string[] {
-  const piece = fc.oneof(
-    fc.stringMatching(/^[ \n\r\t]{1,12}$/),
-    fc.stringMatching(/^[A-Za-z0-9+/]{1,4}$/),
-    fc.constantFrom("\n", ": ", "=", "\n-----END CERTIFICATE REQUEST-----\n", "-----BEGIN CERTIFICATE REQUEST-----\n"),
-  );
-  const edits = fc.array(fc.record({ at: fc.nat(pem(request).length), by: piece }), { minLength: 1, maxLength: 3 });
-  return fc
-    .sample(edits, { numRuns: count, seed: 11 })
-    .map((changes) => changes.reduce((text, { at, by }) => text.slice(0, at) + by + text.slice(at), pem(request)))
-    .map(encode);
-}
 
 describe("a node's request for its serving certificate", () => {
   const lineOf = ({ name, address }: (typeof NODES)[number], { dns, ips } = servingNamesOf(name, address)) =>

@@ -230,3 +230,24 @@ export const RIGHT_SETTINGS: readonly Settings[] = [
     featureGates: { DefaultPodSysctls: true },
   },
 ];
+
+/**
+ * Settings that the kubelet accepts and the preview refuses. The kubelet reads 0 as the default, and checks some values later or not at
+ * all.
+ */
+export const ONLY_PREVIEW_REFUSES: readonly Settings[] = [
+  ...[{ maxPods: null }, { authentication: null }, { maxPods: 0 }, { port: 0 }, { nodeStatusUpdateFrequency: "0s" }],
+  ...[{ nodeStatusUpdateFrequency: "-1s" }, { podLogsDir: "logs" }, { clusterDNS: ["10.96.0"] }],
+  ...[{ tlsCipherSuites: ["TLS_RSA_WITH_RC4_128_SHA"] }, { rotateCertificates: false }],
+  ...[{ registerNode: false }, { registerWithTaints: [] }, { configMapAndSecretChangeDetectionStrategy: "watch" }],
+];
+
+/** Settings that the kubelet refuses only when it sets up its managers, after it has its certificate. */
+export const REFUSED_LATE: readonly Settings[] = [
+  { containerLogMaxSize: "10MB" },
+  ...[{ "memory.avail": "100Mi" }, { "memory.available": "100MB" }, { "nodefs.available": "101%" }].map(
+    (evictionHard) => ({ evictionHard }),
+  ),
+  ...[{ kubeReserved: { disk: "1Gi" } }, { kubeReserved: { memory: "1GB" } }],
+  { evictionSoft: { "memory.available": "1Gi" } },
+];

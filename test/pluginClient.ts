@@ -3,63 +3,18 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { credentials, Server, ServerCredentials, type ServiceError } from "@grpc/grpc-js";
-import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
-import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
+import { credentials, type ServiceError } from "@grpc/grpc-js";
 import type { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import { Status } from "@pulumi/pulumi/proto/status_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
+import type { FakeEngine } from "./fakeEngine";
 import { type Json, unwrapSecrets } from "./protocolValues";
 
 const toStruct = (value: Json): Struct => Struct.fromJavaScript(value);
 const fromStruct = (struct: Struct | undefined): Json => struct?.toJavaScript() ?? {};
-
-export interface Log {
-  severity: string;
-  message: string;
-  urn: string;
-  /** A status line. */
-  ephemeral: boolean;
-}
-
-/** The part of an engine that plugins talk to. */
-export class FakeEngine {
-  readonly logs: Log[] = [];
-  address = "";
-  readonly #server = new Server();
-
-  async start(): Promise<this> {
-    const names = Object.fromEntries(Object.entries(LogSeverity).map(([name, value]) => [value, name.toLowerCase()]));
-    this.#server.addService(EngineService, {
-      log: ({ request }: { request: LogRequest }, callback: (error: null, answer: Empty) => void) => {
-        const { message, urn, ephemeral, severity } = request.toObject();
-        this.logs.push({ severity: names[severity], message, urn, ephemeral });
-        callback(null, new Empty());
-      },
-      getRootResource: undefined as never,
-      setRootResource: undefined as never,
-      startDebugging: undefined as never,
-      requirePulumiVersion: undefined as never,
-    });
-    const port = await new Promise<number>((done, failed) =>
-      this.#server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-        error ? failed(error) : done(bound),
-      ),
-    );
-    this.address = `127.0.0.1:${port}`;
-    return this;
-  }
-
-  status = (): string[] => this.logs.filter(({ ephemeral, message }) => ephemeral && message).map((log) => log.message);
-  messages = (): string[] => this.logs.filter(({ ephemeral }) => !ephemeral).map((log) => log.message);
-
-  stop(): void {
-    this.#server.forceShutdown();
-  }
-}
 
 /** Which resource a request is about. */
 export interface Which {

@@ -4,16 +4,7 @@ import { createServer, request } from "node:http";
 import { join } from "node:path";
 import { RELEASES } from "../../components/runtime/releases";
 import { API_SERVER_SERVICE } from "../../lab/network/addresses";
-import {
-  ARCH,
-  BRING_UP_MS,
-  bringUpBareWorkers,
-  hostOf,
-  inventoryOf,
-  PACKAGE,
-  removeBareWorkers,
-  TARBALL,
-} from "./bareWorkers";
+import { ARCH, BRING_UP_MS, bringUpBareWorkers, inventoryOf, PACKAGE, removeBareWorkers, TARBALL } from "./bareWorkers";
 import { changes, eventually, TestLab } from "./testLab";
 
 /** Bare workers become nodes, change, and are bare again. Each test builds on the tests before it. */
@@ -276,58 +267,4 @@ it("a package of a given version works with kube-proxy as a unit, and is removed
   expect(changes(await lab.operate("preview", "--config-file", file))).toEqual([]);
   await lab.operate("destroy", "--config-file", file);
   expect(await inventory(PACKAGE)).toBe(before[PACKAGE]);
-});
-
-describe("a containerd that belongs to Docker", () => {
-  const ONE = "worker-1";
-  const only = (runtime: object) =>
-    lab.configFile("docker", (settings) => {
-      const [pool] = settings["tls-bootstrap:pools"];
-      delete settings["tls-bootstrap:binDir"];
-      for (const key of ["port", "bastion"]) delete settings["tls-bootstrap:ssh"][key];
-      settings["tls-bootstrap:pools"] = [{ ...pool, runtime, workers: [{ name: ONE, ...target }] }];
-      return settings;
-    });
-  let target: Awaited<ReturnType<typeof hostOf>>;
-
-  beforeAll(async () => {
-    target = await hostOf(lab, ONE);
-    await lab.shell(
-      ONE,
-      "cp /etc/containerd/config.toml /root/config.toml; sed -i '1a disabled_plugins = [\"io.containerd.grpc.v1.cri\"]' /etc/containerd/config.toml; systemctl restart containerd",
-    );
-  });
-
-  afterAll(async () => {
-    await lab.shell(
-      ONE,
-      "rm -f /etc/systemd/system/docker.service; mv /root/config.toml /etc/containerd/config.toml; systemctl daemon-reload; systemctl restart containerd",
-    );
-    await lab.run("destroy");
-  });
-
-  const refusal = async (runtime: object) => lab.fails("deploy", "--config-file", await only(runtime));
-
-  it("with a disabled CRI plugin is reported as such", async () => {
-    expect(await refusal({ type: "preinstalled" })).toContain(
-      "containerd runs, but its CRI plugin is disabled: take it out of disabled_plugins",
-    );
-  });
-
-  it("is neither replaced nor configured", async () => {
-    await lab.shell(
-      ONE,
-      "printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/docker.service; systemctl daemon-reload",
-    );
-    const [config, containerd] = [
-      await lab.exec(ONE, "cat", "/etc/containerd/config.toml"),
-      await lab.unitPid(ONE, "containerd"),
-    ];
-    for (const runtime of [{ type: "package" }, { type: "tarball" }, { type: "preinstalled", containerd: {} }])
-      expect(await refusal(runtime)).toContain(
-        "a Docker engine is on this host, and its containerd must not be changed under it",
-      );
-    expect(await lab.exec(ONE, "cat", "/etc/containerd/config.toml")).toBe(config);
-    expect(await lab.unitPid(ONE, "containerd")).toBe(containerd);
-  });
 });

@@ -1,14 +1,18 @@
 /** @independent */
-import { mkdir, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { fieldChecks } from "../../components/kubelet/fields";
 import { kubeletChecks } from "../../components/kubelet/levels";
-import { enums, flags, gates, minorOf, structs, versionProblem } from "../../components/kubelet/kubeletData";
-import { renderKubeletConfig } from "../../components/kubelet/kubeletConfig";
-import { merge } from "../../components/validation/maps";
-import { RIGHT_SETTINGS, type Settings, WRONG_FIELDS, WRONG_PAIRS } from "../kubeletCases";
+import { flags, gates, versionProblem } from "../../components/kubelet/kubeletData";
+import {
+  ONLY_PREVIEW_REFUSES,
+  REFUSED_LATE,
+  RIGHT_SETTINGS,
+  type Settings,
+  WRONG_FIELDS,
+  WRONG_PAIRS,
+} from "../kubeletCases";
+import { KUBELET, MINOR, verdictLines, upToBootstrap, type Verdict, verdicts, wrongTypes } from "./kubeletVerdicts";
 import { eventually, TestLab, VERSION } from "./testLab";
 
 /** Kubelet settings on real kubelets: what applies on a node, and that the preview refuses what a kubelet would not run with. */
@@ -172,98 +176,27 @@ it("wrong settings are one report at preview, without a connection to the API se
 });
 
 describe("a real kubelet", () => {
-  const BINARY = `/opt/kubernetes/v${VERSION}/bin/kubelet`;
-  const FOLDER = "/root/kubelet-cases";
-  type Verdict = "accepted" | "ignored" | "refused" | "hung";
-
-  /**
-   * Runs the worker's kubelet with each of the settings. Without a bootstrap kubeconfig the kubelet ends with an error about that, after it
-   * has read and validated its settings. `ignored` are settings with a field that it only logs.
-   * @param reached the text by which a kubelet has accepted its settings
-   */
-  async function verdicts(cases: readonly object[], args: string, reached: string, seconds = 60): Promise<Verdict[]> {
-    const { stateDir } = await lab.facts();
-    const folder = join(stateDir, "workers", "worker-1", "rootfs", FOLDER);
-    await mkdir(folder, { recursive: true });
-    await Promise.all(
-      cases.map((settings, i) =>
-        writeFile(
-          join(folder, `${i}.yaml`),
-          renderKubeletConfig({
-            clusterDomain: "cluster.local",
-            clusterDns: ["10.96.0.10"],
-            containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
-            servingMode: "approver",
-            settings: merge({ failCgroupV1: false }, settings), // the lab's workers may have cgroup v1 only
-          }),
-        ),
-      ),
-    );
-    const said = await lab.shell(
-      "worker-1",
-      `cd ${FOLDER}
-      i=0
-      while [ -e $i.yaml ]; do
-        status=0
-        said=$(timeout ${seconds} ${BINARY} --config=$PWD/$i.yaml --root-dir=$PWD/root --cert-dir=$PWD/pki --hostname-override=nobody ${args} 2>&1) || status=$?
-        case $status-$said in
-          *"${reached}"*"unknown field"* | *"unknown field"*"${reached}"*) echo ignored ;;
-          *"${reached}"*) echo accepted ;;
-          124-*) echo hung ;;
-          *) echo refused ;;
-        esac
-        rm $i.yaml
-        i=$((i + 1))
-      done
-      rm -r ${FOLDER}`,
-    );
-    return said.trim().split("\n") as Verdict[];
-  }
-
-  const NOWHERE = "--kubeconfig=/nowhere --bootstrap-kubeconfig=/nowhere";
-  const upToBootstrap = (cases: readonly object[]) => verdicts(cases, NOWHERE, "unable to load bootstrap kubeconfig");
-  const named = (cases: readonly object[], given: readonly Verdict[]) =>
-    cases.map((settings, i) => `${given[i]} ${JSON.stringify(settings)}`);
-
-  /**
-   * Settings that the kubelet accepts and the preview refuses. The kubelet reads 0 as the default, and checks some values later or not at
-   * all.
-   */
-  const TAKEN: readonly Settings[] = [
-    ...[{ maxPods: null }, { authentication: null }, { maxPods: 0 }, { port: 0 }, { nodeStatusUpdateFrequency: "0s" }],
-    ...[{ nodeStatusUpdateFrequency: "-1s" }, { podLogsDir: "logs" }, { clusterDNS: ["10.96.0"] }],
-    ...[{ tlsCipherSuites: ["TLS_RSA_WITH_RC4_128_SHA"] }, { rotateCertificates: false }],
-    ...[{ registerNode: false }, { registerWithTaints: [] }, { configMapAndSecretChangeDetectionStrategy: "watch" }],
-  ];
-  /** Settings that the kubelet refuses only when it sets up its managers, after it has its certificate. */
-  const LATER: readonly Settings[] = [
-    { containerLogMaxSize: "10MB" },
-    ...[{ "memory.avail": "100Mi" }, { "memory.available": "100MB" }, { "nodefs.available": "101%" }].map(
-      (evictionHard) => ({ evictionHard }),
-    ),
-    ...[{ kubeReserved: { disk: "1Gi" } }, { kubeReserved: { memory: "1GB" } }],
-    { evictionSoft: { "memory.available": "1Gi" } },
-  ];
   const isIn = (list: readonly object[], settings: object) =>
     list.some((one) => JSON.stringify(one) === JSON.stringify(settings));
 
   it("accepts what the preview accepts, and refuses or ignores what the preview refuses", async () => {
     const wrong = [...WRONG_FIELDS, ...WRONG_PAIRS].map(([settings]) => settings);
     const cases = [...RIGHT_SETTINGS, ...wrong];
-    const given = await upToBootstrap(cases);
+    const given = await upToBootstrap(lab, cases);
     const expected = cases.map((settings): Verdict => {
-      if (isIn(RIGHT_SETTINGS, settings) || isIn(TAKEN, settings) || isIn(LATER, settings)) return "accepted";
+      if (isIn(RIGHT_SETTINGS, settings) || isIn(ONLY_PREVIEW_REFUSES, settings) || isIn(REFUSED_LATE, settings))
+        return "accepted";
       const problems = kubeletChecks(VERSION, { pools: [{ workers: [{}], kubelet: settings }] });
       return problems.some(([, problem]) => problem?.includes("not a field")) ? "ignored" : "refused";
     });
-    expect(named(cases, given)).toEqual(named(cases, expected));
+    expect(verdictLines(cases, given)).toEqual(verdictLines(cases, expected));
   }, 900_000);
 
   it("refuses a value of the wrong type in each of its fields", async () => {
     const cases = wrongTypes();
     expect(cases.length).toBeGreaterThan(150);
-    const given = await upToBootstrap(cases);
-    expect(named(cases, given).filter((line) => !line.startsWith("refused "))).toEqual([]);
+    const given = await upToBootstrap(lab, cases);
+    expect(verdictLines(cases, given).filter((line) => !line.startsWith("refused "))).toEqual([]);
     const ours = cases.filter((settings) => !fieldChecks("kubelet", settings, MINOR).some(([, problem]) => problem));
     expect(ours).toEqual([]);
   }, 900_000);
@@ -283,9 +216,9 @@ describe("a real kubelet", () => {
         versionProblem(gate, MINOR) ? [{ featureGates: { [name]: true } }] : [],
       ),
     ];
-    const given = await upToBootstrap(cases);
-    expect(named(cases, given)).toEqual(
-      named(
+    const given = await upToBootstrap(lab, cases);
+    expect(verdictLines(cases, given)).toEqual(
+      verdictLines(
         cases,
         cases.map((_, i) => (i === 0 ? "accepted" : "refused")),
       ),
@@ -293,7 +226,7 @@ describe("a real kubelet", () => {
   }, 900_000);
 
   it("has exactly the flags that kubelets.json lists", async () => {
-    const help = await lab.exec("worker-1", BINARY, "--help");
+    const help = await lab.exec("worker-1", KUBELET, "--help");
     const real = [...help.matchAll(/^ +(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, name]) => name).sort();
     expect(Object.keys(flags).filter((name) => !versionProblem(flags[name], MINOR))).toEqual(real);
     const listed = [...help.matchAll(/\b(\w+)=true\|false \(/g)].map(([, name]) => name);
@@ -305,11 +238,11 @@ describe("a real kubelet", () => {
     // Runs in the place of the worker's kubelet, without an API server.
     await lab.exec("worker-1", "systemctl", "stop", "kubelet");
     try {
-      const given = await verdicts(LATER, "", "Started kubelet");
-      expect(named(LATER, given)).toEqual(
-        named(
-          LATER,
-          LATER.map(() => "refused"),
+      const given = await verdicts(lab, REFUSED_LATE, "", "Started kubelet");
+      expect(verdictLines(REFUSED_LATE, given)).toEqual(
+        verdictLines(
+          REFUSED_LATE,
+          REFUSED_LATE.map(() => "refused"),
         ),
       );
     } finally {
@@ -320,19 +253,3 @@ describe("a real kubelet", () => {
     );
   }, 900_000);
 });
-
-const MINOR = minorOf(VERSION)!;
-
-/** For each field of each struct, settings with a value of another type. */
-function wrongTypes(name = "KubeletConfiguration", within: (value: object) => object = (value) => value): object[] {
-  return Object.entries(structs[name]).flatMap(([field, { type, ...span }]) => {
-    if (versionProblem(span, MINOR)) return [];
-    const at = (value: unknown) => within({ [field]: value });
-    const isText = ["string", "duration", "time"].includes(type) || type in enums;
-    const element = type.replace(/^\[\]/, "");
-    return [
-      at(isText ? 5 : "text"),
-      ...(element in structs ? wrongTypes(element, (value) => at(type === element ? value : [value])) : []),
-    ];
-  });
-}

@@ -4,11 +4,11 @@ import { changes, TestLab } from "./testLab";
 const lab = new TestLab();
 
 /** A settings file with one worker and a change. */
-const settingsFile = (name: string, change: (worker: any) => void = () => undefined) =>
+const settingsFile = (name: string, change: (worker: any, pool: any) => void = () => undefined) =>
   lab.configFile(name, (settings) => {
-    const { workers } = settings["tls-bootstrap:pools"][0];
-    workers.splice(1);
-    change(workers[0]);
+    const [pool] = settings["tls-bootstrap:pools"];
+    pool.workers.splice(1);
+    change(pool.workers[0], pool);
     return settings;
   });
 
@@ -117,6 +117,52 @@ it("reports a read-only file system, cgroup v1 that the kubelet refuses, and an 
       `^the API server at https://${hostname}:${port} cannot be reached from this host \\(curl: .*\\)`,
     ),
   ]);
+});
+
+describe("a containerd that belongs to Docker", () => {
+  beforeAll(() =>
+    lab.shell(
+      "worker-1",
+      "cp /etc/containerd/config.toml /root/config.toml; sed -i '1a disabled_plugins = [\"io.containerd.grpc.v1.cri\"]' /etc/containerd/config.toml; systemctl restart containerd",
+    ),
+  );
+
+  afterAll(() =>
+    lab.shell(
+      "worker-1",
+      "rm -f /etc/systemd/system/docker.service; mv /root/config.toml /etc/containerd/config.toml; systemctl daemon-reload; systemctl restart containerd",
+    ),
+  );
+
+  const refusal = async (runtime: object): Promise<string> => {
+    const file = await settingsFile("docker", (_, pool) => {
+      pool.runtime = runtime;
+    });
+    return lab.fails("deploy", ...at(file));
+  };
+
+  it("with a disabled CRI plugin is reported as such", async () => {
+    expect(await refusal({ type: "preinstalled" })).toContain(
+      "containerd runs, but its CRI plugin is disabled: take it out of disabled_plugins",
+    );
+  });
+
+  it("is neither replaced nor configured", async () => {
+    await lab.shell(
+      "worker-1",
+      "printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/docker.service; systemctl daemon-reload",
+    );
+    const [config, containerd] = [
+      await lab.exec("worker-1", "cat", "/etc/containerd/config.toml"),
+      await lab.unitPid("worker-1", "containerd"),
+    ];
+    for (const runtime of [{ type: "package" }, { type: "tarball" }, { type: "preinstalled", containerd: {} }])
+      expect(await refusal(runtime)).toContain(
+        "a Docker engine is on this host, and its containerd must not be changed under it",
+      );
+    expect(await lab.exec("worker-1", "cat", "/etc/containerd/config.toml")).toBe(config);
+    expect(await lab.unitPid("worker-1", "containerd")).toBe(containerd);
+  });
 });
 
 it("prepares the repaired host, turns swap off permanently, and leaves a Docker engine alone with a note", async () => {

@@ -42,6 +42,7 @@ let origin: string;
 /** The current folder of the reader's shell. */
 let place: string;
 let environment: NodeJS.ProcessEnv;
+let page: string;
 let blocks: Block[];
 let rbac: Awaited<ReturnType<typeof kubeadmRbac>>;
 let document: Awaited<ReturnType<typeof kubeadmClusterInfo>>;
@@ -110,7 +111,8 @@ beforeAll(async () => {
     HOME: home,
     PATH: [dirname(workspace.executable), dirname(kubectl!), process.env.PATH].join(delimiter),
   };
-  blocks = blocksOf(await readFile(join(REPOSITORY, "docs", "quick-start.md"), "utf8"));
+  page = await readFile(join(REPOSITORY, "docs", "quick-start.md"), "utf8");
+  blocks = blocksOf(page);
 }, BRING_UP_MS);
 
 afterAll(async () => {
@@ -154,7 +156,8 @@ it("previews the joins, and changes nothing", async () => {
 });
 
 it("joins three workers, which are Ready and have a receipt each", async () => {
-  await execute("pulumi up");
+  const created = (text: string) => /\+ \d+ created/.exec(text)?.[0];
+  expect(created(await execute("pulumi up"))).toBe(created(page));
   const shown = await execute("kubectl");
   for (const node of NODES) {
     expect(shown).toMatch(new RegExp(`^${node} +Ready `, "m"));

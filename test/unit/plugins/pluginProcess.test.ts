@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundlePlugins } from "../../../lab/pulumi/pluginBundle";
-import { FakeEngine, Plugin, writeStandIn } from "../../pluginClient";
+import { FakeEngine } from "../../fakeEngine";
+import { Plugin, writeStandIn } from "../../pluginClient";
 import { expectEnd, isRunning } from "./pids";
 
 // Starting processes takes a while when other tests run.

@@ -1,6 +1,7 @@
 import type { ProviderPlugin } from "../../../lab/plugins/provider";
 import { serveResources } from "../../../lab/plugins/server";
-import { FakeEngine, Plugin } from "../../pluginClient";
+import { FakeEngine } from "../../fakeEngine";
+import { Plugin } from "../../pluginClient";
 import { type Json } from "../../protocolValues";
 
 /** A plugin that the test's own process serves. */

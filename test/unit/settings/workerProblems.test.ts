@@ -1,0 +1,133 @@
+import { ED25519, ED25519_OTHER } from "../fixtures";
+import { describeRefusals, good, worker } from "./goodSettings";
+
+describeRefusals("pools and workers", [
+  ["no pools", { pools: undefined }, ["tls-bootstrap:pools: is required"]],
+  ["a misspelt key", { pool: [] }, ["tls-bootstrap:pool: is not a setting"]],
+  [
+    "a misspelt key in a worker",
+    worker({ hostkey: ED25519 }),
+    ["tls-bootstrap:pools[0].workers[0].hostkey: is not a setting"],
+  ],
+  [
+    "a worker without host key",
+    worker({ hostKey: undefined }),
+    ["tls-bootstrap:pools[0].workers[0].hostKey: is required"],
+  ],
+  [
+    "a DNS name without node address",
+    worker({ address: "w.example.com" }),
+    ["tls-bootstrap:pools[0].workers[0].nodeAddress: is required when"],
+  ],
+  ["a long name", worker({ name: "a".repeat(64) }), ["tls-bootstrap:pools[0].workers[0].name: '"]],
+  ["a bad label", worker({ labels: { "a b": "c" } }), ["tls-bootstrap:pools[0].workers[0].labels"]],
+  [
+    "a bad label value",
+    worker({ labels: { a: "b c" } }),
+    ["tls-bootstrap:pools[0].workers[0].labels.a: 'b c' is not a label value"],
+  ],
+  [
+    "a taint without effect",
+    worker({ taints: [{ key: "a" }] }),
+    ["tls-bootstrap:pools[0].workers[0].taints[0].effect"],
+  ],
+  ["generation 0", worker({ generation: 0 }), ["tls-bootstrap:pools[0].workers[0].generation"]],
+]);
+
+describeRefusals("the kubelet", [
+  [
+    "a kubelet with anonymous access",
+    worker({ kubelet: { authentication: { anonymous: { enabled: true } } } }),
+    ["tls-bootstrap:pools[0].workers[0].kubelet.authentication.anonymous.enabled: cannot be true"],
+  ],
+  [
+    "a read-only port for all kubelets",
+    { kubelet: { readOnlyPort: 10255 } },
+    ["tls-bootstrap:kubelet.readOnlyPort: cannot be 10255"],
+  ],
+  [
+    "a misspelt kubelet field for all, once",
+    { kubelet: { maxPod: 50 } },
+    ["tls-bootstrap:kubelet.maxPod: is not a field of KubeletConfiguration; did you mean maxPods?"],
+  ],
+  [
+    "kubelet fields that this version does not have, beside other problems",
+    { ...worker({ kubelet: { tlsCurvePreferences: [29] }, generation: 0 }), kubernetesVersion: "1.35.1" },
+    [
+      "tls-bootstrap:pools[0].workers[0].generation",
+      "tls-bootstrap:pools[0].workers[0].kubelet.tlsCurvePreferences: needs Kubernetes 1.36 or newer; these kubelets are 1.35",
+    ],
+  ],
+  ["kubelet settings that are no map", { kubelet: [1] }, ["tls-bootstrap:kubelet: must be a map of Kubelet"]],
+]);
+
+describeRefusals("workers that share something", [
+  [
+    "a pool and a worker that are declared twice",
+    {
+      pools: [
+        good.pools[0],
+        {
+          name: "worker",
+          workers: [good.pools[0].workers[0], { name: "b", address: "10.0.1.12", hostKey: ED25519_OTHER }],
+        },
+      ],
+    },
+    [
+      "tls-bootstrap:pools[1].name: 'worker' is already the name of pools[0].name",
+      "tls-bootstrap:pools[1].workers[0].name: 'worker-1' is already the name of pools[0].workers[0].name",
+      "tls-bootstrap:pools[1].workers[0].address: '10.0.1.11' is already the address of pools[0].workers[0].address",
+      "tls-bootstrap:pools[1].workers[0].hostKey: '",
+    ],
+  ],
+  [
+    "two workers with one node address",
+    {
+      pools: [
+        {
+          ...good.pools[0],
+          workers: [
+            good.pools[0].workers[0],
+            { name: "b", address: "b.example.com", nodeAddress: "10.0.1.11", hostKey: ED25519_OTHER },
+          ],
+        },
+      ],
+    },
+    [
+      "tls-bootstrap:pools[0].workers[1].nodeAddress: '10.0.1.11' is already the node address of pools[0].workers[0].address",
+    ],
+  ],
+]);
+
+describeRefusals("scale groups", [
+  [
+    "a scale group whose token expires too early",
+    { scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "90m" }] },
+    ["tls-bootstrap:scaleGroups[0].tokenTtl: '90m' must be between 2h and 30d"],
+  ],
+  [
+    "a scale group whose token expires too late",
+    { scaleGroups: [{ name: "burst", namePrefix: "burst-", tokenTtl: "31d" }] },
+    ["tls-bootstrap:scaleGroups[0].tokenTtl: '31d' must be between 5m and 30d"],
+  ],
+  [
+    "a prefix that no node name can have",
+    { scaleGroups: [{ name: "burst", namePrefix: "Burst-" }] },
+    ["tls-bootstrap:scaleGroups[0].namePrefix: 'Burst-' is not a prefix of node names"],
+  ],
+  [
+    "scale groups with names and prefixes of others",
+    {
+      scaleGroups: [
+        { name: "worker", namePrefix: "work" },
+        { name: "a", namePrefix: "a-" },
+        { name: "b", namePrefix: "a-b-" },
+      ],
+    },
+    [
+      "tls-bootstrap:scaleGroups[0].name: 'worker' is already the name of a pool or scale group",
+      "tls-bootstrap:scaleGroups[0].namePrefix: 'work' is a prefix of the name of worker worker-1",
+      "tls-bootstrap:scaleGroups[2].namePrefix: 'a-b-' overlaps with 'a-' of scale group a",
+    ],
+  ],
+]);

@@ -1,25 +1,34 @@
 /**
  * Measures what the policies add to a certificate request: npm run bench:admission
  * Uses a lab without workers, with Nodes of real size that are Ready. The pool of one stack joins a worker; two other stacks have workers, too. Each case
- * alternates with the same cluster without policies. Prints a table.
+ * alternates with the same cluster without policies. The last cases have a scale group, whose policy looks at every Node that no stack has declared. Prints a table.
  */
 import { readFile } from "node:fs/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { JoinPolicy, ServingPolicy } from "../components";
+import { WORKER_LABEL } from "../components/cluster/names";
 import { Api } from "../test/e2e/api";
 import { TestLab } from "../test/e2e/testLab";
 import { makeRequests } from "../test/requests/goRequests";
 
 const ROUNDS = 3;
 const REQUESTS = 60;
-/** Workers of the pool that joins, and of each of two other stacks. */
-const CASES = [
-  [3, 3],
-  [3, 500],
-  [100, 3],
-  [100, 500],
-  [300, 3],
-  [1000, 1000],
+interface Case {
+  /** Workers of the pool that joins. */
+  readonly pool: number;
+  /** Workers of each of two other stacks. */
+  readonly others: number;
+  /** Other Nodes, in a cluster with a scale group. */
+  readonly undeclared?: number;
+}
+const CASES: readonly Case[] = [
+  { pool: 3, others: 3 },
+  { pool: 3, others: 1000 },
+  { pool: 100, others: 3 },
+  { pool: 300, others: 3 },
+  { pool: 1000, others: 1000 },
+  { pool: 3, others: 3, undeclared: 100 },
+  { pool: 3, others: 3, undeclared: 1000 },
 ];
 const TOKEN = {
   user: "system:bootstrap:abc123",
@@ -30,7 +39,12 @@ const POLICIES = ["validatingadmissionpolicybindings", "validatingadmissionpolic
 const list = (items: readonly object[]) => ({ apiVersion: "v1", kind: "List", items });
 
 /** The policies of a stack, while its pool's token is valid (`joins`) or after that. */
-async function policiesOf(stack: string, names: readonly string[], joins: boolean): Promise<object[]> {
+async function policiesOf(
+  stack: string,
+  names: readonly string[],
+  joins: boolean,
+  hasGroup: boolean,
+): Promise<object[]> {
   const objects: object[] = [];
   await pulumi.runtime.setMocks({
     call: () => ({}),
@@ -41,7 +55,10 @@ async function policiesOf(stack: string, names: readonly string[], joins: boolea
       return { id: name, state: inputs as Record<string, unknown> };
     },
   });
-  const claims = [{ name: "worker", group: `system:bootstrappers:${stack}`, nodes: [...names] }];
+  const claims = [
+    { name: "worker", group: `system:bootstrappers:${stack}`, nodes: [...names] },
+    ...(hasGroup ? [{ name: "burst", group: "system:bootstrappers:burst", namePrefix: "burst-" }] : []),
+  ];
   new JoinPolicy(stack, { claims, bindReadyNodes: joins });
   const nodes = names.map((name, i) => ({ name, address: `10.0.${i >> 8}.${i & 255}` }));
   new ServingPolicy(stack, { pools: [{ name: "worker", nodes }], mode: "manual" });
@@ -50,7 +67,7 @@ async function policiesOf(stack: string, names: readonly string[], joins: boolea
 }
 
 /** A Node as large as in a cluster that is in use: 50 images, 12 annotations. */
-function nodeOf(name: string): object {
+function nodeOf(name: string, labels: object): object {
   const annotations = Array.from({ length: 12 }, (_, i) => [`example.com/annotation-${i}`, "value ".repeat(8)]);
   const images = Array.from({ length: 50 }, (_, i) => {
     const image = `registry.example.com/team/image-${i}`;
@@ -63,7 +80,11 @@ function nodeOf(name: string): object {
   return {
     apiVersion: "v1",
     kind: "Node",
-    metadata: { name, labels: { "kubernetes.io/hostname": name }, annotations: Object.fromEntries(annotations) },
+    metadata: {
+      name,
+      labels: { "kubernetes.io/hostname": name, ...labels },
+      annotations: Object.fromEntries(annotations),
+    },
     status: { images, conditions },
   };
 }
@@ -82,7 +103,7 @@ async function latency(api: Api, request: string): Promise<number> {
   return median(times);
 }
 
-async function measure(lab: TestLab, api: Api, pool: number, others: number): Promise<void> {
+async function measure(lab: TestLab, api: Api, { pool, others, undeclared }: Case): Promise<void> {
   const namesOf = (stack: string, count: number) => Array.from({ length: count }, (_, i) => `${stack}-${i + 1}`);
   const stacks: [string, string[]][] = [
     ["own", namesOf("own", pool)],
@@ -90,11 +111,16 @@ async function measure(lab: TestLab, api: Api, pool: number, others: number): Pr
     ["west", namesOf("west", others)],
   ];
   const policies: object[] = [];
-  for (const [stack, names] of stacks) policies.push(...(await policiesOf(stack, names, stack === "own")));
+  for (const [stack, names] of stacks)
+    policies.push(...(await policiesOf(stack, names, stack === "own", stack === "own" && undeclared !== undefined)));
   const [joining, ...ready] = stacks.flatMap(([, names]) => names);
   await lab.kubectl("delete", "nodes", "--all");
-  for (let i = 0; i < ready.length; i += 200)
-    await lab.kubectl("create", "-f", await lab.writeManifest(list(ready.slice(i, i + 200).map(nodeOf))));
+  const nodes = [
+    ...ready.map((name) => nodeOf(name, { [WORKER_LABEL]: "bench" })),
+    ...namesOf("other", undeclared ?? 0).map((name) => nodeOf(name, {})),
+  ];
+  for (let i = 0; i < nodes.length; i += 200)
+    await lab.kubectl("create", "-f", await lab.writeManifest(list(nodes.slice(i, i + 200))));
   const [[request]] = makeRequests([joining]);
   const [without, added]: [number[], number[]] = [[], []];
   const settle = () => new Promise((resume) => setTimeout(resume, 4000)); // the API server reads its policies every second
@@ -110,7 +136,9 @@ async function measure(lab: TestLab, api: Api, pool: number, others: number): Pr
   const kilobytes = Math.round(
     JSON.stringify(policies.filter((object) => JSON.stringify(object).includes("own-names"))).length / 1000,
   );
-  console.log(`| ${pool} | ${others} | ${ms(without)} | ${ms(added)} | ${kilobytes} KB |`);
+  console.log(
+    `| ${pool} | ${others} | ${undeclared ?? "no scale group"} | ${ms(without)} | ${ms(added)} | ${kilobytes} KB |`,
+  );
 }
 
 async function main(): Promise<void> {
@@ -121,9 +149,11 @@ async function main(): Promise<void> {
     const role = "--clusterrole=system:node-bootstrapper";
     await lab.kubectl("create", "clusterrolebinding", "bench", role, "--group=system:bootstrappers");
     const api = new Api(await readFile((await lab.facts()).kubeconfig, "utf8"));
-    console.log("| workers of the pool | of each other stack | ms without policies | ms added | policy for names |");
-    console.log("| --- | --- | --- | --- | --- |");
-    for (const [pool, others] of CASES) await measure(lab, api, pool, others);
+    console.log(
+      "| workers of the pool | of each other stack | undeclared Nodes | ms without policies | ms added | policy for names |",
+    );
+    console.log("| --- | --- | --- | --- | --- | --- |");
+    for (const each of CASES) await measure(lab, api, each);
   } finally {
     await lab.run("down");
   }

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { JoinPolicy } from "./admission/joinPolicy";
 import { ClusterInfo } from "./cluster/clusterInfo";
-import { BOOTSTRAPPERS_GROUP, WORKER_LABEL } from "./cluster/names";
+import { BOOTSTRAPPERS_GROUP, namesPolicyOf, WORKER_LABEL } from "./cluster/names";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
 import { scopeOf } from "./cluster/scope";
 import { KubeProxy } from "./kubeProxy/kubeProxy";
@@ -70,6 +70,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     // A token that no policy restrains must not exist, not even for a moment.
     const pools = spec.pools.map((pool) => {
       const shared = {
+        joinPolicyName: spec.joinPolicy === "off" ? "off" : namesPolicyOf(scope, pool.name),
         servingCertificates: { mode: pool.servingCertificates.mode, ca: serving.ca },
         kubeProxyKubeconfig: kubeProxy?.kubeconfig,
         workerPrefix: name,

@@ -54,6 +54,9 @@ export const NODE_USER_PREFIX = "system:node:";
 /** Group of kubeadm's tokens. kubeadm's bindings name it (kubeadm constants: NodeBootstrapTokenAuthGroup). */
 export const KUBEADM_GROUP = "system:bootstrappers:kubeadm:default-node-token";
 
+/** Name of the policy that allows the tokens of a pool or scale group its own node names only. */
+export const namesPolicyOf = (scope: string, holder: string): string => `${scope}-${holder}-names`;
+
 /** Label of each declared Node. Its value is the scope of the stack. Kubelets may not change labels of this prefix (NodeRestriction). */
 export const WORKER_LABEL = "node-restriction.kubernetes.io/tls-bootstrap";
 

@@ -13,6 +13,8 @@ import { Worker } from "../worker/worker";
 export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
   /** The API server as the workers reach it. */
   readonly cluster: ClusterSpec;
+  /** The policy that the joins prove, or `off`. See {@link WorkerArgs.joinPolicyName}. */
+  readonly joinPolicyName: string;
   /**
    * Lifetime of the pool's bootstrap token, 5m to 30d. See {@link BootstrapTokenArgs.ttl}.
    * @default "1h"
@@ -56,7 +58,7 @@ export class WorkerPool extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:WorkerPool", name, {}, opts);
-    const { tokenGroups, tokenUsages, kubeProxyKubeconfig, workerPrefix = name, ...spec } = args;
+    const { joinPolicyName, tokenGroups, tokenUsages, kubeProxyKubeconfig, workerPrefix = name, ...spec } = args;
     const pool = resolvePool(`WorkerPool '${name}'`, spec);
     const token = new BootstrapToken(
       `${name}-token`,
@@ -78,7 +80,8 @@ export class WorkerPool extends pulumi.ComponentResource {
       pool.cluster.apply(({ server }) => ({ server, caFile: PATHS.ca })),
     );
     const { servingCertificates } = pool;
-    const shared = { servingCertificates, bootstrapKubeconfig, mintCommand: token.mintCommand, kubeProxyKubeconfig };
+    const { mintCommand } = token;
+    const shared = { servingCertificates, bootstrapKubeconfig, mintCommand, joinPolicyName, kubeProxyKubeconfig };
     const workers = pool.workers.map(
       (worker) =>
         new Worker(

@@ -22,6 +22,11 @@ export interface WorkerArgs extends EnvironmentSpec, WorkerSpec {
    * the worker again show it with more options.
    */
   readonly mintCommand: string;
+  /**
+   * Name of the ValidatingAdmissionPolicy that allows the token the names of its pool only. The step join proves that the policy denies other
+   * names. `off` proves nothing, for a cluster without such a policy.
+   */
+  readonly joinPolicyName: string;
   /** Secret: kubeconfig of kube-proxy. Required with `kubeProxy.mode: unit`. See {@link KubeProxy.kubeconfig}. */
   readonly kubeProxyKubeconfig?: pulumi.Input<string>;
 }
@@ -38,7 +43,7 @@ export class Worker extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:Worker", name, {}, opts);
-    const { bootstrapKubeconfig, mintCommand, kubeProxyKubeconfig, ...spec } = args;
+    const { bootstrapKubeconfig, mintCommand, joinPolicyName, kubeProxyKubeconfig, ...spec } = args;
     const worker = resolveWorker(`Worker '${name}'`, spec);
     const { mode, ca } = worker.servingCertificates;
     const needsCredential = worker.kubeProxy.mode === "unit" && kubeProxyKubeconfig === undefined;
@@ -50,7 +55,7 @@ export class Worker extends pulumi.ComponentResource {
       ],
     ]);
 
-    const context = { name, worker, mintCommand, parent: this };
+    const context = { name, worker, mintCommand, joinPolicyName, parent: this };
     const node = declareNode(context);
     const host = prepareHost(context, sendAirGap(context));
     const serving = installServingCertificate(context, host);

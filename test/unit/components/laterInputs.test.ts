@@ -96,6 +96,7 @@ it("a Worker without a pool is checked like one of a pool", async () => {
     servingCertificates: { mode: "manual" } as const,
     bootstrapKubeconfig: "K",
     mintCommand: "M",
+    joinPolicyName: "off",
   };
   await expect(new Program().run((opts) => new Worker("w", open, opts))).rejects.toThrow(
     "Worker 'w': 1 problem\n  kubelet.authentication.anonymous.enabled: cannot be true",

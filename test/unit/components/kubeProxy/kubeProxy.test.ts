@@ -108,6 +108,7 @@ describe("a worker with kube-proxy as a unit", () => {
       servingCertificates: { mode: "manual" } as const,
       bootstrapKubeconfig: "B",
       mintCommand: "M",
+      joinPolicyName: "off",
       kubeProxy: unit,
     };
     await expect(new Program().run((opts) => new Worker("w", args, opts))).rejects.toThrow(

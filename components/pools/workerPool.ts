@@ -90,7 +90,10 @@ export class WorkerPool extends pulumi.ComponentResource {
           { parent: this, dependsOn: opts?.dependsOn },
         ),
     );
-    token.revokeAfter(workers, { parent: this });
+    token.revokeAfter(
+      workers.map((worker) => worker.lastStep()),
+      { parent: this },
+    );
     this.receipts = Object.fromEntries(pool.workers.map(({ name: node }, i) => [node, workers[i].receipt]));
     this.registerOutputs({ receipts: this.receipts });
   }

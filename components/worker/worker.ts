@@ -1,3 +1,4 @@
+import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { resolveWorker } from "../spec/resolve";
 import type { ClusterSpec, EnvironmentSpec, WorkerSpec } from "../spec/specs";
@@ -41,6 +42,8 @@ export class Worker extends pulumi.ComponentResource {
   /** Proof that the node joined. */
   readonly receipt: pulumi.Output<JoinReceipt>;
 
+  readonly #join: remote.Command;
+
   constructor(name: string, args: WorkerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:Worker", name, {}, opts);
     const { bootstrapKubeconfig, mintCommand, joinPolicyName, kubeProxyKubeconfig, ...spec } = args;
@@ -64,11 +67,11 @@ export class Worker extends pulumi.ComponentResource {
     const kubeProxy = startKubeProxy(context, kubeProxyKubeconfig, kubelet);
     const before = [opts?.dependsOn ?? []].flat() as pulumi.Resource[];
     const dependsOn = [node, ...(kubeProxy ? [kubeProxy] : []), ...before];
-    const join = joinCluster(context, { host, kubelet, dependsOn, bootstrapKubeconfig });
+    this.#join = joinCluster(context, { host, kubelet, dependsOn, bootstrapKubeconfig });
 
     this.receipt = pulumi
       // The kubelet command's id is known in the preview of a change, and exists only after the files are written.
-      .unsecret(pulumi.all([files, kubelet.id, host.stdout, join.stdout]))
+      .unsecret(pulumi.all([files, kubelet.id, host.stdout, this.#join.stdout]))
       .apply(([written, , hostStdout, joinStdout]) =>
         parseReceipt(
           { kubeletVersion: `v${worker.kubernetesVersion}`, configHash: hashOf(written) },
@@ -77,5 +80,10 @@ export class Worker extends pulumi.ComponentResource {
         ),
       );
     this.registerOutputs({ receipt: this.receipt });
+  }
+
+  /** The step join, which comes after all other steps. */
+  lastStep(): pulumi.Resource {
+    return this.#join;
   }
 }

@@ -28,7 +28,7 @@ const LAYERS = {
     "spec",
     "validation",
   ],
-  pools: ["cluster", "spec", "tokens", "validation", "worker"],
+  pools: ["admission", "cluster", "spec", "tokens", "validation", "worker"],
 };
 
 const COMPONENTS = Object.keys(LAYERS);

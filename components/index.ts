@@ -1,5 +1,5 @@
 /** The public API of tls-bootstrap, for programs that import it. */
-export { type ClaimSpec, JoinPolicy, type JoinPolicyArgs } from "./admission/joinPolicy";
+export { type ClaimPolicies, type ClaimSpec, JoinPolicy, type JoinPolicyArgs } from "./admission/joinPolicy";
 export { caPins } from "./cluster/caPins";
 export { ClusterInfo, type ClusterInfoArgs } from "./cluster/clusterInfo";
 export { NodeBootstrapRbac, type NodeBootstrapRbacArgs } from "./cluster/nodeBootstrapRbac";

@@ -73,7 +73,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       const shared = {
         servingCertificates: { mode: pool.servingCertificates.mode, ca: serving.ca },
         kubeProxyKubeconfig: kubeProxy?.kubeconfig,
-        readyNodesPolicy: joinPolicy?.readyNodes[pool.name],
+        joinPolicy: joinPolicy?.policies[pool.name],
         workerPrefix: name,
       };
       const dependsOn = [...guards, ...rbac, serving.policy];

@@ -27,10 +27,18 @@ export interface ClaimSpec {
   readonly namePrefix?: string;
 }
 
+/** Names of ValidatingAdmissionPolicies. */
+export interface ClaimPolicies {
+  /** Denies the names of others. */
+  readonly names: string;
+  /** Denies the names of Ready nodes. */
+  readonly readyNodes: string;
+}
+
 export interface JoinPolicyArgs {
   readonly claims: ClaimSpec[];
   /**
-   * Whether the Ready nodes of the claims with `nodes` are protected all the time. `false` leaves that to others, who bind the policies in `readyNodes` while a token is valid:
+   * Whether the Ready nodes of the claims with `nodes` are protected all the time. `false` leaves that to others, who bind the policy `readyNodes` while a token is valid:
    * each protected Node costs the API server some time in every certificate request.
    * @default true
    */
@@ -52,24 +60,24 @@ export interface JoinPolicyArgs {
  * @throws pulumi.RunError with all problems of the claims, before anything is declared.
  */
 export class JoinPolicy extends pulumi.ComponentResource {
-  /** By claim, the name of the policy that protects its Ready nodes. */
-  readonly readyNodes: Record<string, pulumi.Output<string>>;
+  /** Names of the policies that restrain the tokens of a claim, by claim. */
+  readonly policies: Record<string, ClaimPolicies>;
 
   constructor(name: string, args: JoinPolicyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:JoinPolicy", name, {}, opts);
     const { claims, bindReadyNodes = true } = args;
     refuse(`JoinPolicy '${name}'`, claimProblems(claims));
-    denyBy(`${name}-names`, namesPolicy(claims), this);
-    this.readyNodes = Object.fromEntries(
+    const names = `${name}-names`;
+    denyBy(names, namesPolicy(claims), this);
+    this.policies = Object.fromEntries(
       claims.map(({ name: claim, group, nodes }) => {
-        const isBound = nodes === undefined || bindReadyNodes;
-        const spec = readyNodesPolicy(group, nodes ? undefined : claim);
-        const policy = declarePolicy(`${name}-${claim}-ready`, spec, this);
-        if (isBound) bindPolicy(`${name}-${claim}-ready`, policy, this, selectNodes(nodes));
-        return [claim, policy.metadata.name];
+        const readyNodes = `${name}-${claim}-ready`;
+        const policy = declarePolicy(readyNodes, readyNodesPolicy(group, nodes ? undefined : claim), this);
+        if (nodes === undefined || bindReadyNodes) bindPolicy(readyNodes, policy, this, selectNodes(nodes));
+        return [claim, { names, readyNodes }];
       }),
     );
-    this.registerOutputs({ readyNodes: this.readyNodes });
+    this.registerOutputs({ policies: this.policies });
   }
 }
 

@@ -61,8 +61,8 @@ const NO_NODE = "NONE";
 
 /** Ready nodes that are protected while a token is valid. */
 export interface ReadyNodes {
-  /** Name of the policy. {@link JoinPolicy.readyNodes} has it. */
-  readonly policy: pulumi.Input<string>;
+  /** Name of the policy. {@link JoinPolicy.policies} has it. */
+  readonly policy: string;
   /** Node names. */
   readonly nodes: string[];
 }

@@ -81,6 +81,8 @@ export interface NodeConf {
   readonly KUBECTL: string;
   /** The command that mints a new token. */
   readonly MINT_COMMAND: string;
+  /** Name of the policy that must deny the token other names, or `off`. */
+  readonly JOIN_POLICY: string;
   readonly KUBE_PROXY: "off" | "unit" | "daemonset";
 }
 

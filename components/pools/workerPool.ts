@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import type { ClaimPolicies } from "../admission/joinPolicy";
 import { PATHS } from "../cluster/names";
 import { type ResolvedPool, resolvePool } from "../spec/resolve";
 import type { ClusterSpec, EnvironmentSpec, PoolSpec } from "../spec/specs";
@@ -28,8 +29,11 @@ export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
    * @default ["authentication"]
    */
   readonly tokenUsages?: TokenUsage[];
-  /** Policy that protects the pool's Ready nodes while its token is valid: a name from {@link JoinPolicy.readyNodes}. */
-  readonly readyNodesPolicy?: pulumi.Input<string>;
+  /**
+   * The policies that restrain the pool's token, from {@link JoinPolicy.policies}. Each join proves the one for names. The one for Ready nodes is bound while the token is
+   * valid. Default: none, so whoever holds the token may claim any node name.
+   */
+  readonly joinPolicy?: ClaimPolicies;
   /** Secret: kubeconfig of kube-proxy. See {@link WorkerArgs.kubeProxyKubeconfig}. */
   readonly kubeProxyKubeconfig?: pulumi.Input<string>;
   /**
@@ -58,7 +62,7 @@ export class WorkerPool extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:WorkerPool", name, {}, opts);
-    const { tokenGroups, tokenUsages, readyNodesPolicy, kubeProxyKubeconfig, workerPrefix = name, ...spec } = args;
+    const { joinPolicy, tokenGroups, tokenUsages, kubeProxyKubeconfig, workerPrefix = name, ...spec } = args;
     const pool = resolvePool(`WorkerPool '${name}'`, spec);
     const token = new BootstrapToken(
       `${name}-token`,
@@ -67,10 +71,10 @@ export class WorkerPool extends pulumi.ComponentResource {
         mintedFor: membersHash(pool),
         ttl: pool.tokenTtl,
         usages: tokenUsages,
-        readyNodes:
-          readyNodesPolicy === undefined
-            ? undefined
-            : { policy: readyNodesPolicy, nodes: pool.workers.map((worker) => worker.name) },
+        readyNodes: joinPolicy && {
+          policy: joinPolicy.readyNodes,
+          nodes: pool.workers.map((worker) => worker.name),
+        },
         description: `tls-bootstrap: joins workers of pool ${pool.name}`,
       },
       { parent: this, dependsOn: opts?.dependsOn },
@@ -84,7 +88,14 @@ export class WorkerPool extends pulumi.ComponentResource {
       pool.cluster.apply(({ server }) => ({ server, caFile: PATHS.ca })),
     );
     const { servingCertificates } = pool;
-    const shared = { servingCertificates, bootstrapKubeconfig, mintCommand: token.mintCommand, kubeProxyKubeconfig };
+    const { mintCommand } = token;
+    const shared = {
+      servingCertificates,
+      bootstrapKubeconfig,
+      mintCommand,
+      joinPolicyName: joinPolicy?.names,
+      kubeProxyKubeconfig,
+    };
     const workers = pool.workers.map(
       (worker) =>
         new Worker(
@@ -93,7 +104,10 @@ export class WorkerPool extends pulumi.ComponentResource {
           { parent: this, dependsOn: opts?.dependsOn },
         ),
     );
-    token.revokeAfter(workers, { parent: this });
+    token.revokeAfter(
+      workers.map((worker) => worker.lastStep()),
+      { parent: this },
+    );
     this.receipts = Object.fromEntries(pool.workers.map(({ name: node }, i) => [node, workers[i].receipt]));
     this.registerOutputs({ receipts: this.receipts });
   }

@@ -17,6 +17,7 @@ const SCRIPTS = [
   "kubelet.sh",
   "kube-proxy.sh",
   "join.sh",
+  "in-force.sh",
   "leave.sh",
 ];
 
@@ -37,7 +38,7 @@ function scriptText(name: string): string {
 export const discoverScript = (): string => scriptText("discover.sh");
 
 /** Scripts that other scripts include. They need no execute permission. */
-const SOURCED_SCRIPTS = ["common.sh", "download.sh", "runtime-packages.sh", "runtime-tarball.sh"];
+const SOURCED_SCRIPTS = ["common.sh", "download.sh", "runtime-packages.sh", "runtime-tarball.sh", "in-force.sh"];
 
 let renderedScripts: string | undefined;
 

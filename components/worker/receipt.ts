@@ -11,9 +11,9 @@ export interface NodeCertificate {
 
 /** How long the parts of a join took on the worker, in ms. */
 export interface JoinTimes {
-  /** Until the API server accepted the token. */
+  /** Until the API server had accepted the token, and the join policy had denied it a foreign name. */
   readonly token: number;
-  /** From the accepted token to the kubelet's certificate. */
+  /** From there to the kubelet's certificate. */
   readonly certificate: number;
   /** From the certificate to Ready. */
   readonly ready: number;

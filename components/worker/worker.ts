@@ -1,3 +1,4 @@
+import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { resolveWorker } from "../spec/resolve";
 import type { ClusterSpec, EnvironmentSpec, WorkerSpec } from "../spec/specs";
@@ -22,6 +23,12 @@ export interface WorkerArgs extends EnvironmentSpec, WorkerSpec {
    * the worker again show it with more options.
    */
   readonly mintCommand: string;
+  /**
+   * Name of the ValidatingAdmissionPolicy that allows the token the names of its pool only. The step join proves that the policy denies other
+   * names.
+   * @default nothing is proved
+   */
+  readonly joinPolicyName?: string;
   /** Secret: kubeconfig of kube-proxy. Required with `kubeProxy.mode: unit`. See {@link KubeProxy.kubeconfig}. */
   readonly kubeProxyKubeconfig?: pulumi.Input<string>;
 }
@@ -36,9 +43,11 @@ export class Worker extends pulumi.ComponentResource {
   /** Proof that the node joined. */
   readonly receipt: pulumi.Output<JoinReceipt>;
 
+  readonly #join: remote.Command;
+
   constructor(name: string, args: WorkerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:Worker", name, {}, opts);
-    const { bootstrapKubeconfig, mintCommand, kubeProxyKubeconfig, ...spec } = args;
+    const { bootstrapKubeconfig, mintCommand, joinPolicyName, kubeProxyKubeconfig, ...spec } = args;
     const worker = resolveWorker(`Worker '${name}'`, spec);
     const { mode, ca } = worker.servingCertificates;
     const needsCredential = worker.kubeProxy.mode === "unit" && kubeProxyKubeconfig === undefined;
@@ -50,7 +59,7 @@ export class Worker extends pulumi.ComponentResource {
       ],
     ]);
 
-    const context = { name, worker, mintCommand, parent: this };
+    const context = { name, worker, mintCommand, joinPolicyName, parent: this };
     const node = declareNode(context);
     const host = prepareHost(context, sendAirGap(context));
     const serving = installServingCertificate(context, host);
@@ -59,11 +68,11 @@ export class Worker extends pulumi.ComponentResource {
     const kubeProxy = startKubeProxy(context, kubeProxyKubeconfig, kubelet);
     const before = [opts?.dependsOn ?? []].flat() as pulumi.Resource[];
     const dependsOn = [node, ...(kubeProxy ? [kubeProxy] : []), ...before];
-    const join = joinCluster(context, { host, kubelet, dependsOn, bootstrapKubeconfig });
+    this.#join = joinCluster(context, { host, kubelet, dependsOn, bootstrapKubeconfig });
 
     this.receipt = pulumi
       // The kubelet command's id is known in the preview of a change, and exists only after the files are written.
-      .unsecret(pulumi.all([files, kubelet.id, host.stdout, join.stdout]))
+      .unsecret(pulumi.all([files, kubelet.id, host.stdout, this.#join.stdout]))
       .apply(([written, , hostStdout, joinStdout]) =>
         parseReceipt(
           { kubeletVersion: `v${worker.kubernetesVersion}`, configHash: hashOf(written) },
@@ -72,5 +81,10 @@ export class Worker extends pulumi.ComponentResource {
         ),
       );
     this.registerOutputs({ receipt: this.receipt });
+  }
+
+  /** The step join, which comes after all other steps. */
+  lastStep(): pulumi.Resource {
+    return this.#join;
   }
 }

@@ -3,12 +3,14 @@
 # join.sh clean-up                 removes the token, and stops a kubelet without a certificate; run.sh calls it however the join has ended
 #
 # The kubelet makes its own key and requests a certificate with the bootstrap token. A node that has joined before gets no new certificate; the
-# script waits until it is Ready and prints its receipt.
+# script waits until it is Ready and prints its receipt. Both prove first that the API server restrains them (in-force.sh).
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
 # shellcheck source=/dev/null
 . "$CONF/node.conf"
+# shellcheck source=in-force.sh
+. "$LIB/in-force.sh"
 
 CERTIFICATE_SECONDS=180 # approval and signing; the controllers take (2N - 30) / 20 s for N nodes at once
 REFUSED_SECONDS=75 # the join policy refuses the name of a Ready node, and a node that has just stopped stays Ready while its heartbeats are awaited
@@ -198,7 +200,12 @@ refuse_foreign_identity
 refuse_copy
 token=$(now_ms)
 if [ ! -e "$CLIENT_CERTIFICATE" ]; then
-  check_token
+  had_joined=no
+  # A denial by the policy shows also that the token is accepted.
+  if [ "$JOIN_POLICY" = off ] || ! policy_denies; then
+    check_token
+    [ "$JOIN_POLICY" = off ] || await_join_policy
+  fi
   token=$(now_ms)
   install_file 0600 "$BOOTSTRAP_KUBECONFIG" <"$bootstrap"
   since=$(now_rfc3339)
@@ -206,10 +213,12 @@ if [ ! -e "$CLIENT_CERTIFICATE" ]; then
   systemctl restart kubelet
   wait_for_certificate
 else
+  had_joined=yes
   since=0 # any heartbeat counts, because a kubelet that runs on reports rarely
   systemctl enable --quiet --now kubelet
 fi
 certified=$(now_ms)
+prove_node_restriction "$had_joined"
 # Before the node is Ready, because a network plugin may reach the API server only through its Service.
 [ "$KUBE_PROXY" != unit ] || systemctl start kube-proxy
 check_renewal

@@ -1,5 +1,6 @@
 #!/bin/sh
-# leave.sh   removes this node from its cluster: cordons it, evicts its pods, stops the kubelet and wipes its keys
+# leave.sh           removes this node from its cluster: cordons it, evicts its pods, stops the kubelet and wipes its keys
+# leave.sh at-once   the same without cordon and evictions; join.sh calls it for a node that has just joined
 #
 # The node drains itself with its own certificate, so that no admin credential is on the host. While a pod cannot be evicted, because of a
 # PodDisruptionBudget for example, the node is not removed and goes on working.
@@ -83,7 +84,7 @@ report_gone() {
     as_node replace --raw "/api/v1/nodes/$NODE_NAME/status" -f - >/dev/null
 }
 
-if [ -e "$CLIENT_CERTIFICATE" ]; then drain; fi
+if [ -e "$CLIENT_CERTIFICATE" ] && [ "${1:-}" != at-once ]; then drain; fi
 stop_unit kubelet
 if [ -e "$CLIENT_CERTIFICATE" ]; then report_gone 2>/dev/null || true; fi
 stop_containers

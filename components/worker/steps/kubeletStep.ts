@@ -10,9 +10,10 @@ import { kubeProxyFiles } from "./kubeProxyStep";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
 /** The files that the step kubelet writes. */
-export function kubeletFiles({ worker, mintCommand }: StepContext): pulumi.Output<HostFile[]> {
+export function kubeletFiles(context: StepContext): pulumi.Output<HostFile[]> {
+  const { worker } = context;
   return pulumi.all([worker.cluster, worker.nodeAddress]).apply(([cluster, nodeAddress]) => [
-    ...trustFiles(cluster, worker, mintCommand),
+    ...trustFiles(cluster, context),
     {
       path: PATHS.kubeletConfig,
       mode: "0600",
@@ -41,7 +42,7 @@ export function kubeletFiles({ worker, mintCommand }: StepContext): pulumi.Outpu
 }
 
 /** The cluster's CA, and the variables of the node for the scripts. */
-function trustFiles({ server, ca }: ClusterEndpoint, worker: StepContext["worker"], mintCommand: string): HostFile[] {
+function trustFiles({ server, ca }: ClusterEndpoint, { worker, mintCommand, joinPolicyName }: StepContext): HostFile[] {
   return [
     { path: PATHS.ca, mode: "0644", text: `${ca.trim()}\n`, restarts: "kubelet" },
     {
@@ -53,6 +54,7 @@ function trustFiles({ server, ca }: ClusterEndpoint, worker: StepContext["worker
         API_SERVER: server,
         KUBECTL: `${binariesOf(worker.kubernetesVersion)}/kubectl`,
         MINT_COMMAND: mintCommand,
+        JOIN_POLICY: joinPolicyName ?? "off",
         KUBE_PROXY: worker.kubeProxy.mode,
       }),
     },

@@ -11,6 +11,8 @@ export interface StepContext {
   readonly worker: ResolvedWorker;
   /** The command that mints a new token. */
   readonly mintCommand: string;
+  /** See {@link WorkerArgs.joinPolicyName}. */
+  readonly joinPolicyName?: string;
   readonly parent: pulumi.Resource;
 }
 

@@ -1,47 +1,17 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { cliProcess, killCli as killCliOf, startDeployment as startDeploymentOf } from "../killedDeployment";
 import { eventually, TestLab } from "../testLab";
-import { REPOSITORY } from "../../repository";
 
 /** Deployments that are interrupted or killed. The next deployment completes them. */
 const lab = new TestLab();
-const LAB = join(REPOSITORY, "lab/run");
-
-/** Starts a deployment in its own process group, as a terminal does. */
-function startDeployment(): { readonly command: ChildProcess; readonly ended: Promise<number | null> } {
-  const command = spawn(LAB, ["--name", lab.name, "deploy"], { detached: true, stdio: ["ignore", "pipe", "pipe"] });
-  for (const output of [command.stdout, command.stderr])
-    output.on("data", (data: Buffer) => lab.transcript.push(data.toString()));
-  return { command, ended: once(command, "exit").then(([code]) => code as number | null) };
-}
-
-/** The process of the Pulumi CLI that runs an operation in this lab. */
-function cliProcess(stateDir: string): number | undefined {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .find((pid) => {
-      try {
-        const isCli = readlinkSync(`/proc/${pid}/exe`).endsWith("/pulumi");
-        return isCli && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`${stateDir}/pulumi/events-`);
-      } catch {
-        return false; // it has ended
-      }
-    });
-}
 
 let stateDir: string;
 const cli = (): number | undefined => cliProcess(stateDir);
-
-async function killCli(): Promise<void> {
-  const pid = cli();
-  if (pid !== undefined) process.kill(pid, "SIGKILL");
-  await eventually(() => Promise.resolve(expect(cli()).toBeUndefined()));
-}
+const killCli = (): Promise<void> => killCliOf(stateDir);
+const startDeployment = () => startDeploymentOf(lab);
 
 async function expectCompleteStack(): Promise<void> {
   const { ok, diagnostics } = await lab.operate("preview", "--expect-no-changes");

@@ -1,6 +1,8 @@
-import { eventually, TestLab } from "../testLab";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connectWithToken } from "../api";
+import { changes, eventually, TestLab } from "../testLab";
 
-/** Renewals of client certificates that are valid for three minutes. */
+/** Renewals of client certificates that are valid for three minutes, and an idle stack after the end of its token. */
 const lab = new TestLab();
 const TWO = ["worker-1", "worker-2"];
 
@@ -8,6 +10,7 @@ beforeAll(async () => {
   await lab.out("up", "--flag", "kube-controller-manager=--cluster-signing-duration=3m");
   await lab.configure((settings) => {
     settings["tls-bootstrap:pools"][0].workers.splice(2);
+    settings["tls-bootstrap:tokenTtl"] = "5m"; // the shortest
   });
   await lab.operate("deploy");
 });
@@ -22,8 +25,8 @@ const certificates = async (worker: string) =>
   (await lab.shell(worker, "ls /var/lib/kubelet/pki | grep -E '^kubelet-client-[0-9]'")).trim().split("\n");
 
 it("kubelets renew their certificates three times without a token, and the nodes stay Ready", async () => {
-  const { tokens } = await lab.json<{ tokens: Record<string, { id: string }> }>("output");
-  await lab.kubectl("delete", "secret", "-n", "kube-system", `bootstrap-token-${tokens.worker.id}`);
+  const api = await connectWithToken(lab);
+  await eventually(async () => expect(await api.isAccepted()).toBe(false), 15);
   const readySince = async () => {
     const { items } = await lab.get<{ items: any[] }>("nodes");
     return items.map(({ status }) => {
@@ -52,3 +55,11 @@ it("kubelets renew their certificates three times without a token, and the nodes
     expect(own.every(({ status }) => status.conditions[0].type === "Approved")).toBe(true);
   }
 }, 900_000);
+
+it("a revoked token whose ttl has passed needs no change", async () => {
+  const { tokens } = await lab.json<{ tokens: Record<string, { expires: string }> }>("output");
+  const cleanerMs = 10_000; // the token cleaner deletes a token when it expires
+  await sleep(Date.parse(tokens.worker.expires) + cleanerMs - Date.now());
+  expect(changes(await lab.operate("preview"))).toEqual([]);
+  expect(changes(await lab.operate("preview", "--refresh"))).toEqual([]);
+}, 400_000);

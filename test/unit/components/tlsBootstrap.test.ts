@@ -230,6 +230,18 @@ describe("TlsBootstrap with one worker", () => {
     expect(files).toContain(`MINT_COMMAND='pulumi up --replace "**::t-worker-token-clock"'\n`);
     expect(findTokenClock(program).name).toBe("t-worker-token-clock");
   });
+
+  it("tells the host which policy it must prove", async () => {
+    const policy = async (changes: Partial<TlsBootstrapArgs>) => {
+      const { program } = await declare(changes);
+      const files = program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin as string;
+      return { told: /^JOIN_POLICY='(.*)'$/m.exec(files)?.[1], listing: program.listing().join("\n") };
+    };
+    const { told, listing } = await policy({});
+    expect(told).toBe("t-test-names");
+    expect(listing).toContain(`ValidatingAdmissionPolicyBinding ${told}`);
+    expect((await policy({ joinPolicy: "off" })).told).toBe("off");
+  });
 });
 
 describe("arguments", () => {

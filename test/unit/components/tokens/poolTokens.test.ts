@@ -1,3 +1,4 @@
+import type * as pulumi from "@pulumi/pulumi";
 import type { TlsBootstrapArgs } from "../../../../components";
 import { ED25519_OTHER } from "../../fixtures";
 import { declareTlsBootstrap, findTokenClock, ONE_WORKER, poolWith } from "../oneWorker";
@@ -42,6 +43,13 @@ describe("a pool's token", () => {
       expiration: "9999-12-31T23:59:59Z",
     });
     expect([inputs.type, inputs.metadata.name]).toEqual(["bootstrap.kubernetes.io/token", "bootstrap-token-abc123"]);
+  });
+
+  it("is revoked after the joins, which wait for all other steps", async () => {
+    const { program } = await declareTlsBootstrap();
+    const { dependsOn } = program.optionsOf("kubernetes:core/v1:SecretPatch", "t-worker-token-revoked");
+    const urns = await Promise.all((dependsOn as pulumi.Resource[]).map(({ urn }) => valueOf(urn)));
+    expect(urns).toEqual([expect.stringMatching(/::t-worker-1-join$/)]);
   });
 });
 

@@ -1,0 +1,76 @@
+# shellcheck shell=sh
+# Proofs that the API servers enforce what restrains a token and a node. Each is a dry run of a request that must be denied. join.sh includes this.
+
+POLICY_SECONDS=30 # an API server loads a new policy within seconds
+RESTRICTION_SECONDS=20 # only for an API server that does not answer
+
+# A kubelet's certificate request for a node that no inventory has: node names are lower case. Nobody has the key, which was deleted after it had
+# signed (openssl: P-256, O=system:nodes, CN=system:node:Not-A-Worker as PrintableString, no attributes).
+FOREIGN_REQUEST='-----BEGIN CERTIFICATE REQUEST-----
+MIH0MIGcAgEAMDoxFTATBgNVBAoTDHN5c3RlbTpub2RlczEhMB8GA1UEAxMYc3lz
+dGVtOm5vZGU6Tm90LUEtV29ya2VyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
+P68eZ1yAFLjb5U2FpPz7PHgHsOqehilGRlWffCCoIFQSgg0UXWB7127bxW5jFJ2y
+oLJhQOtM8t1DK7tp+g4dy6AAMAoGCCqGSM49BAMCA0cAMEQCIHDbxjCu6b/0GJnZ
+Ltu3BuVGDyTHVbtMqod7rixf9nqcAiB4wCfZNX8jPE6TKtXlLcP94d8KcaXExvMu
+gm3Qgo4Mtg==
+-----END CERTIFICATE REQUEST-----
+'
+
+request_foreign_name() {
+  printf '{"apiVersion":"certificates.k8s.io/v1","kind":"CertificateSigningRequest","metadata":{"generateName":"tls-bootstrap-"},"spec":{"signerName":"kubernetes.io/kube-apiserver-client-kubelet","usages":["digital signature","client auth"],"request":"%s"}}' \
+    "$(printf %s "$FOREIGN_REQUEST" | base64 -w 0)" |
+    with_token create --raw '/apis/certificates.k8s.io/v1/certificatesigningrequests?dryRun=All' -f -
+}
+
+create_foreign_node() {
+  printf '{"apiVersion":"v1","kind":"Node","metadata":{"name":"not-a-worker"}}' | as_node create --raw '/api/v1/nodes?dryRun=All' -f -
+}
+
+# each_denies PATTERN COMMAND: five connections deny COMMAND with a line that has PATTERN. Otherwise $other is another answer. The connections are
+# open at the same time: a load balancer spreads them over up to five API servers, whether it takes turns or counts connections.
+each_denies() {
+  answers=$(for _ in 1 2 3 4 5; do "$2" 2>&1 & done; wait)
+  other=$(printf '%s\n' "$answers" | grep -v "$1" | head -n 1)
+  [ "$(printf '%s\n' "$answers" | grep -c "$1")" = 5 ]
+}
+
+# allows KIND: one of the answers has the object, as it would be stored.
+allows() { case "$answers" in *'"kind":"'"$1"'"'*) return 0 ;; *) return 1 ;; esac; }
+
+# policy_denies: the join policy limits this token to the names of its pool.
+policy_denies() { each_denies "ValidatingAdmissionPolicy '$JOIN_POLICY' .*denied request" request_foreign_name; }
+
+# await_join_policy: waits until the policy is loaded.
+await_join_policy() {
+  deadline=$(($(date +%s) + POLICY_SECONDS))
+  until policy_denies; do
+    ! refused_token "$answers" || fail_for_token
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+      hint="the policy and its binding must exist, and the binding must deny: kubectl get validatingadmissionpolicybinding $JOIN_POLICY -o yaml; 'pulumi up --refresh' restores both"
+      ! allows CertificateSigningRequest ||
+        fail "the policy $JOIN_POLICY is not in force: bootstrap token $(token_id) may request a certificate for any node name; the kubelet was not started" "$hint"
+      fail "the policy $JOIN_POLICY did not deny a certificate for node Not-A-Worker; the kubelet was not started; the API server answers: $other" "$hint"
+    fi
+    sleep 0.5
+  done
+}
+
+# prove_node_restriction HAD-JOINED: the node may change no other Node. Without the proof a new node leaves again. A node that had joined before
+# keeps running: its pods serve users, and a flag that an administrator has lost must not end a whole fleet.
+prove_node_restriction() {
+  deadline=$(($(date +%s) + RESTRICTION_SECONDS))
+  until each_denies 'is not allowed to modify node' create_foreign_node; do
+    if ! allows Node && [ "$(date +%s)" -lt "$deadline" ]; then
+      sleep 0.5
+      continue
+    fi
+    outcome="it had joined before and keeps running"
+    if [ "$1" = no ]; then
+      "$LIB/leave.sh" at-once || true
+      outcome="it has left the cluster again"
+    fi
+    hint="start each API server with --enable-admission-plugins=NodeRestriction, then run 'pulumi up' again"
+    ! allows Node || fail "NodeRestriction is off: $NODE_NAME may change other Nodes; $outcome" "$hint"
+    fail "NodeRestriction did not deny $NODE_NAME another Node; $outcome; the API server answers: $other" "$hint"
+  done
+}

@@ -140,6 +140,7 @@ function namesPolicy(claims: readonly ClaimSpec[]): PolicySpec {
     variables: [
       ...DECODE_CLIENT_REQUEST,
       { name: "claims", expression: celText(Object.fromEntries(claims.map(({ name, group }) => [group, name]))) },
+      { name: "groups", expression: celText(Object.fromEntries(claims.map(({ name, group }) => [name, group]))) },
       {
         name: "extents",
         expression: celText(Object.fromEntries(claims.map((claim) => [claim.name, extentOf(claim)]))),
@@ -168,7 +169,7 @@ function namesPolicy(claims: readonly ClaimSpec[]): PolicySpec {
         expression: 'variables.owner == "" ? size(variables.own) == 0 : variables.owner in variables.own',
         messageExpression:
           '"asks for node \'" + variables.node + "\': " + (size(variables.own) == 0' +
-          ' ? "only a token of " + variables.owner + " may ask for it"' +
+          ' ? "only a token with the group " + variables.groups[variables.owner] + " may ask for it"' +
           ' : "a token of " + variables.own.join(", ") + " may ask for " + variables.own.map(c, variables.extents[c]).join(" and ") + " only")',
       },
     ],

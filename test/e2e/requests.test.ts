@@ -114,8 +114,8 @@ describe("another bootstrap token of the cluster", () => {
     expect(await verdicts(otherToken, [free, near, claimed, burst])).toEqual([
       "allowed",
       "allowed",
-      "asks for node 'worker-1': only a token of nodes may ask for it",
-      "asks for node 'burst-1': only a token of scaled may ask for it",
+      "asks for node 'worker-1': only a token with the group system:bootstrappers:kubeadm:default-node-token may ask for it",
+      "asks for node 'burst-1': only a token with the group system:bootstrappers:scaled may ask for it",
     ]);
     expect(await verdicts(otherToken, [claimed], "example.com/any")).toEqual(["allowed"]);
   });

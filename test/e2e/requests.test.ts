@@ -261,7 +261,7 @@ describe("a node's request for its serving certificate", () => {
     ["no name", "worker-1 10.0.1.11", "IP:10.0.1.11"],
     ["the address as a name", "worker-1 worker-1 10.0.1.11.", "DNS:worker-1, DNS:10.0.1.11."],
     ["an IPv6 address", "worker-1 worker-1 fd00::1", "DNS:worker-1, IP:fd00::1"],
-    ["a wildcard", "worker-1 *.example.com 10.0.1.11", "DNS:??example.com, IP:10.0.1.11"],
+    ["a wildcard", "worker-1 *.example.com 10.0.1.11", "DNS:?.example.com, IP:10.0.1.11"],
   ])("is denied for %s, and the denial shows it", async (_, line, asked) => {
     for (const verdict of await ask(line, "worker-1"))
       expect(verdict).toBe(

@@ -59,14 +59,10 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     const serving = declareServing(context);
     const kubeProxy = declareKubeProxy(context);
 
-    const token = (holder: string) => ({
-      // Every bootstrap token is in the bare group already.
-      tokenGroups: [
-        tokenGroupOf(holder, scope),
-        ...(boundGroup && boundGroup !== BOOTSTRAPPERS_GROUP ? [boundGroup] : []),
-      ],
-      tokenUsages: (info ? ["authentication", "signing"] : ["authentication"]) satisfies TokenUsage[],
-    });
+    // Every bootstrap token is in the bare group already.
+    const sharedGroups = boundGroup && boundGroup !== BOOTSTRAPPERS_GROUP ? [boundGroup] : [];
+    const tokenUsages: TokenUsage[] = info ? ["authentication", "signing"] : ["authentication"];
+    const token = (holder: string) => ({ tokenGroups: [tokenGroupOf(holder, scope), ...sharedGroups], tokenUsages });
     // A token that no policy restrains must not exist, not even for a moment.
     const guards = joinPolicy ? [joinPolicy] : [];
     const pools = spec.pools.map((pool) => {

@@ -81,23 +81,7 @@ export class CsrApprover extends pulumi.ComponentResource {
               serviceAccountName: account.metadata.name,
               priorityClassName: "system-cluster-critical",
               tolerations: [{ operator: "Exists", effect: "NoSchedule" }],
-              containers: [
-                {
-                  name: "approver",
-                  image: args.image ?? IMAGE,
-                  args: pulumi.output(args.nodes).apply(approverFlags),
-                  livenessProbe: { httpGet: { path: "/healthz", port: 8081 } },
-                  resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "128Mi" } },
-                  securityContext: {
-                    runAsUser: 65532,
-                    runAsNonRoot: true,
-                    allowPrivilegeEscalation: false,
-                    readOnlyRootFilesystem: true,
-                    capabilities: { drop: ["ALL"] },
-                    seccompProfile: { type: "RuntimeDefault" },
-                  },
-                },
-              ],
+              containers: [approverContainer(args)],
             },
           },
         },
@@ -107,6 +91,22 @@ export class CsrApprover extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 }
+
+const approverContainer = ({ nodes, image = IMAGE }: CsrApproverArgs) => ({
+  name: "approver",
+  image,
+  args: pulumi.output(nodes).apply(approverFlags),
+  livenessProbe: { httpGet: { path: "/healthz", port: 8081 } },
+  resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "128Mi" } },
+  securityContext: {
+    runAsUser: 65532,
+    runAsNonRoot: true,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ["ALL"] },
+    seccompProfile: { type: "RuntimeDefault" },
+  },
+});
 
 /** The approver's flags, from the declared nodes alone. */
 export function approverFlags(nodes: readonly pulumi.Unwrap<ServingNode>[]): string[] {

@@ -68,6 +68,27 @@ function clockHours(ttl: string, renewal: TokenRenewal) {
   return { validityPeriodHours: hours, earlyRenewalHours: Math.ceil(hours / 2) };
 }
 
+/** The certificate that remembers when the token was minted. */
+function declareClock(
+  name: string,
+  ttl: string,
+  renewal: TokenRenewal,
+  organization: pulumi.Input<string>,
+  parent: pulumi.Resource,
+): SelfSignedCert {
+  const key = new PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, { parent });
+  return new SelfSignedCert(
+    name,
+    {
+      privateKeyPem: key.privateKeyPem,
+      subject: { commonName: `bootstrap token clock, ttl ${ttl}`, organization },
+      ...clockHours(ttl, renewal),
+      allowedUses: [],
+    },
+    { parent },
+  );
+}
+
 /**
  * A bootstrap token: the Secret `kube-system/bootstrap-token-<id>` with a random id, a random secret and an expiration.
  *
@@ -112,20 +133,8 @@ export class BootstrapToken extends pulumi.ComponentResource {
     this.#name = name;
     const inside = { parent: this };
 
-    const clock = new SelfSignedCert(
-      `${name}-clock`,
-      {
-        privateKeyPem: new PrivateKey(`${name}-clock-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, inside)
-          .privateKeyPem,
-        subject: {
-          commonName: `bootstrap token clock, ttl ${ttl}`,
-          organization: pulumi.interpolate`${[...groups, ...usages].join(" ")} ${mintedFor}`,
-        },
-        ...clockHours(ttl, renewal),
-        allowedUses: [],
-      },
-      inside,
-    );
+    const subject = pulumi.interpolate`${[...groups, ...usages].join(" ")} ${mintedFor}`;
+    const clock = declareClock(`${name}-clock`, ttl, renewal, subject, this);
     this.mintCommand = `pulumi up --replace "**::${name}-clock"`;
     const minted = clock.validityStartTime;
     const alphabet = { upper: false, special: false, keepers: { minted } };

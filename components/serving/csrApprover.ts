@@ -20,6 +20,25 @@ export interface CsrApproverArgs {
   readonly image?: string;
 }
 
+const APPROVER_RULES = [
+  {
+    apiGroups: ["certificates.k8s.io"],
+    resources: ["certificatesigningrequests"],
+    verbs: ["get", "list", "watch"],
+  },
+  {
+    apiGroups: ["certificates.k8s.io"],
+    resources: ["certificatesigningrequests/approval"],
+    verbs: ["update"],
+  },
+  {
+    apiGroups: ["certificates.k8s.io"],
+    resources: ["signers"],
+    resourceNames: [KUBELET_SERVING_SIGNER],
+    verbs: ["approve"],
+  },
+];
+
 /**
  * kubelet-csr-approver. It approves requests for kubelet serving certificates with the declared names and addresses. It queries no DNS, and leaves all other requests
  * pending. {@link ServingPolicy} keeps wrong requests from being created.
@@ -35,24 +54,7 @@ export class CsrApprover extends pulumi.ComponentResource {
       name,
       {
         metadata: { name },
-        rules: [
-          {
-            apiGroups: ["certificates.k8s.io"],
-            resources: ["certificatesigningrequests"],
-            verbs: ["get", "list", "watch"],
-          },
-          {
-            apiGroups: ["certificates.k8s.io"],
-            resources: ["certificatesigningrequests/approval"],
-            verbs: ["update"],
-          },
-          {
-            apiGroups: ["certificates.k8s.io"],
-            resources: ["signers"],
-            resourceNames: [KUBELET_SERVING_SIGNER],
-            verbs: ["approve"],
-          },
-        ],
+        rules: APPROVER_RULES,
       },
       inside,
     );

@@ -4,15 +4,16 @@
 POLICY_SECONDS=30 # an API server loads a new policy within seconds
 RESTRICTION_SECONDS=20 # only for an API server that does not answer
 
-# A kubelet's certificate request for a node that no inventory has: node names are lower case. Nobody has the key, which was deleted after it had
-# signed (openssl: P-256, O=system:nodes, CN=system:node:Not-A-Worker as PrintableString, no attributes).
+# A kubelet's certificate request for a node that no inventory has: nobody can own a name below .invalid (RFC 2606). It is well formed, so that the policies
+# of other stacks let it pass. Nobody has the key, which was deleted after it had signed.
+FOREIGN_NAME=0.not-a-worker.tls-bootstrap.invalid
 FOREIGN_REQUEST='-----BEGIN CERTIFICATE REQUEST-----
-MIH0MIGcAgEAMDoxFTATBgNVBAoTDHN5c3RlbTpub2RlczEhMB8GA1UEAxMYc3lz
-dGVtOm5vZGU6Tm90LUEtV29ya2VyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
-P68eZ1yAFLjb5U2FpPz7PHgHsOqehilGRlWffCCoIFQSgg0UXWB7127bxW5jFJ2y
-oLJhQOtM8t1DK7tp+g4dy6AAMAoGCCqGSM49BAMCA0cAMEQCIHDbxjCu6b/0GJnZ
-Ltu3BuVGDyTHVbtMqod7rixf9nqcAiB4wCfZNX8jPE6TKtXlLcP94d8KcaXExvMu
-gm3Qgo4Mtg==
+MIIBDDCBtAIBADBSMRUwEwYDVQQKEwxzeXN0ZW06bm9kZXMxOTA3BgNVBAMTMHN5
+c3RlbTpub2RlOjAubm90LWEtd29ya2VyLnRscy1ib290c3RyYXAuaW52YWxpZDBZ
+MBMGByqGSM49AgEGCCqGSM49AwEHA0IABMwnXhUW+O9gHefNRA83ZEfkNKvJ7T2j
+vgWZgRVVAeQfjl+QE7wDyFOU6K+Lqnb237MsL065SbnXphBmLIQlURigADAKBggq
+hkjOPQQDAgNHADBEAiAQ7JLY9bLUhU44uWQ7AvttoBeAcQew4TOouPKcUfD3AAIg
+Bfl395lz2AvEaNjoKbNy4y3BP89fgZqzhx+4GEMkxxM=
 -----END CERTIFICATE REQUEST-----
 '
 
@@ -49,7 +50,7 @@ await_join_policy() {
       hint="the policy and its binding must exist, and the binding must deny: kubectl get validatingadmissionpolicybinding $JOIN_POLICY -o yaml; 'pulumi up --refresh' restores both"
       ! allows CertificateSigningRequest ||
         fail "the policy $JOIN_POLICY is not in force: bootstrap token $(token_id) may request a certificate for any node name; the kubelet was not started" "$hint"
-      fail "the policy $JOIN_POLICY did not deny a certificate for node Not-A-Worker; the kubelet was not started; the API server answers: $other" "$hint"
+      fail "the policy $JOIN_POLICY did not deny a certificate for node $FOREIGN_NAME; the kubelet was not started; the API server answers: $other" "$hint"
     fi
     sleep 0.5
   done

@@ -1,12 +1,12 @@
 /**
- * Whether a request asks for the name of the Node in `params`. A policy with Nodes as parameters is evaluated for each of them, and to decode the whole request each time
- * takes too long. So this reads single bytes, from the end of the name, where the names of a pool differ most.
+ * Whether a request asks for the name of the Node in `params`. A policy with Nodes as parameters is evaluated for each of them, and to decode
+ * the whole request each time takes too long. So this reads single bytes, from the end of the name, where the names of a pool differ most.
  */
 import { bind, celText, range } from "./cel";
 import { ALPHABET } from "./decodeBase64";
 
-/** Which characters of `spec.request` have the length of the common name and the longest name. Both are whole groups of base64. */
-const READ = { from: 120, to: 304 };
+/** Which characters of `spec.request` hold the length of the common name, and the longest name. Both are whole groups of base64. */
+const READ = { from: 120, to: 268 };
 /** A request of more characters has a DER of more than 258 bytes, whose header takes one byte more. */
 const SHORT_REQUEST = 560;
 /** Bytes of PEM before its base64, which has lines. */

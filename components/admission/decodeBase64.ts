@@ -1,6 +1,6 @@
 /**
- * Decodes base64 in CEL, which has no function for it. Each step replaces all characters of one kind in the whole text at once. A loop over the characters takes four times
- * as long, because the API server counts the cost of each operation.
+ * Decodes base64 in CEL, which has no function for it. Each step replaces all characters of one kind in the whole text at once. A loop over
+ * the characters takes four times as long, because the API server counts the cost of each operation.
  */
 import { celText } from "./cel";
 

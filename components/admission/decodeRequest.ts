@@ -175,8 +175,8 @@ const firstOf = (names: string): string =>
   );
 
 /**
- * Variables whose last two are `node`, the name in a kubelet's request for its serving certificate, and `asked`, the DNS names and addresses in it, divided by
- * commas. Both are "" when the request is no kubelet's.
+ * Variables with `node`, the name in a kubelet's request for its serving certificate, and `asked`, the DNS names and addresses in it, divided
+ * by commas. Both are "" when the request is no kubelet's.
  */
 export const DECODE_SERVING_REQUEST: readonly CelVariable[] = [
   ...decodeWith({

@@ -38,8 +38,8 @@ export interface ClaimPolicies {
 export interface JoinPolicyArgs {
   readonly claims: ClaimSpec[];
   /**
-   * Whether the Ready nodes of the claims with `nodes` are protected all the time. `false` leaves that to others, who bind the policy `readyNodes` while a token is valid:
-   * each protected Node costs the API server some time in every certificate request.
+   * Whether the Ready nodes of the claims with `nodes` are protected all the time. `false` leaves that to others, who bind the policy
+   * `readyNodes` while a token is valid: each protected Node costs the API server some time in every certificate request.
    * @default true
    */
   readonly bindReadyNodes?: boolean;
@@ -54,8 +54,8 @@ export interface JoinPolicyArgs {
  * - No token of a claim may ask for the name of a Node that is Ready.
  * - A token of a claim with a prefix may not ask for the name of a Node that exists without the label `tls-bootstrap/scale-group: <claim>`.
  *
- * The names stand in the policy itself. With ConfigMaps as parameters an API server goes on with what it knew of them when a policy is removed and made
- * anew, until it restarts (kubernetes/kubernetes#130887). Nodes are not affected, since the API server watches them for other reasons.
+ * The names stand in the policy itself. With ConfigMaps as parameters an API server goes on with what it knew of them when a policy is
+ * removed and made anew, until it restarts (kubernetes/kubernetes#130887). Nodes are not affected, since the API server watches them anyway.
  *
  * @throws pulumi.RunError with all problems of the claims, before anything is declared.
  */

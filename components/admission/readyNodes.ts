@@ -50,7 +50,9 @@ const named = (nodes: readonly string[]) => ({
 /** The workers of stacks have a policy of their own. */
 const UNDECLARED = { matchExpressions: [{ key: WORKER_LABEL, operator: "DoesNotExist" }] };
 
-/** Selects these Nodes, or without names all Nodes that no stack has declared. A worker that has no Node yet is no reason to refuse. */
+/**
+ * Selects these Nodes, or without names all Nodes that no stack has declared. That a worker has no Node yet is no reason to refuse.
+ */
 export const selectNodes = (nodes?: readonly string[]) => ({
   selector: nodes ? named(nodes) : UNDECLARED,
   parameterNotFoundAction: "Allow",

@@ -30,8 +30,9 @@ export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
    */
   readonly tokenUsages?: TokenUsage[];
   /**
-   * The policies that restrain the pool's token, from {@link JoinPolicy.policies}. Each join proves the one for names. The one for Ready nodes is bound while the token is
-   * valid. Default: none, so whoever holds the token may claim any node name.
+   * The policies that restrain the pool's token, from {@link JoinPolicy.policies}. Each join proves the one for names. The one for Ready
+   * nodes is bound while the token is valid.
+   * @default none: whoever holds the token may claim any node name
    */
   readonly joinPolicy?: ClaimPolicies;
   /** Secret: kubeconfig of kube-proxy. See {@link WorkerArgs.kubeProxyKubeconfig}. */

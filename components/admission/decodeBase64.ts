@@ -11,39 +11,51 @@ const binary = (value: number, digits: number): string => value.toString(2).padS
 const replaceAll = (text: string, pairs: readonly (readonly [from: string, to: string])[]): string =>
   text + pairs.map(([from, to]) => `.replace(${celText(from)}, ${celText(to)})`).join("");
 
-/** "0" and "1" step aside first, since the results consist of them. */
-const ASIDE: Record<string, string> = { "0": "#", "1": "~" };
-
-/** CEL: the bits of a text in base64, as a text of 0 and 1. */
-export const bitsOf = (base64: string): string =>
-  replaceAll(base64, [
-    ...Object.entries(ASIDE),
-    ...[...ALPHABET].map((character, value) => [ASIDE[character] ?? character, binary(value, 6)] as const),
-    ["=", ""],
+/** Replaces characters by bits. "0" and "1" step aside first, since the results consist of them. */
+function toBits(text: string, bits: readonly (readonly [character: string, bits: string])[]): string {
+  const aside: Record<string, string> = { "0": "#", "1": "~" };
+  return replaceAll(text, [
+    ...Object.entries(aside),
+    ...bits.map(([character, of]) => [aside[character] ?? character, of] as const),
   ]);
+}
 
-/** CEL: groups of that many bits, each replaced by its text. A blank ends each group, so that no replacement begins within a group. */
-const groups = (bits: string, size: number, texts: readonly (readonly [value: number, text: string])[]): string =>
+/** The bits of a character of base64. */
+const SIX_BITS = [...ALPHABET].map((character, value) => [character, binary(value, 6)] as const);
+
+/** CEL: the bits of hexadecimal digits, as a text of 0 and 1. */
+export const hexToBits = (hex: string): string =>
+  toBits(
+    hex,
+    Array.from({ length: 16 }, (_, value) => [value.toString(16), binary(value, 4)]),
+  );
+
+/** The eight bits of a character of ASCII. */
+export const bitsOfCode = (character: string): string => binary(character.charCodeAt(0), 8);
+
+/** The other characters of PEM. The blank is the last, because a blank ends each byte while they are replaced. */
+const OTHERS = ["=", "-", "\n", " "];
+
+/** A text of PEM as {@link pemBits} gives it. */
+export const inPemBits = (text: string): string =>
+  [...text].map((character) => SIX_BITS.find(([of]) => of === character)?.[1] ?? character).join("");
+
+/**
+ * CEL: the bits that a text of PEM stands for, which is in base64 itself. Line breaks, `=`, `-` and blanks stay. A byte that PEM does not have
+ * stays as eight bits and a blank. The text must consist of whole groups of four characters.
+ */
+export function pemBits(base64: string): string {
+  const byte = (character: string) => `${bitsOfCode(character)} `;
+  const bytes = `(${toBits(base64, [...SIX_BITS, ["=", ""]])}.findAll("[01]{8}").join(" ") + " ")`;
+  return replaceAll(bytes, [
+    ...SIX_BITS.map(([character, bits]) => [byte(character), bits] as const),
+    ...OTHERS.map((character) => [byte(character), character] as const),
+  ]);
+}
+
+/** CEL: such bits in hexadecimal digits. */
+export const bitsToHex = (bits: string): string =>
   replaceAll(
-    `(${bits}.findAll("[01]{${size}}").join(" ") + " ")`,
-    texts.map(([value, text]) => [`${binary(value, size)} `, text]),
-  );
-
-/** The blank is the last. Otherwise a blank of the text could end a group. */
-const PEM_CHARACTERS = [...ALPHABET, "=", "-", "\n", " "];
-
-/** CEL: the text of PEM that such bits stand for. A byte that PEM does not have stays in bits. */
-export const pemOf = (bits: string): string =>
-  groups(
-    bits,
-    8,
-    PEM_CHARACTERS.map((character) => [character.charCodeAt(0), character]),
-  );
-
-/** CEL: such bits in hexadecimal digits, without the last bits when they are no byte. */
-export const hexOf = (bits: string): string =>
-  groups(
-    `${bits}.substring(0, size(${bits}) / 8 * 8)`,
-    4,
-    Array.from({ length: 16 }, (_, value) => [value, value.toString(16)]),
+    `(${bits}.findAll("[01]{4}").join(" ") + " ")`,
+    Array.from({ length: 16 }, (_, value) => [`${binary(value, 4)} `, value.toString(16)]),
   );

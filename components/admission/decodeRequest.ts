@@ -7,11 +7,13 @@
  * @see https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/client-go/util/certificate/csr/csr.go
  */
 import { bind, type CelVariable, celText, range } from "./cel";
-import { bitsOf, hexOf, pemOf } from "./decodeBase64";
+import { bitsOfCode, bitsToHex, hexToBits, inPemBits, pemBits } from "./decodeBase64";
 
 const BEGIN = "-----BEGIN CERTIFICATE REQUEST-----\n";
 const END = "-----END CERTIFICATE REQUEST-----\n";
 const LINE = 64;
+/** {@link BEGIN} fills whole groups of base64, so it is the same in each request. */
+const BEGIN_BASE64 = Buffer.from(BEGIN).toString("base64");
 
 const GROUP = "system:nodes";
 const USER_PREFIX = "system:node:";
@@ -23,9 +25,9 @@ const LONGEST_SIGNATURE = 72;
 
 const hexByte = (value: number): string => value.toString(16).padStart(2, "0");
 const hexText = (text: string): string => Buffer.from(text).toString("hex");
-const CHARACTERS = Object.fromEntries(
-  [..."abcdefghijklmnopqrstuvwxyz0123456789-."].map((character) => [hexText(character), character]),
-);
+const NAME_CHARACTERS = [..."abcdefghijklmnopqrstuvwxyz0123456789-."];
+const CHARACTERS = Object.fromEntries(NAME_CHARACTERS.map((character) => [bitsOfCode(character), character]));
+const CODES = Object.fromEntries(NAME_CHARACTERS.map((character) => [character, hexText(character)]));
 /** Bytes that a hexadecimal text stands for. */
 const bytesIn = (hex: string): number => hex.length / 2;
 
@@ -66,64 +68,99 @@ const byte = (value: string): string => `variables.bytes[${value}]`;
 const longHeader = (length: string): string =>
   `(${length} < 256 ? "3081" + ${byte(length)} : "3082" + ${byte(`${length} / 256`)} + ${byte(`${length} % 256`)})`;
 
+/** CEL: the name in hexadecimal digits. */
+const hexOfName = 'variables.name.split("").map(x, variables.codes[?x].orValue("")).join("")';
+
 /** CEL: what a kubelet writes for the name up to the point of its key. */
 const START = [
   // What follows the header of the whole, which is three or four bytes long.
-  longHeader("(size(variables.der) / 2 - (size(variables.der) / 2 < 259 ? 3 : 4))"),
+  longHeader("(size(variables.der) / 8 - (size(variables.der) / 8 < 259 ? 3 : 4))"),
   longHeader(`(${INFO} + size(variables.name) + size(variables.attributes) / 2)`),
   `"${VERSION}30" + ${byte(`${SUBJECT} + size(variables.name)`)}`,
   `"${ORGANIZATION}31" + ${byte(`${COMMON_NAME + 2} + size(variables.name)`)} + "30" + ${byte(`${COMMON_NAME} + size(variables.name)`)}`,
   `"${OBJECT.commonName}13" + ${byte(`${USER_PREFIX.length} + size(variables.name)`)}`,
-  `"${hexText(USER_PREFIX)}" + variables.hexName + "${KEY_HEAD}"`,
+  `"${hexText(USER_PREFIX)}" + ${hexOfName} + "${KEY_HEAD}"`,
 ].join(" + ");
 
+/** Lengths at most: of a request's base64 without its lines, and of `spec.request`. */
+const longestBody = (attributes: number): number =>
+  Math.ceil((8 + INFO + LONGEST_NAME + attributes + SIGNATURE_FRAME + LONGEST_SIGNATURE) / 3) * 4;
+
 function longestRequest(attributes: number): number {
-  const der = 8 + INFO + LONGEST_NAME + attributes + SIGNATURE_FRAME + LONGEST_SIGNATURE;
-  const body = Math.ceil(der / 3) * 4;
+  const body = longestBody(attributes);
   return Math.ceil((BEGIN.length + body + Math.ceil(body / LINE) + END.length) / 3) * 4;
 }
 
-/** CEL: the text that hexadecimal digits stand for. A character that no name has is "?". */
-const textOf = (hex: string): string => `${hex}.findAll("..").map(x, variables.characters[?x].orValue("?")).join("")`;
+/** CEL: the text of these bytes, given by their bits. A character that no name has is "?". */
+const textOf = (bits: string): string =>
+  `${bits}.findAll("[01]{8}").map(x, variables.characters[?x].orValue("?")).join("")`;
 
-const four = "[A-Za-z0-9+/]{4}";
-/** One block of PEM as kubelets write it: full lines, no headers, no blanks, and nothing before or behind it. */
-const BLOCK = `^${BEGIN}((${four}){16}\n)*(${four}){0,15}(${four}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)\n${END}$`;
-const BODY = `variables.pem.substring(${BEGIN.length}, size(variables.pem) - ${END.length}).replace("\\n", "")`;
+/** Where the base64 of the PEM's first line ends, and where that of the longest name and two bytes more has ended. */
+const HEAD = { from: 48, to: 272 };
+const BITS_OF_LINE = LINE * 6;
+const END_BITS = inPemBits(END);
 
 /** Variables up to `node`. */
 function decodeWith({ most, expected }: Attributes): CelVariable[] {
+  const lines = range(Math.ceil(longestBody(most) / LINE));
   return [
     // The type checker takes the field for bytes; at run time it is text.
     { name: "request", expression: "string(object.spec.request)" },
     { name: "bytes", expression: celText(range(256).map(hexByte)) },
     { name: "characters", expression: celText(CHARACTERS) },
+    { name: "codes", expression: celText(CODES) },
     {
-      name: "bits",
-      expression: `size(variables.request) <= ${longestRequest(most)} ? ${bitsOf("variables.request")} : ""`,
+      name: "isSized",
+      expression: `variables.request.startsWith("${BEGIN_BASE64}") && size(variables.request) > ${HEAD.to} && size(variables.request) <= ${longestRequest(most)}`,
     },
-    { name: "pem", expression: pemOf("variables.bits") },
-    { name: "body", expression: `variables.pem.matches(${celText(BLOCK)}) ? ${BODY} : ""` },
-    { name: "bodyBits", expression: bitsOf("variables.body") },
-    { name: "der", expression: hexOf("variables.bodyBits") },
-    { name: "key", expression: `variables.der.split("${KEY_HEAD}", 2)` },
-    { name: "hexName", expression: `variables.key[0].split("${hexText(USER_PREFIX)}", 2)[?1].orValue("")` },
-    { name: "name", expression: textOf("variables.hexName") },
+    // In two parts, because the message of a denial needs the first one only.
+    {
+      name: "head",
+      expression: `variables.isSized ? ${pemBits(`variables.request.substring(${HEAD.from}, ${HEAD.to})`)} : ""`,
+    },
+    {
+      name: "tail",
+      expression: `variables.isSized ? ${pemBits(`variables.request.substring(${HEAD.to})`)} : ""`,
+    },
+    // What stands where a kubelet writes the name.
+    {
+      name: "name",
+      expression: `${textOf(`variables.head.replace("\\n", "").split(${hexToBits(celText(hexText(USER_PREFIX)))}, 2)[?1].orValue("")`)}.split("0?", 2)[0]`,
+    },
+    { name: "pem", expression: "variables.head + variables.tail" },
+    {
+      name: "body",
+      expression: `variables.pem.endsWith(${celText(END_BITS)}) ? variables.pem.substring(0, size(variables.pem) - ${END_BITS.length}) : ""`,
+    },
+    { name: "lines", expression: 'variables.body.split("\\n")' },
+    // No headers, no blanks, and no short line but the last.
+    {
+      name: "isBlock",
+      expression:
+        `variables.body.matches("^[01\\n]*=?=?\\n$") && ` +
+        `${JSON.stringify(lines)}.all(i, i >= size(variables.lines) - 2 || size(variables.lines[i]) == ${BITS_OF_LINE})`,
+    },
+    { name: "der", expression: 'variables.isBlock ? variables.body.replace("\\n", "").replace("=", "") : ""' },
     // From the key's point on.
-    { name: "rest", expression: 'variables.key[?1].orValue("")' },
+    { name: "rest", expression: `variables.der.split(${hexToBits(celText(KEY_HEAD))}, 2)[?1].orValue("")` },
     {
       name: "attributes",
-      expression: `size(variables.rest) > ${POINT * 2} ? variables.rest.substring(${POINT * 2}).split("${ECDSA_WITH_SHA256}", 2)[0] : ""`,
+      expression: bitsToHex(
+        `(size(variables.rest) > ${POINT * 8} ? variables.rest.substring(${POINT * 8}).split(${hexToBits(celText(ECDSA_WITH_SHA256))}, 2)[0] : "")`,
+      ),
     },
-    { name: "signed", expression: `variables.rest.substring(${POINT * 2} + size(variables.attributes))` },
+    {
+      name: "signed",
+      expression: `variables.rest.substring(${POINT * 8} + size(variables.attributes) * 4)`,
+    },
     {
       name: "isKubelets",
       expression: [
         `size(variables.name) <= ${LONGEST_NAME}`,
         `variables.name.matches("${NODE_NAME}")`,
-        `variables.der.startsWith(${START})`,
+        `variables.der.startsWith(${hexToBits(`(${START})`)})`,
         `variables.attributes == ${expected}`,
-        `variables.signed.startsWith("${ECDSA_WITH_SHA256}03" + ${byte(`size(variables.signed) / 2 - ${SIGNATURE_FRAME - 1}`)} + "00")`,
+        `variables.signed.startsWith(${hexToBits(`("${ECDSA_WITH_SHA256}03" + ${byte(`size(variables.signed) / 8 - ${SIGNATURE_FRAME - 1}`)} + "00")`)})`,
       ].join(" && "),
     },
     { name: "node", expression: 'variables.isKubelets ? variables.name : ""' },
@@ -169,7 +206,7 @@ const firstOf = (names: string): string =>
       'n == "" ? ["", ""]',
       `n.startsWith("8704") && size(n) >= 12 ? [${ADDRESS.v4}, n.substring(12)]`,
       `n.startsWith("8710") && size(n) >= 36 ? [${ADDRESS.v6}, n.substring(36)]`,
-      `n.startsWith("82") && size(n) > 4 && size(n) >= 4 + ${length} ? ["DNS:" + ${textOf(`n.substring(4, 4 + ${length})`)}, n.substring(4 + ${length})]`,
+      `n.startsWith("82") && size(n) > 4 && size(n) >= 4 + ${length} ? ["DNS:" + ${textOf(hexToBits(`n.substring(4, 4 + ${length})`))}, n.substring(4 + ${length})]`,
       '["?", ""]',
     ].join(" : "),
   );

@@ -125,7 +125,7 @@ function namesPolicy(claims: readonly ClaimSpec[]): PolicySpec {
   const prefixes = claims.flatMap(({ name, namePrefix }) =>
     namePrefix === undefined
       ? []
-      : `variables.node.startsWith("${namePrefix}") && size(variables.node) > ${namePrefix.length} ? "${name}" : `,
+      : `variables.name.startsWith("${namePrefix}") && size(variables.name) > ${namePrefix.length} ? "${name}" : `,
   );
   const isForKubelets = `object.spec.signerName == "${KUBELET_SIGNER}"`;
   return {
@@ -153,7 +153,7 @@ function namesPolicy(claims: readonly ClaimSpec[]): PolicySpec {
       ...names,
       {
         name: "owner",
-        expression: `${names.map(({ name }) => `variables.${name}[?variables.node]`).join(".or(")}${")".repeat(names.length - 1)}.orValue(${prefixes.join("")}"")`,
+        expression: `${names.map(({ name }) => `variables.${name}[?variables.name]`).join(".or(")}${")".repeat(names.length - 1)}.orValue(${prefixes.join("")}"")`,
       },
     ],
     validations: [
@@ -166,9 +166,10 @@ function namesPolicy(claims: readonly ClaimSpec[]): PolicySpec {
         message: "a bootstrap token may ask for a certificate as a kubelet does only, and this request is another",
       },
       {
+        // The API server evaluates messages for allowed requests, too, and all variables anew. So this reads the name alone.
         expression: 'variables.owner == "" ? size(variables.own) == 0 : variables.owner in variables.own',
         messageExpression:
-          '"asks for node \'" + variables.node + "\': " + (size(variables.own) == 0' +
+          '"asks for node \'" + variables.name + "\': " + (size(variables.own) == 0' +
           ' ? "only a token with the group " + variables.groups[variables.owner] + " may ask for it"' +
           ' : "a token of " + variables.own.join(", ") + " may ask for " + variables.own.map(c, variables.extents[c]).join(" and ") + " only")',
       },

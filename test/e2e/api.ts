@@ -66,7 +66,7 @@ export class Api {
   call(method: string, path: string, body?: object, token = this.token, as?: Impersonated): Promise<Answer> {
     return new Promise((done, failed) => {
       const headers = {
-        ...(body && { "content-type": "application/json" }),
+        ...(body && { "content-type": `application/${method === "PATCH" ? "merge-patch+json" : "json"}` }),
         ...(token && { authorization: `Bearer ${token}` }),
         ...(as && { "Impersonate-User": as.user, "Impersonate-Group": [...as.groups] }),
       };

@@ -8,6 +8,7 @@ import { requireLab } from "../../lab/labState";
 import { Workspace } from "../../lab/pulumi/workspace";
 import { BRING_UP_MS, hostOf, inventoryOf, removeBareWorkers } from "./bareWorkers";
 import { initWithKubeadm, kubeadmClusterInfo, kubeadmRbac, removeKubeadmObjects } from "./kubeadm";
+import { type Block, blocksOf } from "./pageBlocks";
 import { REPOSITORY } from "../repository";
 import { TestLab } from "./testLab";
 
@@ -21,20 +22,6 @@ const lab = new TestLab();
 /** The lab's names of the three VMs. */
 const VMS = ["worker-5", "worker-6", "worker-7"];
 const NODES = ["worker-1", "worker-2", "worker-3"];
-
-interface Block {
-  readonly language: string;
-  readonly text: string;
-}
-
-/** The blocks of a page that its reader executes or writes. */
-function blocksOf(markdown: string): Block[] {
-  const found = markdown.matchAll(/^( *)```(sh|yaml)\n(.*?)^ *```$/gms);
-  return [...found].map(([, indent, language, text]) => ({
-    language,
-    text: text.replace(new RegExp(`^${indent}`, "gm"), ""),
-  }));
-}
 
 let folder: string;
 let home: string;

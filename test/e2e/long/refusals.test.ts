@@ -1,5 +1,5 @@
-import { changes, TestLab } from "./testLab";
-import { PoolSettings } from "./poolSettings";
+import { changes, TestLab } from "../testLab";
+import { PoolSettings } from "../poolSettings";
 
 /** A join that the cluster refuses: the error names the binding or the policy. Each test builds on the tests before it. */
 const lab = new TestLab();

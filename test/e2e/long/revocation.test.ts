@@ -1,6 +1,6 @@
-import { type Api, connectWithLiveToken, liveTokens } from "./api";
-import { killCli, startDeployment } from "./killedDeployment";
-import { changes, eventually, TestLab } from "./testLab";
+import { type Api, connectWithLiveToken, liveTokens } from "../api";
+import { killCli, startDeployment } from "../killedDeployment";
+import { changes, eventually, TestLab } from "../testLab";
 
 /** A pool's token ends also when an update fails, is killed, or removes the pool. Each test builds on the tests before it. */
 const lab = new TestLab();

@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
-import { type Lab, requireLab } from "../../lab/labState";
-import { Workspace } from "../../lab/pulumi/workspace";
-import { makeRequests } from "../requests/goRequests";
-import { Api, liveTokens } from "./api";
-import { hostOf } from "./bareWorkers";
-import { blocksOf } from "./pageBlocks";
-import { PoolSettings } from "./poolSettings";
-import { eventually, TestLab } from "./testLab";
-import { REPOSITORY } from "../repository";
+import { type Lab, requireLab } from "../../../lab/labState";
+import { Workspace } from "../../../lab/pulumi/workspace";
+import { makeRequests } from "../../requests/goRequests";
+import { Api, liveTokens } from "../api";
+import { hostOf } from "../bareWorkers";
+import { blocksOf } from "../pageBlocks";
+import { PoolSettings } from "../poolSettings";
+import { eventually, TestLab } from "../testLab";
+import { REPOSITORY } from "../../repository";
 
 /**
  * Executes docs/incidents.md block by block, in a copy of the program with a state of its own. The test fills in the variables of the blocks, and

@@ -114,7 +114,7 @@ async function measure(lab: TestLab, api: Api, { pool, others, undeclared }: Cas
   for (const [stack, names] of stacks)
     policies.push(...(await policiesOf(stack, names, stack === "own", stack === "own" && undeclared !== undefined)));
   const [joining, ...ready] = stacks.flatMap(([, names]) => names);
-  await lab.kubectl("delete", "nodes", "--all");
+  await api.call("DELETE", "/api/v1/nodes"); // all at once
   const nodes = [
     ...ready.map((name) => nodeOf(name, { [WORKER_LABEL]: "bench" })),
     ...namesOf("other", undeclared ?? 0).map((name) => nodeOf(name, {})),

@@ -57,6 +57,8 @@ const INFO = bytesIn(VERSION) + 2 + SUBJECT + bytesIn(KEY_HEAD) + POINT;
 interface Attributes {
   /** Their length at most. */
   readonly most: number;
+  /** CEL: their length. */
+  readonly length: string;
   /** CEL: what they are when the variable `attributes` is as long. */
   readonly expected: string;
 }
@@ -71,15 +73,16 @@ const longHeader = (length: string): string =>
 /** CEL: the name in hexadecimal digits. */
 const hexOfName = 'variables.name.split("").map(x, variables.codes[?x].orValue("")).join("")';
 
-/** CEL: what a kubelet writes for the name up to the point of its key. */
-const START = [
-  // What follows the header of the whole, which is three or four bytes long.
-  longHeader("(size(variables.der) / 8 - (size(variables.der) / 8 < 259 ? 3 : 4))"),
-  longHeader(`(${INFO} + size(variables.name) + size(variables.attributes) / 2)`),
+/** CEL: the header of the whole, which is three or four bytes long. */
+const HEADER = longHeader("(size(variables.der) / 8 - (size(variables.der) / 8 < 259 ? 3 : 4))");
+
+/** CEL: what a kubelet writes behind that header, up to the end of the name. */
+const TO_NAME = [
+  longHeader(`(${INFO} + size(variables.name) + variables.attributesLength)`),
   `"${VERSION}30" + ${byte(`${SUBJECT} + size(variables.name)`)}`,
   `"${ORGANIZATION}31" + ${byte(`${COMMON_NAME + 2} + size(variables.name)`)} + "30" + ${byte(`${COMMON_NAME} + size(variables.name)`)}`,
   `"${OBJECT.commonName}13" + ${byte(`${USER_PREFIX.length} + size(variables.name)`)}`,
-  `"${hexText(USER_PREFIX)}" + ${hexOfName} + "${KEY_HEAD}"`,
+  `"${hexText(USER_PREFIX)}" + ${hexOfName}`,
 ].join(" + ");
 
 /** Lengths at most: of a request's base64 without its lines, and of `spec.request`. */
@@ -98,10 +101,26 @@ const textOf = (bits: string): string =>
 /** Where the base64 of the PEM's first line ends, and where that of the longest name and two bytes more has ended. */
 const HEAD = { from: 48, to: 272 };
 const BITS_OF_LINE = LINE * 6;
+/** Bits in each line of the head. The last one is cut off. */
+const HEAD_LINES = [BITS_OF_LINE, BITS_OF_LINE, (((HEAD.to - HEAD.from) / 4) * 3 - 2 * (LINE + 1)) * 6];
+/** The bits of 30 81: a SEQUENCE with one byte for its length. */
+const SHORT_HEADER = "0011000010000001";
+
+/**
+ * How `-----BEGIN` looks in base64, wherever it stands. A second one would be a second block, which a reader of PEM takes when the first is
+ * spoilt.
+ */
+const BEGIN_AGAIN = [0, 1, 2].map((at) => {
+  const text = "-".repeat(at) + "-----BEGIN";
+  // Without the characters that share bits with what stands before or behind.
+  return Buffer.from(text)
+    .toString("base64")
+    .slice(Math.ceil((at * 8) / 6), Math.floor((text.length * 8) / 6));
+});
 const END_BITS = inPemBits(END);
 
 /** Variables up to `node`. */
-function decodeWith({ most, expected }: Attributes): CelVariable[] {
+function decodeWith({ most, length, expected }: Attributes): CelVariable[] {
   const lines = range(Math.ceil(longestBody(most) / LINE));
   return [
     // The type checker takes the field for bytes; at run time it is text.
@@ -122,10 +141,26 @@ function decodeWith({ most, expected }: Attributes): CelVariable[] {
       name: "tail",
       expression: `variables.isSized ? ${pemBits(`variables.request.substring(${HEAD.to})`)} : ""`,
     },
+    { name: "headLines", expression: 'variables.head.split("\\n")' },
+    { name: "headDer", expression: 'variables.headLines.join("")' },
     // What stands where a kubelet writes the name.
     {
       name: "name",
-      expression: `${textOf(`variables.head.replace("\\n", "").split(${hexToBits(celText(hexText(USER_PREFIX)))}, 2)[?1].orValue("")`)}.split("0?", 2)[0]`,
+      expression: `${textOf(`variables.headDer.split(${hexToBits(celText(hexText(USER_PREFIX)))}, 2)[?1].orValue("")`)}.split("0?", 2)[0]`,
+    },
+    { name: "attributesLength", expression: length },
+    { name: "toName", expression: hexToBits(`(${TO_NAME})`) },
+    // The name is what any reader finds: the only block of PEM begins with what a kubelet writes up to the name.
+    {
+      name: "isNamed",
+      expression: [
+        `size(variables.name) <= ${LONGEST_NAME}`,
+        `variables.name.matches("${NODE_NAME}")`,
+        `!${JSON.stringify(BEGIN_AGAIN)}.exists(text, variables.request.substring(${HEAD.from}).contains(text))`,
+        `variables.headDer.matches("^[01]*$")`,
+        `variables.headLines.map(line, size(line)) == ${JSON.stringify(HEAD_LINES)}`,
+        `variables.headDer.substring(variables.headDer.startsWith("${SHORT_HEADER}") ? 24 : 32).startsWith(variables.toName)`,
+      ].join(" && "),
     },
     { name: "pem", expression: "variables.head + variables.tail" },
     {
@@ -156,9 +191,8 @@ function decodeWith({ most, expected }: Attributes): CelVariable[] {
     {
       name: "isKubelets",
       expression: [
-        `size(variables.name) <= ${LONGEST_NAME}`,
-        `variables.name.matches("${NODE_NAME}")`,
-        `variables.der.startsWith(${hexToBits(`(${START})`)})`,
+        "variables.isNamed",
+        `variables.der.startsWith(${hexToBits(HEADER)} + variables.toName + ${hexToBits(celText(KEY_HEAD))})`,
         `variables.attributes == ${expected}`,
         `variables.signed.startsWith(${hexToBits(`("${ECDSA_WITH_SHA256}03" + ${byte(`size(variables.signed) / 8 - ${SIGNATURE_FRAME - 1}`)} + "00")`)})`,
       ].join(" && "),
@@ -167,8 +201,11 @@ function decodeWith({ most, expected }: Attributes): CelVariable[] {
   ];
 }
 
-/** Variables whose last, `node`, is the name in a kubelet's request for its client certificate, or "". */
-export const DECODE_CLIENT_REQUEST = decodeWith({ most: 2, expected: '"a000"' });
+/**
+ * Variables with `name`, what stands in the place of the name in a request for a client certificate. When `isNamed`, every reader finds it. `node`
+ * is that name when the whole request is a kubelet's, and "" otherwise.
+ */
+export const DECODE_CLIENT_REQUEST = decodeWith({ most: 2, length: "2", expected: '"a000"' });
 
 /** Bytes before the names in the attribute that asks for the extension subjectAltName. */
 const SAN_FRAME = 30;
@@ -218,6 +255,7 @@ const firstOf = (names: string): string =>
 export const DECODE_SERVING_REQUEST: readonly CelVariable[] = [
   ...decodeWith({
     most: SAN_FRAME + LONGEST_SAN,
+    length: "size(variables.attributes) / 2",
     expected: `(size(variables.attributes) > ${SAN_FRAME * 2} ? ${SAN_EXPECTED} : "none")`,
   }),
   {

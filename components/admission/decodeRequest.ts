@@ -148,20 +148,6 @@ function decodeWith({ most, length, expected }: Attributes): CelVariable[] {
       name: "name",
       expression: `${textOf(`variables.headDer.split(${hexToBits(celText(hexText(USER_PREFIX)))}, 2)[?1].orValue("")`)}.split("0?", 2)[0]`,
     },
-    { name: "attributesLength", expression: length },
-    { name: "toName", expression: hexToBits(`(${TO_NAME})`) },
-    // The name is what any reader finds: the only block of PEM begins with what a kubelet writes up to the name.
-    {
-      name: "isNamed",
-      expression: [
-        `size(variables.name) <= ${LONGEST_NAME}`,
-        `variables.name.matches("${NODE_NAME}")`,
-        `!${JSON.stringify(BEGIN_AGAIN)}.exists(text, variables.request.substring(${HEAD.from}).contains(text))`,
-        `variables.headDer.matches("^[01]*$")`,
-        `variables.headLines.map(line, size(line)) == ${JSON.stringify(HEAD_LINES)}`,
-        `variables.headDer.substring(variables.headDer.startsWith("${SHORT_HEADER}") ? 24 : 32).startsWith(variables.toName)`,
-      ].join(" && "),
-    },
     { name: "pem", expression: "variables.head + variables.tail" },
     {
       name: "body",
@@ -187,6 +173,20 @@ function decodeWith({ most, length, expected }: Attributes): CelVariable[] {
     {
       name: "signed",
       expression: `variables.rest.substring(${POINT * 8} + size(variables.attributes) * 4)`,
+    },
+    { name: "attributesLength", expression: length },
+    { name: "toName", expression: hexToBits(`(${TO_NAME})`) },
+    // The name is what any reader finds: the only block of PEM begins with what a kubelet writes up to the name.
+    {
+      name: "isNamed",
+      expression: [
+        `size(variables.name) <= ${LONGEST_NAME}`,
+        `variables.name.matches("${NODE_NAME}")`,
+        `!${JSON.stringify(BEGIN_AGAIN)}.exists(text, variables.request.substring(${HEAD.from}).contains(text))`,
+        `variables.headDer.matches("^[01]*$")`,
+        `variables.headLines.map(line, size(line)) == ${JSON.stringify(HEAD_LINES)}`,
+        `variables.headDer.substring(variables.headDer.startsWith("${SHORT_HEADER}") ? 24 : 32).startsWith(variables.toName)`,
+      ].join(" && "),
     },
     {
       name: "isKubelets",

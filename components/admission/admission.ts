@@ -35,26 +35,26 @@ export const denyBy = (name: string, spec: PolicySpec, parent: pulumi.Resource):
   bindPolicy(name, declarePolicy(name, spec, parent), parent);
 
 /**
- * Fails closed, on the creation of certificate requests. The API server's defaults are written out: the field is atomic, so a policy that an interrupted
- * update has left can be taken over only by the field as it is stored.
+ * The creation of objects of one kind. The API server's defaults are written out: the field is atomic, so a policy that an interrupted update
+ * has left can be taken over only by the field as it is stored.
  */
+const creationOf = (resource: string, apiGroup: string) => ({
+  matchPolicy: "Equivalent",
+  namespaceSelector: {},
+  objectSelector: {},
+  resourceRules: [
+    { apiGroups: [apiGroup], apiVersions: ["v1"], operations: ["CREATE"], resources: [resource], scope: "*" },
+  ],
+});
+
+/** Fails closed, on the creation of certificate requests. */
 export const onRequests = {
   failurePolicy: "Fail",
-  matchConstraints: {
-    matchPolicy: "Equivalent",
-    namespaceSelector: {},
-    objectSelector: {},
-    resourceRules: [
-      {
-        apiGroups: ["certificates.k8s.io"],
-        apiVersions: ["v1"],
-        operations: ["CREATE"],
-        resources: ["certificatesigningrequests"],
-        scope: "*",
-      },
-    ],
-  },
+  matchConstraints: creationOf("certificatesigningrequests", "certificates.k8s.io"),
 };
+
+/** Matches nothing, since no API server has such a group. */
+export const NO_REQUESTS = creationOf("none", "none.invalid");
 
 /** CEL is not parsed beyond 100,000 characters of one expression (apiserver/pkg/cel: limits). */
 const LONGEST_EXPRESSION = 90_000;

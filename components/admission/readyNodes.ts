@@ -5,7 +5,7 @@ import {
 } from "@pulumi/kubernetes/admissionregistration/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { PATCH_FORCE, WORKER_LABEL } from "../cluster/names";
-import { onRequests, type PolicySpec } from "./admission";
+import { NO_REQUESTS, onRequests, type PolicySpec } from "./admission";
 import { ASKS_FOR_NODE } from "./asksForNode";
 
 /** Label that the machines of a scale group give their Node when it is made. Its value is the group's name. */
@@ -58,9 +58,6 @@ export const selectNodes = (nodes?: readonly string[]) => ({
   parameterNotFoundAction: "Allow",
 });
 
-/** No node has this name: those have no capital letters. */
-const NO_NODE = "NONE";
-
 /** Ready nodes that are protected while a token is valid. */
 export interface ReadyNodes {
   /** Name of the policy. {@link JoinPolicy.policies} has it. */
@@ -89,7 +86,7 @@ export const bindForToken = (
     { ...opts, ignoreChanges: ["spec"] },
   );
 
-/** From now on the binding selects no Node. */
+/** From now on the binding concerns no request, so the API server does not look at Nodes for it. */
 export const releaseNodes = (
   name: string,
   binding: ValidatingAdmissionPolicyBinding,
@@ -99,7 +96,7 @@ export const releaseNodes = (
     name,
     {
       metadata: { name: binding.metadata.name, annotations: PATCH_FORCE },
-      spec: { paramRef: selectNodes([NO_NODE]) },
+      spec: { matchResources: NO_REQUESTS },
     },
     { ...opts, retainOnDelete: true },
   );

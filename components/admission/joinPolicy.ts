@@ -73,7 +73,8 @@ export class JoinPolicy extends pulumi.ComponentResource {
       claims.map(({ name: claim, group, nodes }) => {
         const readyNodes = `${name}-${claim}-ready`;
         const policy = declarePolicy(readyNodes, readyNodesPolicy(group, nodes ? undefined : claim), this);
-        if (nodes === undefined || bindReadyNodes) bindPolicy(readyNodes, policy, this, selectNodes(nodes));
+        const isBound = nodes === undefined || (bindReadyNodes && nodes.length > 0);
+        if (isBound) bindPolicy(readyNodes, policy, this, selectNodes(nodes));
         return [claim, { names, readyNodes }];
       }),
     );

@@ -72,10 +72,11 @@ export class WorkerPool extends pulumi.ComponentResource {
         mintedFor: membersHash(pool),
         ttl: pool.tokenTtl,
         usages: tokenUsages,
-        readyNodes: joinPolicy && {
-          policy: joinPolicy.readyNodes,
-          nodes: pool.workers.map((worker) => worker.name),
-        },
+        // A selector needs at least one name.
+        readyNodes:
+          joinPolicy && pool.workers.length > 0
+            ? { policy: joinPolicy.readyNodes, nodes: pool.workers.map((worker) => worker.name) }
+            : undefined,
         description: `tls-bootstrap: joins workers of pool ${pool.name}`,
       },
       { parent: this, dependsOn: opts?.dependsOn },

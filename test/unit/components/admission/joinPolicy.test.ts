@@ -93,6 +93,13 @@ describe("the policy for Ready nodes", () => {
     );
   });
 
+  it("is not bound for a pool without workers, since a selector needs a name", async () => {
+    const { program } = await declareTlsBootstrap({ pools: [{ name: "worker", workers: [] }] });
+    expect(program.listing().filter((line) => line.includes("ready-nodes"))).toEqual([]);
+    const alone = await declare([{ name: "a", group: GROUP, nodes: [] }]);
+    expect(alone.listing().filter((line) => line.includes("Binding"))).toEqual([`${POLICY}Binding p-names`]);
+  });
+
   it("is bound all the time for a scale group, and for claims without a token of this module", async () => {
     const program = await declare([
       { name: "a", group: GROUP, nodes: ["worker-2", "worker-1"] },

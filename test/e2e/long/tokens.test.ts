@@ -1,6 +1,6 @@
-import { changes, eventually, TestLab } from "./testLab";
-import { liveTokens, connectWithToken } from "./api";
-import { PoolSettings } from "./poolSettings";
+import { changes, eventually, TestLab } from "../testLab";
+import { liveTokens, connectWithToken } from "../api";
+import { PoolSettings } from "../poolSettings";
 
 /** How tokens end, and what an update does without a valid one. Each test builds on the tests before it. */
 const lab = new TestLab();

@@ -1,5 +1,5 @@
-import { createAuthority, issueCertificate } from "../../lab/control-plane/certificates";
-import { changes, TestLab } from "./testLab";
+import { createAuthority, issueCertificate } from "../../../lab/control-plane/certificates";
+import { changes, TestLab } from "../testLab";
 
 /** The errors of a join when the cluster does not do its part, or when the host belongs to another cluster. */
 const lab = new TestLab();

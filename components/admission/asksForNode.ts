@@ -4,19 +4,15 @@
  */
 import { bind, celText, range } from "./cel";
 import { ALPHABET } from "./decodeBase64";
+import { BEGIN, LINE, LONGEST_NAME, USER_PREFIX } from "./decodeRequest";
 
 /** Which characters of `spec.request` hold the length of the common name, and the longest name. Both are whole groups of base64. */
 const READ = { from: 120, to: 268 };
 /** A request of more characters has a DER of more than 258 bytes, whose header takes one byte more. */
 const SHORT_REQUEST = 560;
-/** Bytes of PEM before its base64, which has lines. */
-const BEGIN = 36;
-const LINE = 64;
-const LONGEST_NAME = 63;
 /** Where the DER has the length of the common name, and its name without the prefix, behind the header of the whole. */
 const COMMON_NAME_LENGTH = 41;
 const NAME = 54;
-const USER_PREFIX_LENGTH = 12;
 
 /** By the code of a character, what it is worth in base64. */
 const VALUES = JSON.stringify(range(128).map((code) => ALPHABET.indexOf(String.fromCharCode(code))));
@@ -40,7 +36,7 @@ const pemByte = (number: string): string =>
 const derByte = (number: string): string =>
   bind(
     [["k", number]],
-    byteOf("k", (place) => bind([["i", place]], `values[${pemByte(`${BEGIN} + i + i / ${LINE}`)}]`)),
+    byteOf("k", (place) => bind([["i", place]], `values[${pemByte(`${BEGIN.length} + i + i / ${LINE}`)}]`)),
   );
 
 /** CEL: whether the request asks for the name of the Node. It fails when the request is no kubelet's. */
@@ -54,5 +50,5 @@ export const ASKS_FOR_NODE = bind(
   ],
   `${JSON.stringify(range(LONGEST_NAME))}.all(x, x >= size(name) || ` +
     `${derByte(`header + ${NAME - 1} + size(name) - x`)} == ${celText(CHARACTERS)}.indexOf(name.charAt(size(name) - 1 - x))) && ` +
-    `${derByte(`header + ${COMMON_NAME_LENGTH}`)} == size(name) + ${USER_PREFIX_LENGTH}`,
+    `${derByte(`header + ${COMMON_NAME_LENGTH}`)} == size(name) + ${USER_PREFIX.length}`,
 );

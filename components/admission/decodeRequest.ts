@@ -9,16 +9,17 @@
 import { bind, type CelVariable, celText, range } from "./cel";
 import { bitsOfCode, bitsToHex, hexToBits, inPemBits, pemBits } from "./decodeBase64";
 
-const BEGIN = "-----BEGIN CERTIFICATE REQUEST-----\n";
+export const BEGIN = "-----BEGIN CERTIFICATE REQUEST-----\n";
 const END = "-----END CERTIFICATE REQUEST-----\n";
-const LINE = 64;
+/** Characters of base64 in a line of PEM. */
+export const LINE = 64;
 /** {@link BEGIN} fills whole groups of base64, so it is the same in each request. */
 const BEGIN_BASE64 = Buffer.from(BEGIN).toString("base64");
 
 const GROUP = "system:nodes";
-const USER_PREFIX = "system:node:";
+export const USER_PREFIX = "system:node:";
 /** The longest name of a node; see the rule `nodeName`. */
-const LONGEST_NAME = 63;
+export const LONGEST_NAME = 63;
 const NODE_NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /** An ECDSA P-256 signature: two numbers of up to 33 bytes, each with its header, and a header around them. */
 const LONGEST_SIGNATURE = 72;

@@ -1,19 +1,11 @@
 import { BOOTSTRAP_KUBECONFIG, startPendingJoin } from "./pendingJoin";
+import { PoolSettings } from "./poolSettings";
 import { changes, eventually, TestLab } from "./testLab";
 
 /** Runs that are killed on the host: what they leave, and that the next deployment converges. */
 const lab = new TestLab();
+const { remember, configure } = new PoolSettings(lab);
 const CONFIG = "/var/lib/kubelet/config.yaml";
-
-let workers: any[];
-/** Configures these workers, each with its changes. */
-const configure = (members: Record<string, object>) =>
-  lab.configure((settings) => {
-    settings["tls-bootstrap:pools"][0].workers = Object.entries(members).map(([name, change]) => ({
-      ...workers.find((worker) => worker.name === name),
-      ...change,
-    }));
-  });
 
 /** Kills all processes of a running step. */
 const killStep = (worker: string, step: string) =>
@@ -29,9 +21,7 @@ async function expectNoAttempt(worker: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  await lab.configure((settings) => {
-    workers = settings["tls-bootstrap:pools"][0].workers;
-  });
+  await remember();
 });
 
 afterAll(async () => {

@@ -1,20 +1,12 @@
+import { PoolSettings } from "./poolSettings";
 import { changes, TestLab } from "./testLab";
 
 /** A worker joins only where the API server enforces what restrains its token and its node. Each test builds on the tests before it. */
 const lab = new TestLab();
+const { remember, configure } = new PoolSettings(lab);
 const POLICY = "tls-bootstrap-lab-names";
 const BINDING = ["validatingadmissionpolicybinding", POLICY];
 const SCRIPTS = "/opt/tls-bootstrap/scripts";
-
-let workers: any[];
-/** Configures these workers, each with its changes. */
-const configure = (members: Record<string, object>) =>
-  lab.configure((settings) => {
-    settings["tls-bootstrap:pools"][0].workers = Object.entries(members).map(([name, change]) => ({
-      ...workers.find((worker) => worker.name === name),
-      ...change,
-    }));
-  });
 
 const readiness = async () => (await lab.status()).nodes?.map(({ name, ready }) => [name, ready]);
 const requests = () => lab.kubectl("get", "csr", "-o", "name");
@@ -28,9 +20,7 @@ const traces = (worker: string) =>
 const NO_TRACES = "/etc/kubernetes:\npki\n\n/var/lib/kubelet:\nconfig.yaml\ninactive\ndisabled\n";
 
 beforeAll(async () => {
-  await lab.configure((settings) => {
-    workers = settings["tls-bootstrap:pools"][0].workers;
-  });
+  await remember();
   await configure({ "worker-1": {} });
   await lab.operate("deploy");
 });

@@ -7,7 +7,11 @@ const config = new pulumi.Config();
 const info = new ClusterInfo(
   pulumi.getStack(),
   { cluster: { server: config.require("server"), ca: config.require("ca") } },
-  { provider: new Provider("cluster", { kubeconfig: readFileSync(config.require("kubeconfig"), "utf8") }) },
+  {
+    provider: new Provider("cluster", {
+      kubeconfig: pulumi.secret(readFileSync(config.require("kubeconfig"), "utf8")),
+    }),
+  },
 );
 
 export const published = info.kubeconfig;

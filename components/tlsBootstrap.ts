@@ -10,7 +10,7 @@ import { WorkerPool } from "./pools/workerPool";
 import { CsrApprover } from "./serving/csrApprover";
 import { ServingCa } from "./serving/servingCa";
 import { ServingPolicy } from "./serving/servingPolicy";
-import { type ResolvedBootstrap, resolveBootstrap } from "./spec/resolve";
+import { presentNodes, type ResolvedBootstrap, resolveBootstrap } from "./spec/resolve";
 import type { CertificateAuthority } from "./spec/servingSchema";
 import type { BootstrapSpec, ClusterSpec, EnvironmentSpec } from "./spec/specs";
 import { tokenGroupOf } from "./tokens/tokenGroup";
@@ -132,7 +132,7 @@ function declareJoinPolicy({ scope, spec, parent }: BootstrapContext): JoinPolic
     ...spec.pools.map((pool) => ({
       name: pool.name,
       group: tokenGroupOf(pool.name, scope),
-      nodes: pool.workers.map((worker) => worker.name),
+      nodes: presentNodes(pool).map((worker) => worker.name),
     })),
     ...spec.scaleGroups.map(({ name: group, namePrefix }) => ({
       name: group,
@@ -173,7 +173,7 @@ function declareServing({ name, scope, spec, parent }: BootstrapContext): {
   const { mode, ca, image } = spec.servingCertificates;
   const pools = spec.pools.map((pool) => ({
     name: pool.name,
-    nodes: pool.workers.map((worker) => ({ name: worker.name, address: worker.nodeAddress })),
+    nodes: presentNodes(pool).map((worker) => ({ name: worker.name, address: worker.nodeAddress })),
   }));
   const policy = new ServingPolicy(scope, { pools, mode }, { parent });
   if (mode === "approver") {

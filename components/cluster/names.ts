@@ -76,6 +76,8 @@ export const PATHS = {
   kubeProxyUnit: "/etc/systemd/system/kube-proxy.service",
   /** Link to the resolver file that pods can use. `host.sh` chooses the file. */
   resolvConf: "/etc/tls-bootstrap/resolv.conf",
+  /** Folder of the steps' settings. */
+  settings: "/etc/tls-bootstrap",
   hostConf: "/etc/tls-bootstrap/host.conf",
   nodeConf: "/etc/tls-bootstrap/node.conf",
   /** Files of the container runtime, as declared. `runtime.sh` installs them. */

@@ -8,6 +8,8 @@ export interface HostConf extends ProxyConf, RuntimeConf, AirGapConf {
   readonly DOWNLOAD_URL: string;
   readonly BIN_DIR: string;
   readonly API_SERVER: string;
+  /** URN of the worker's resource. The host leaves only for that resource. */
+  readonly OWNER: string;
   readonly NODE_NAME: string;
   readonly NODE_ADDRESS: string;
   /** List of the ports that kubelet and kube-proxy listen on. */
@@ -26,6 +28,12 @@ export interface HostConf extends ProxyConf, RuntimeConf, AirGapConf {
   readonly SWAP: "keep" | "off";
   readonly CGROUP_V1: "allow" | "refuse";
   readonly CGROUP_DRIVER: string;
+  /** How long the eviction of the node's pods may take. */
+  readonly DRAIN_SECONDS: string;
+  /** What happens to pods without a controller. */
+  readonly BARE_PODS: "refuse" | "delete";
+  /** What happens to pods with emptyDir volumes. */
+  readonly EMPTY_DIR_DATA: "refuse" | "delete";
   /** Base URL of the runtime's releases, or a folder of the unpacked air-gap archive. */
   readonly RUNTIME_URL?: string;
 }
@@ -74,6 +82,8 @@ export interface AirGapConf {
 
 /** `/etc/tls-bootstrap/node.conf`, which the step `kubelet` writes. */
 export interface NodeConf {
+  /** See {@link HostConf.OWNER}. */
+  readonly OWNER: string;
   readonly NODE_NAME: string;
   readonly GENERATION: string;
   readonly API_SERVER: string;

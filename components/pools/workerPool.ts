@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClaimPolicies } from "../admission/joinPolicy";
 import { PATHS } from "../cluster/names";
-import { type ResolvedPool, resolvePool } from "../spec/resolve";
+import { presentNodes, type ResolvedPool, resolvePool } from "../spec/resolve";
 import type { ClusterSpec, EnvironmentSpec, PoolSpec } from "../spec/specs";
 import { BootstrapToken } from "../tokens/bootstrapToken";
 import { tokenGroupOf } from "../tokens/tokenGroup";
@@ -65,6 +65,7 @@ export class WorkerPool extends pulumi.ComponentResource {
     super("tls-bootstrap:index:WorkerPool", name, {}, opts);
     const { joinPolicy, tokenGroups, tokenUsages, kubeProxyKubeconfig, workerPrefix = name, ...spec } = args;
     const pool = resolvePool(`WorkerPool '${name}'`, spec);
+    const nodes = presentNodes(pool);
     const token = new BootstrapToken(
       `${name}-token`,
       {
@@ -74,8 +75,8 @@ export class WorkerPool extends pulumi.ComponentResource {
         usages: tokenUsages,
         // A selector needs at least one name.
         readyNodes:
-          joinPolicy && pool.workers.length > 0
-            ? { policy: joinPolicy.readyNodes, nodes: pool.workers.map((worker) => worker.name) }
+          joinPolicy && nodes.length > 0
+            ? { policy: joinPolicy.readyNodes, nodes: nodes.map((node) => node.name) }
             : undefined,
         description: `tls-bootstrap: joins workers of pool ${pool.name}`,
       },
@@ -110,13 +111,16 @@ export class WorkerPool extends pulumi.ComponentResource {
       workers.map((worker) => worker.lastStep()),
       { parent: this },
     );
-    this.receipts = Object.fromEntries(pool.workers.map(({ name: node }, i) => [node, workers[i].receipt]));
+    this.receipts = Object.fromEntries(
+      workers.flatMap(({ receipt }, i) => (receipt ? [[pool.workers[i].name, receipt]] : [])),
+    );
     this.registerOutputs({ receipts: this.receipts });
   }
 }
 
 /** Hash of members, machines and generations. A change mints a new token. */
-function membersHash({ workers }: ResolvedPool): pulumi.Output<string> {
+function membersHash(pool: ResolvedPool): pulumi.Output<string> {
+  const workers = presentNodes(pool);
   return pulumi.all(workers.map(machineOf)).apply((machines) => {
     const members = workers.map(({ name, generation }, i) => `${name} ${generation} ${machines[i]}`);
     return createHash("sha256").update(members.sort().join("\n")).digest("hex").slice(0, 16);

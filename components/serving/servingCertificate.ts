@@ -55,7 +55,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
     this.installed = new remote.Command(
       name,
       { ...command, stdin: certificate.certPem, triggers: [host.id] },
-      { parent: this, deleteBeforeReplace: true },
+      { parent: this },
     );
     this.registerOutputs({});
   }

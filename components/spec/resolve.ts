@@ -40,6 +40,10 @@ export interface ResolvedPool extends Environment {
   readonly workers: ResolvedWorker[];
 }
 
+/** The workers of a pool that have a Node: all that are not lost. */
+export const presentNodes = ({ workers }: Pick<ResolvedPool, "workers">): ResolvedWorker[] =>
+  workers.filter(({ lost }) => !lost);
+
 export interface ResolvedBootstrap extends Omit<CheckedBootstrap, "pools"> {
   readonly cluster: pulumi.Output<ClusterEndpoint>;
   readonly pools: readonly ResolvedPool[];

@@ -19,6 +19,7 @@ const SCRIPTS = [
   "join.sh",
   "in-force.sh",
   "leave.sh",
+  "drain.sh",
 ];
 
 const scriptTexts = new Map<string, string>();
@@ -38,7 +39,7 @@ function scriptText(name: string): string {
 export const discoverScript = (): string => scriptText("discover.sh");
 
 /** Scripts that other scripts include. They need no execute permission. */
-const SOURCED_SCRIPTS = ["common.sh", "download.sh", "runtime-packages.sh", "runtime-tarball.sh", "in-force.sh"];
+const SOURCED_SCRIPTS = ["common.sh", "download.sh", "runtime-packages.sh", "runtime-tarball.sh", "in-force.sh", "drain.sh"];
 
 let renderedScripts: string | undefined;
 

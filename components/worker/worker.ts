@@ -1,4 +1,3 @@
-import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { resolveWorker } from "../spec/resolve";
 import type { ClusterSpec, EnvironmentSpec, WorkerSpec } from "../spec/specs";
@@ -8,6 +7,7 @@ import { type JoinReceipt, parseReceipt } from "./receipt";
 import { sendAirGap } from "./steps/airGapStep";
 import { prepareHost } from "./steps/hostStep";
 import { joinCluster } from "./steps/joinStep";
+import { declareLeave } from "./steps/leaveStep";
 import { kubeletFiles, writeKubeletFiles } from "./steps/kubeletStep";
 import { startKubeProxy } from "./steps/kubeProxyStep";
 import { declareNode } from "./steps/nodeStep";
@@ -34,16 +34,16 @@ export interface WorkerArgs extends EnvironmentSpec, WorkerSpec {
 }
 
 /**
- * One VM as a Kubernetes node: its Node object, and its steps over SSH (air-gap, host, serving, kubelet, kube-proxy, join). The step join
- * waits for the resources in `dependsOn`.
+ * One VM as a Kubernetes node: its Node object, its steps over SSH (air-gap, host, serving, kubelet, kube-proxy, join), and how it leaves.
+ * The step join waits for the resources in `dependsOn`. A lost worker has no Node and no steps.
  *
  * @throws pulumi.RunError with all problems of the arguments, before anything is declared.
  */
 export class Worker extends pulumi.ComponentResource {
-  /** Proof that the node joined. */
-  readonly receipt: pulumi.Output<JoinReceipt>;
+  /** Proof that the node joined. Undefined for a lost worker. */
+  readonly receipt?: pulumi.Output<JoinReceipt>;
 
-  readonly #join: remote.Command;
+  readonly #lastStep: pulumi.Resource;
 
   constructor(name: string, args: WorkerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:Worker", name, {}, opts);
@@ -60,19 +60,26 @@ export class Worker extends pulumi.ComponentResource {
     ]);
 
     const context = { name, worker, mintCommand, joinPolicyName, parent: this };
+    if (worker.lost) {
+      this.#lastStep = declareLeave(context, []);
+      this.registerOutputs({});
+      return;
+    }
     const node = declareNode(context);
     const host = prepareHost(context, sendAirGap(context));
+    const leave = declareLeave(context, [node, host]);
     const serving = installServingCertificate(context, host);
     const files = kubeletFiles(context);
-    const kubelet = writeKubeletFiles(context, files, host, serving);
+    const kubelet = writeKubeletFiles(context, files, host, [leave, ...(serving ? [serving] : [])]);
     const kubeProxy = startKubeProxy(context, kubeProxyKubeconfig, kubelet);
     const before = [opts?.dependsOn ?? []].flat() as pulumi.Resource[];
     const dependsOn = [node, ...(kubeProxy ? [kubeProxy] : []), ...before];
-    this.#join = joinCluster(context, { host, kubelet, dependsOn, bootstrapKubeconfig });
+    const join = joinCluster(context, { host, kubelet, dependsOn, bootstrapKubeconfig });
+    this.#lastStep = join;
 
     this.receipt = pulumi
       // The kubelet command's id is known in the preview of a change, and exists only after the files are written.
-      .unsecret(pulumi.all([files, kubelet.id, host.stdout, this.#join.stdout]))
+      .unsecret(pulumi.all([files, kubelet.id, host.stdout, join.stdout]))
       .apply(([written, , hostStdout, joinStdout]) =>
         parseReceipt(
           { kubeletVersion: `v${worker.kubernetesVersion}`, configHash: hashOf(written) },
@@ -83,8 +90,8 @@ export class Worker extends pulumi.ComponentResource {
     this.registerOutputs({ receipt: this.receipt });
   }
 
-  /** The step join, which comes after all other steps. */
+  /** The step that ends last: join. */
   lastStep(): pulumi.Resource {
-    return this.#join;
+    return this.#lastStep;
   }
 }

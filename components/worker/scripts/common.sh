@@ -145,13 +145,36 @@ kube_proxy_works() {
     fetch http://localhost:10249/metrics | grep -q '^kubeproxy_sync_proxy_rules_last_timestamp_seconds[^ ]* [1-9]'
 }
 
+# --- the node's identity ---
+
+# joined: the kubelet of this host has got a certificate, whatever has become of it since.
+joined() { [ -e "$CLIENT_CERTIFICATE" ] || [ -L "$CLIENT_CERTIFICATE" ]; }
+
+# certificate_end: when the node's certificate expires, in seconds since 1970; nothing when it cannot be read. It is the second UTCTime of the
+# certificate (RFC 5280, 4.1.2.5). A host need not have openssl.
+certificate_end() {
+  time=$(sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/{/-----/!p}' "$CLIENT_CERTIFICATE" 2>/dev/null | base64 -d 2>/dev/null |
+    od -An -v -tx1 | tr -d ' \n' | grep -o '170d\(3[0-9]\)\{12\}5a' | sed -n '2 { s/^170d//; s/5a$//; s/3\(.\)/\1/g; p }')
+  [ -z "$time" ] || date -u -d "$(printf '%s' "$time" | sed 's/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/20\1-\2-\3 \4:\5:\6/')" +%s
+}
+
+# identity_fault: why no API server can accept the certificate of this node; nothing when one may. kubectl loads the certificate before it connects
+# to a port where nobody listens. Needs node.conf.
+identity_fault() {
+  answer=$(as_node --server https://127.0.0.1:1 get --raw / 2>&1) || true
+  case "$answer" in
+    *127.0.0.1:1*)
+      end=$(certificate_end)
+      [ "${end:-0}" -gt "$(date +%s)" ] || echo "its certificate has expired ($(date -u -d "@${end:-0}" +%Y-%m-%dT%H:%M:%SZ))"
+      ;;
+    *) echo "its certificate in $CLIENT_CERTIFICATE is damaged ($(printf '%s' "$answer" | tail -n 1))" ;;
+  esac
+}
+
 # --- the node; needs node.conf ---
 
 # as_node ARG...: kubectl with the node's own certificate.
 as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --request-timeout 10s "$@"; }
-
-# leave.sh sets this annotation with its cordon, so that a later join does not lift an administrator's cordon.
-DRAINED=tls-bootstrap/drained
 
 # node_field TEMPLATE: what a JSONPath template selects from this host's Node; empty when the Node cannot be read.
 node_field() { as_node get node "$NODE_NAME" -o "jsonpath=$1" 2>/dev/null || true; }

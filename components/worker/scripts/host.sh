@@ -42,6 +42,9 @@ END
   sysctl -q -p "$SYSCTL" || true
   [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || fail "net.ipv4.ip_forward cannot be turned on" "run 'sysctl -p $SYSCTL' on this host to see the cause"
 
+  # The network plugin's files, which go with the node, are those that come later.
+  if ! joined && [ ! -e "$STATE/cni-files" ]; then find /etc/cni/net.d -mindepth 1 -maxdepth 1 2>/dev/null | install_file 0644 "$STATE/cni-files"; fi
+
   mkdir -p /etc/kubernetes/pki "$KUBELET_DIR" /var/log/pods "$STATE"
   chmod 0700 "$STATE" "$KUBELET_DIR"
 

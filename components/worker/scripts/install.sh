@@ -3,6 +3,7 @@
 set -eu
 
 main() {
+  umask 022 # a login may have a stricter one, and then users other than root would not see what is installed here
   # On a tmpfs, so that a full disk does not keep the report from being made. Only root may write there.
   staged=$(mktemp -d -p /run 2>/dev/null || mktemp -d)
   trap 'rm -rf "$staged"' EXIT

@@ -2,19 +2,24 @@
 # join.sh < BOOTSTRAP-KUBECONFIG   makes this host a Ready node of its cluster and prints the receipt
 # join.sh clean-up                 removes the token, and stops a kubelet without a certificate; run.sh calls it however the join has ended
 #
-# The kubelet makes its own key and requests a certificate with the bootstrap token. A node that has joined before gets no new certificate; the
+# A raised generation takes the node out of the cluster first. The kubelet makes its own key and requests a certificate with the bootstrap token. A node that has joined before gets no new certificate; the
 # script waits until it is Ready and prints its receipt. Both prove first that the API server restrains them (in-force.sh).
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
 # shellcheck source=/dev/null
+. "$CONF/host.conf"
+# shellcheck source=/dev/null
 . "$CONF/node.conf"
 # shellcheck source=in-force.sh
 . "$LIB/in-force.sh"
+# shellcheck source=drain.sh
+. "$LIB/drain.sh"
 
 CERTIFICATE_SECONDS=180 # approval and signing; the controllers take (2N - 30) / 20 s for N nodes at once
 REFUSED_SECONDS=75 # the join policy refuses the name of a Ready node, and a node that has just stopped stays Ready while its heartbeats are awaited
 READY_SECONDS=180
+JOINED_GENERATION=$STATE/generation # the generation of the identity on this host
 
 # clean_up: a kubelet without a certificate would go on trying with the token, so it is stopped. preflight.sh would take its kubelet.conf for that
 # of another installation.
@@ -41,9 +46,16 @@ with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --request-timeout 10s "$@"; 
 # The part before the dot: an identifier, not a secret.
 token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$bootstrap"; }
 
+# wipe_old_identity: the settings ask for a new identity.
+wipe_old_identity() {
+  if joined && [ -e "$JOINED_GENERATION" ] && [ "$(cat "$JOINED_GENERATION")" != "$GENERATION" ]; then "$LIB/leave.sh" rejoin; fi
+}
+
 # refuse_foreign_identity: the API server of node.conf must accept the certificate. kubelet.conf may name another cluster's server and CA.
 refuse_foreign_identity() {
-  [ -e "$CLIENT_CERTIFICATE" ] || return 0
+  joined || return 0
+  fault=$(identity_fault)
+  [ -z "$fault" ] || fail "$NODE_NAME cannot log in to $API_SERVER: $fault" "raise this worker's 'generation' to wipe its identity and join again"
   who=$(as_node --server "$API_SERVER" --certificate-authority "$CA" auth whoami -o 'jsonpath={.status.userInfo.username}' 2>&1) || true
   [ "$who" = "system:node:$NODE_NAME" ] ||
     fail "$CLIENT_CERTIFICATE is not accepted as the certificate of $NODE_NAME by $API_SERVER, which answers: $who" \
@@ -52,7 +64,7 @@ refuse_foreign_identity() {
 
 # refuse_copy: the input names the worker that has this machine-id too, if there is one. A node that has joined already is not refused.
 refuse_copy() {
-  [ ! -e "$CLIENT_CERTIFICATE" ] || return 0
+  ! joined || return 0
   owner=$(sed -n "s/^# machine $(machine) is //p" "$bootstrap")
   [ -z "$owner" ] ||
     fail "$NODE_NAME has the same machine-id as $owner: one image, copied after its first boot; the kubelet was not started" \
@@ -172,12 +184,6 @@ wait_for_ready() {
   done
 }
 
-# uncordon: lifts the cordon of leave.sh. An administrator's cordon stays.
-uncordon() {
-  [ -n "$(node_field "{.metadata.annotations.$DRAINED}")" ] || return 0
-  as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' >/dev/null
-}
-
 wait_for_kube_proxy() {
   ! healthy kube-proxy || return 0
   [ "$KUBE_PROXY" != unit ] || unit_journal kube-proxy
@@ -196,10 +202,11 @@ receipt() {
     $((token - started)) $((certified - token)) $((joined - certified)) $((joined - started))
 }
 
+wipe_old_identity
 refuse_foreign_identity
 refuse_copy
 token=$(now_ms)
-if [ ! -e "$CLIENT_CERTIFICATE" ]; then
+if ! joined; then
   had_joined=no
   # A denial by the policy shows also that the token is accepted.
   if [ "$JOIN_POLICY" = off ] || ! policy_denies; then
@@ -207,6 +214,7 @@ if [ ! -e "$CLIENT_CERTIFICATE" ]; then
     [ "$JOIN_POLICY" = off ] || await_join_policy
   fi
   token=$(now_ms)
+  printf '%s\n' "$GENERATION" | install_file 0644 "$JOINED_GENERATION"
   install_file 0600 "$BOOTSTRAP_KUBECONFIG" <"$bootstrap"
   since=$(now_rfc3339)
   systemctl enable --quiet kubelet

@@ -48,18 +48,20 @@ keep() {
   sync "$CHANGING"
 }
 
-# rejoins: this update also raises the generation. Step join then wipes the identity, which may be that of a cluster that no longer exists, so the
-# kubelet's health with it says nothing.
-rejoins() {
-  generation() { sed -n "s/^GENERATION=//p" "$1$CONF/node.conf" 2>/dev/null || true; }
-  was=$(generation "$PREVIOUS")
-  [ -n "$was" ] || was=$(generation '')
-  [ -n "$was" ] && [ "$was" != "$(generation "$STAGED")" ]
+# differ VARIABLE: node.conf has another value of VARIABLE than the bundle.
+differ() {
+  value() { sed -n "s/^$1=//p" "$2$CONF/node.conf" 2>/dev/null || true; }
+  was=$(value "$1" "$PREVIOUS")
+  [ -n "$was" ] || was=$(value "$1" '')
+  [ -n "$was" ] && [ "$was" != "$(value "$1" "$STAGED")" ]
 }
 
 # discard PATH: deletes a file that is no longer needed, and its folder when that is empty. A unit is stopped first.
 discard() {
-  case "$1" in /etc/systemd/system/*.service) stop_unit "${1##*/}" ;; esac
+  case "$1" in
+    */kube-proxy.service) "$LIB/kube-proxy.sh" remove ;;
+    *.service) stop_unit "${1##*/}" ;;
+  esac
   rm -f "$1"
   rmdir "${1%/*}" 2>/dev/null || true
 }
@@ -101,8 +103,12 @@ apply() {
   started=$(now_ms)
   stage
   [ -e "$CHANGING" ] || rm -rf "$PREVIOUS"
+  # A certificate is for one name. preflight.sh has made sure that both workers are of one stack.
+  if joined && differ NODE_NAME; then "$LIB/leave.sh" rejoin; fi
+  # With a raised generation step join wipes the identity, which may be that of a cluster that no longer exists, so the kubelet's health with it
+  # says nothing.
   judge=yes
-  ! rejoins || judge=no
+  ! differ GENERATION || judge=no
   install_files
   names='' units='' restarted=''
   if [ -e "$CHANGING" ]; then
@@ -121,6 +127,7 @@ apply() {
     done <"$MANIFEST"
   fi
   install_file 0600 "$MANIFEST" <"$STAGED.manifest"
+  "$LIB/serving.sh" remove # when the kubelet's config no longer names its files
   printf '{"step":"kubelet","changed":[%s],"restarted":[%s],"ms":%d}\n' \
     "$(json_list "$names")" "$(json_list "$restarted")" $(($(now_ms) - started))
 }
@@ -131,6 +138,7 @@ remove() {
     while read -r _ path _; do discard "$path"; done <"$MANIFEST"
   fi
   wipe_kubelet ''
+  rm -f "$STATE/generation"
   rmdir "$KUBELET_DIR" 2>/dev/null || true # it may be a mount point
   # The kubelet makes this folder for volume plugins.
   rmdir -p --ignore-fail-on-non-empty /usr/libexec/kubernetes/kubelet-plugins/volume/exec 2>/dev/null || true

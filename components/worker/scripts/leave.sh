@@ -1,78 +1,45 @@
 #!/bin/sh
-# leave.sh           removes this node from its cluster: cordons it, evicts its pods, stops the kubelet and wipes its keys
-# leave.sh at-once   the same without cordon and evictions; join.sh calls it for a node that has just joined
+# leave.sh OWNER      takes this node out of its cluster and removes what was installed here; nothing when the host belongs to another worker
+# leave.sh rejoin     takes the node out and wipes its identity; its files stay, because this host joins again
+# leave.sh at-once    the same without evictions, for a node that has just joined
 #
-# The node drains itself with its own certificate, so that no admin credential is on the host. While a pod cannot be evicted, because of a
-# PodDisruptionBudget for example, the node is not removed and goes on working.
+# OWNER is the URN of the worker's resource. A resource that was renamed or moved, and whose host a new one has taken over, must not end the node.
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
-# After an interrupted replacement, Pulumi deletes again what is already removed.
-[ -e "$CONF/node.conf" ] || exit 0
-# shellcheck source=/dev/null
-. "$CONF/node.conf"
 # shellcheck source=/dev/null
 . "$CONF/host.conf"
+host_owner=$OWNER
+# shellcheck source=drain.sh
+. "$LIB/drain.sh"
 
 PATH=$PATH:$BIN_DIR # ctr may be there
 
-DRAIN_SECONDS=300
-
-# evictable: "namespace name uid" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror pods are files: both go with the node.
-# The pods are listed before awk sees them, so that a failed request is not taken for an empty list.
-evictable() {
-  listed=$(as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME,status.phase!=Succeeded,status.phase!=Failed" -o \
-    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.uid}{" "}{.metadata.ownerReferences[0].kind}{"\n"}{end}') || return 1
-  printf '%s\n' "$listed" | awk 'NF && $4 != "DaemonSet" && $4 != "Node" { print $1, $2, $3 }'
+# no_drain HOW: why this node cannot be drained for good; nothing when it can. An API server that rejects the certificate may do so for a moment,
+# so that counts only when the identity is to be wiped anyway.
+no_drain() {
+  fault=$(identity_fault)
+  [ -z "$fault" ] || { echo "$fault"; return 0; }
+  ! answer=$(as_node --server "$API_SERVER" --certificate-authority "$CA" get node "$NODE_NAME" -o name 2>&1) || return 0
+  case "$1 $answer" in
+    *NotFound*) echo "it has no Node any more" ;;
+    rejoin*Unauthorized* | rejoin*"must be logged in"*) echo "$API_SERVER does not accept its certificate" ;;
+    *) fail "$NODE_NAME cannot read its Node, so it was not changed: $answer" \
+      "make sure that $API_SERVER accepts this node, then run 'pulumi up' again; if it never will, set 'lost: true' for this worker" ;;
+  esac
 }
 
-evict() { # NAMESPACE NAME
-  printf '{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"namespace":"%s","name":"%s"}}' "$1" "$2" |
-    as_node create --raw "/api/v1/namespaces/$1/pods/$2/eviction" -f - 2>&1 || true
-}
-
-cordon() {
-  [ "$(node_field '{.spec.unschedulable}')" != true ] || return 0 # an administrator's cordon stays when the node comes back
-  as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":"true"}},"spec":{"unschedulable":true}}' 2>&1
-}
-
-drain() {
-  if ! answer=$(cordon); then
-    case "$answer" in
-      *Unauthorized* | *"must be logged in"* | *NotFound*)
-        say "$NODE_NAME is no longer part of the cluster, so there is nothing to drain: $answer"
-        return 0 ;;
-      *) fail "$NODE_NAME cannot be cordoned, so it was not changed: $answer" "make sure that it reaches the API server, then run 'pulumi up' again" ;;
-    esac
+# evict_all HOW: drains the node if that is possible at all.
+evict_all() {
+  reason=$(no_drain "$1")
+  if [ -n "$reason" ]; then
+    say "$NODE_NAME is not drained: $reason. Its pods end with it, whatever their PodDisruptionBudgets say"
+    return 0
   fi
-  deadline=$(($(date +%s) + DRAIN_SECONDS))
-  found=
-  while :; do
-    pods=$(evictable) || fail "the pods of $NODE_NAME cannot be listed" "make sure that it reaches the API server, then run 'pulumi up' again"
-    # Pods that tolerate the cordon may come back at once. Like 'kubectl drain', this waits only for the pods of the first list.
-    found=${found:-$pods}
-    pods=$(printf '%s\n' "$pods" | grep -Fx "$found" | cut -d ' ' -f 1,2) || true
-    [ -n "$pods" ] || return 0
-    refusals=$(printf '%s\n' "$pods" | while read -r namespace name; do evict "$namespace" "$name"; done)
-    if [ "$(date +%s)" -ge "$deadline" ]; then
-      say "$refusals" # names the PodDisruptionBudget
-      fail "$NODE_NAME still runs these pods after $DRAIN_SECONDS s of draining, and stays cordoned: $(printf '%s' "$pods" | tr ' \n' '/ ')" \
-        "make room for them on other nodes or change their PodDisruptionBudget, then run 'pulumi up' again"
-    fi
-    sleep 0.5
-  done
-}
-
-# stop_containers: those of DaemonSets were not evicted and would run on without a kubelet.
-stop_containers() {
-  command -v ctr >/dev/null || return 0
-  for task in $(ctr --namespace k8s.io tasks list --quiet 2>/dev/null); do
-    ctr --namespace k8s.io tasks kill --signal SIGKILL "$task" 2>/dev/null || true
-  done
-  for container in $(ctr --namespace k8s.io containers list --quiet 2>/dev/null); do
-    ctr --namespace k8s.io tasks delete --force "$container" >/dev/null 2>&1 || true
-    ctr --namespace k8s.io containers delete "$container" >/dev/null 2>&1 || true
-  done
+  ! drain || return 0
+  [ "$1" = rejoin ] || fail "$NODE_NAME is not removed, and stays cordoned: $not_drained" "$drain_hint"
+  uncordon
+  fail "$NODE_NAME goes on as it was: $not_drained" "$drain_hint"
 }
 
 # report_gone: sets the Node to not Ready. Otherwise it stays Ready until its heartbeats are missed, and nobody may claim its name until then.
@@ -84,8 +51,49 @@ report_gone() {
     as_node replace --raw "/api/v1/nodes/$NODE_NAME/status" -f - >/dev/null
 }
 
-if [ -e "$CLIENT_CERTIFICATE" ] && [ "${1:-}" != at-once ]; then drain; fi
-stop_unit kubelet
-if [ -e "$CLIENT_CERTIFICATE" ]; then report_gone 2>/dev/null || true; fi
-stop_containers
-wipe_kubelet config.yaml # kept for a node that joins again
+take_out() { # HOW
+  seconds=0
+  if joined; then
+    [ "$1" = at-once ] || evict_all "$1"
+    seconds=$(grace)
+  fi
+  stop_unit kubelet
+  if joined; then report_gone 2>/dev/null || true; fi
+  stop_containers "$seconds"
+  wipe_kubelet config.yaml # kept for a node that joins again
+}
+
+# remove_traces: what pods have left outside the kubelet's folder: their logs, and the network plugin's settings, which may hold a credential.
+remove_traces() {
+  rm -rf /var/log/pods /var/log/containers
+  [ -e "$STATE/cni-files" ] || return 0
+  for file in /etc/cni/net.d/*; do
+    grep -qxF "$file" "$STATE/cni-files" || rm -rf "$file"
+  done
+}
+
+remove_node() {
+  # shellcheck source=/dev/null
+  . "$CONF/node.conf"
+  if [ "$OWNER" != "$1" ]; then
+    say "the node on this host belongs to $OWNER now, so it was not changed"
+    return 0
+  fi
+  take_out removal
+  "$LIB/kubelet.sh" remove
+  "$LIB/serving.sh" remove
+  remove_traces
+}
+
+case "$1" in
+  rejoin | at-once)
+    # shellcheck source=/dev/null
+    . "$CONF/node.conf"
+    take_out "$1"
+    ;;
+  *)
+    # After an interrupted removal, Pulumi removes again what is already removed.
+    [ ! -e "$CONF/node.conf" ] || remove_node "$1"
+    if [ "$host_owner" = "$1" ]; then "$LIB/host.sh" remove; else say "this host belongs to $host_owner now, so what is installed stays"; fi
+    ;;
+esac

@@ -31,6 +31,9 @@ check_user() {
   problem "user $(id -un) is not root and cannot run commands with 'sudo -n' ($(printf '%s' "$answer" | tail -n 1)): allow it without a password, or log in as root (ssh.user)"
 }
 
+# stack_of URN: the part of a URN that names its stack.
+stack_of() { printf '%s\n' "$1" | cut -d : -f 1-5; }
+
 # ours: an earlier update has made this host a worker. Without it, what is here belongs to another installation.
 ours() { [ -e "$CONF/node.conf" ]; }
 
@@ -110,8 +113,9 @@ check_ports() {
 
 check_other_installations() {
   # shellcheck source=/dev/null
-  if ours && [ -e "$CLIENT_CERTIFICATE" ] && was=$(. "$CONF/node.conf" && echo "$NODE_NAME") && [ "$was" != "$NODE_NAME" ]; then
-    problem "this host is node $was, and a node cannot be renamed to $NODE_NAME: first run 'pulumi up' with neither name in the config, then add $NODE_NAME"
+  if ours && joined && was=$(. "$CONF/node.conf" && echo "$NODE_NAME $OWNER") && [ "${was%% *}" != "$NODE_NAME" ]; then
+    [ "$(stack_of "${was#* }")" = "$(stack_of "$OWNER")" ] ||
+      problem "this host is node ${was%% *} of another stack (${was#* }): remove it from that stack first, or correct the address of $NODE_NAME"
   fi
   ours || for theirs in "$KUBELET_KUBECONFIG" "$CLIENT_CERTIFICATE" /etc/systemd/system/kubelet.service; do
     [ ! -e "$theirs" ] || problem "$theirs exists: this host is, or was, a node of another installation; remove that node first (kubeadm reset)"

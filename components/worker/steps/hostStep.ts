@@ -19,27 +19,30 @@ export function prepareHost(context: StepContext, archive: remote.CopyToRemote |
   const run = commandLines(context);
   const { runtime, proxy, kubelet } = worker;
   const script = pulumi
-    .all([worker.cluster, worker.nodeAddress])
-    .apply(([{ server }, nodeAddress]) =>
+    .all([worker.cluster, worker.nodeAddress, parent.urn])
+    .apply(([{ server }, nodeAddress, owner]) =>
       renderHostScript(
-        hostConf(context, server, nodeAddress),
+        hostConf(context, { server, nodeAddress, owner }),
         runtimeFiles(runtime, { cgroupDriver: cgroupDriverOf(kubelet), proxy }),
       ),
     );
   return new remote.Command(
     `${name}-host`,
-    { ...commonArgs(context), create: run.script, delete: run.stepIfInstalled("host remove"), stdin: script },
-    { parent, dependsOn: archive ? [archive] : [], replacementTrigger: machineOf(worker), deleteBeforeReplace: true },
+    { ...commonArgs(context), create: run.script, stdin: script },
+    { parent, dependsOn: archive ? [archive] : [], replacementTrigger: machineOf(worker) },
   );
 }
 
-/** The command that prepares the host again. The worker leaves the cluster and joins again. */
+/** The command that prepares the host again. */
 export const rejoinCommand = (context: StepContext): string =>
   replaceCommand(context, context.worker.airGap === undefined ? ["host"] : ["host", "air-gap"]);
 
-function hostConf(context: StepContext, server: string, nodeAddress: string): HostConf {
+function hostConf(
+  context: StepContext,
+  { server, nodeAddress, owner }: { readonly server: string; readonly nodeAddress: string; readonly owner: string },
+): HostConf {
   const { worker } = context;
-  const { kubelet, kubernetesVersion, runtime } = worker;
+  const { kubelet, kubernetesVersion, runtime, drain } = worker;
   const names = servingNamesOf(worker.name, nodeAddress);
   const sites = downloadSites(context);
   return {
@@ -47,6 +50,7 @@ function hostConf(context: StepContext, server: string, nodeAddress: string): Ho
     DOWNLOAD_URL: sites.kubernetes,
     BIN_DIR: worker.binDir,
     API_SERVER: server,
+    OWNER: owner,
     NODE_NAME: worker.name,
     NODE_ADDRESS: nodeAddress,
     PORTS: [...portsOf(kubelet), ...(worker.kubeProxy.mode === "unit" ? KUBE_PROXY_PORTS : [])].join(" "),
@@ -59,6 +63,9 @@ function hostConf(context: StepContext, server: string, nodeAddress: string): Ho
     SWAP: keepsSwap(kubelet) ? "keep" : "off",
     CGROUP_V1: allowsCgroupV1(kubelet, kubernetesVersion) ? "allow" : "refuse",
     CGROUP_DRIVER: cgroupDriverOf(kubelet),
+    DRAIN_SECONDS: String(drain.timeoutSeconds),
+    BARE_PODS: drain.barePods,
+    EMPTY_DIR_DATA: drain.emptyDirData,
     ...proxyVariables(worker.proxy),
     ...runtimeVariables(runtime),
     ...(runtime.type === "tarball" && { RUNTIME_URL: sites.releases }),

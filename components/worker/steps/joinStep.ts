@@ -12,8 +12,7 @@ export interface JoinInputs {
 }
 
 /**
- * Starts the kubelet with the bootstrap token, and waits until the node is Ready. Its removal drains the node, stops the kubelet and wipes
- * the kubelet's keys.
+ * Starts the kubelet with the bootstrap token, and waits until the node is Ready. With a raised generation the node leaves the cluster first.
  */
 export function joinCluster(context: StepContext, inputs: JoinInputs): remote.Command {
   const { name, worker, parent } = context;
@@ -23,7 +22,6 @@ export function joinCluster(context: StepContext, inputs: JoinInputs): remote.Co
     {
       ...commonArgs(context),
       create: run.step("join"),
-      delete: run.stepIfInstalled("leave"),
       stdin: pulumi.secret(pulumi.concat(duplicateNote(context, inputs.host), inputs.bootstrapKubeconfig)),
       triggers: [inputs.kubelet.id],
     },
@@ -33,7 +31,6 @@ export function joinCluster(context: StepContext, inputs: JoinInputs): remote.Co
       // A node that has joined does not need a new token.
       ignoreChanges: ["stdin"],
       replacementTrigger: worker.generation,
-      deleteBeforeReplace: true,
     },
   );
 }

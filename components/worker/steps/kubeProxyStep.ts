@@ -30,7 +30,7 @@ export function kubeProxyFiles({ kubeProxy, kubernetesVersion, name }: ResolvedW
   ];
 }
 
-/** Writes kube-proxy's credential and enables its unit. Undefined unless the mode is `unit`. */
+/** Writes kube-proxy's credential and enables its unit. Undefined unless the mode is `unit`. The step kubelet removes both with the unit. */
 export function startKubeProxy(
   context: StepContext,
   kubeconfig: pulumi.Input<string> | undefined,
@@ -44,10 +44,9 @@ export function startKubeProxy(
     {
       ...commonArgs(context),
       create: run.step("kube-proxy apply"),
-      delete: run.stepIfInstalled("kube-proxy remove"),
       stdin: pulumi.secret(kubeconfig!), // the Worker refuses mode `unit` without it
       triggers: [kubelet.id],
     },
-    { parent, deleteBeforeReplace: true },
+    { parent },
   );
 }

@@ -11,9 +11,9 @@ import { commandLines, commonArgs, type StepContext } from "./step";
 
 /** The files that the step kubelet writes. */
 export function kubeletFiles(context: StepContext): pulumi.Output<HostFile[]> {
-  const { worker } = context;
-  return pulumi.all([worker.cluster, worker.nodeAddress]).apply(([cluster, nodeAddress]) => [
-    ...trustFiles(cluster, context),
+  const { worker, parent } = context;
+  return pulumi.all([worker.cluster, worker.nodeAddress, parent.urn]).apply(([cluster, nodeAddress, owner]) => [
+    ...trustFiles(cluster, owner, context),
     {
       path: PATHS.kubeletConfig,
       mode: "0600",
@@ -42,13 +42,18 @@ export function kubeletFiles(context: StepContext): pulumi.Output<HostFile[]> {
 }
 
 /** The cluster's CA, and the variables of the node for the scripts. */
-function trustFiles({ server, ca }: ClusterEndpoint, { worker, mintCommand, joinPolicyName }: StepContext): HostFile[] {
+function trustFiles(
+  { server, ca }: ClusterEndpoint,
+  owner: string,
+  { worker, mintCommand, joinPolicyName }: StepContext,
+): HostFile[] {
   return [
     { path: PATHS.ca, mode: "0644", text: `${ca.trim()}\n`, restarts: "kubelet" },
     {
       path: PATHS.nodeConf,
       mode: "0644",
       text: renderConf({
+        OWNER: owner,
         NODE_NAME: worker.name,
         GENERATION: String(worker.generation),
         API_SERVER: server,
@@ -66,7 +71,7 @@ export function writeKubeletFiles(
   context: StepContext,
   files: pulumi.Output<HostFile[]>,
   host: remote.Command,
-  serving: remote.Command | undefined,
+  dependsOn: pulumi.Resource[],
 ): remote.Command {
   const { name, parent } = context;
   const run = commandLines(context);
@@ -75,11 +80,10 @@ export function writeKubeletFiles(
     {
       ...commonArgs(context),
       create: run.step("kubelet apply"),
-      delete: run.stepIfInstalled("kubelet remove"),
       stdin: files.apply(renderBundle),
-      // A new host replaces this step too: Pulumi removes it before the host, and creates it after the host.
+      // What was prepared anew gets its files anew.
       triggers: [host.id],
     },
-    { parent, dependsOn: serving, deleteBeforeReplace: true },
+    { parent, dependsOn },
   );
 }

@@ -20,7 +20,6 @@ export function installServingCertificate(context: StepContext, host: remote.Com
       command: {
         ...commonArgs(context),
         create: run.step("serving apply"),
-        delete: run.stepIfInstalled("serving remove"),
       },
     },
     { parent },

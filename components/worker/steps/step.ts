@@ -13,6 +13,7 @@ export interface StepContext {
   readonly mintCommand: string;
   /** See {@link WorkerArgs.joinPolicyName}. */
   readonly joinPolicyName?: string;
+  /** The Worker. */
   readonly parent: pulumi.Resource;
 }
 
@@ -31,13 +32,12 @@ export const commonArgs = ({ worker }: StepContext) => ({
 });
 
 /**
- * Identifies the machine of a worker. When it changes, the old machine leaves the cluster and is cleaned, and then the new one joins. The
- * type of the container runtime is a part of it, because a change of type needs a clean machine.
+ * Identifies the machine of a worker. A machine with another address or host key is another one, or has a new disk, and joins.
  */
-export const machineOf = ({ address, hostKey, runtime }: ResolvedWorker): pulumi.Input<string> =>
+export const machineOf = ({ address, hostKey }: ResolvedWorker): pulumi.Input<string> =>
   typeof address === "string" && typeof hostKey === "string"
-    ? `${address} ${hostKey} ${runtime.type}`
-    : pulumi.interpolate`${address} ${hostKey} ${runtime.type}`;
+    ? `${address} ${hostKey}`
+    : pulumi.interpolate`${address} ${hostKey}`;
 
 /**
  * Command lines for a host, with `sudo -n` unless the user is root. They must hold no secret: the CLI prints the line of a failed command.
@@ -50,7 +50,8 @@ export function commandLines({ worker: { ssh } }: StepContext) {
     script: `${sudo && `${sudo}/bin/sh -c : 2>/dev/null && exec ${sudo}/bin/sh -s; `}exec /bin/sh -s`,
     /** Runs a script: `step("kubelet apply")`. */
     step,
-    /** The same, and nothing on a host without the scripts. Such a host was never prepared, or was wiped, and has nothing to undo. */
-    stepIfInstalled: (words: string) => `if [ -e ${PATHS.scripts}/run.sh ]; then ${step(words)}; fi`,
+    /** Makes the host leave. A host without our settings was never prepared, or was wiped, and has nothing to undo. Only root can tell. */
+    leave: (owner: string) =>
+      `exec ${sudo}/bin/sh -c '[ -e ${PATHS.settings} ] || exit 0; exec ${PATHS.scripts}/run.sh leave "$0"' '${owner}'`,
   };
 }

@@ -1,0 +1,18 @@
+import { remote } from "@pulumi/command";
+import type * as pulumi from "@pulumi/pulumi";
+import { commandLines, commonArgs, type StepContext } from "./step";
+
+/**
+ * Declares how the worker leaves: one command that drains the node, stops it, and removes what was installed. It runs when this resource is
+ * deleted, or replaced because of another address. The resource opens no SSH session before that. A lost worker leaves without a command.
+ * @param dependsOn what must not be removed before, and what must exist before there is something to undo
+ */
+export function declareLeave(context: StepContext, dependsOn: pulumi.Resource[]): remote.Command {
+  const { name, worker, parent } = context;
+  const run = commandLines(context);
+  return new remote.Command(
+    `${name}-leave`,
+    { ...commonArgs(context), ...(worker.lost ? {} : { delete: parent.urn.apply(run.leave) }) },
+    { parent, dependsOn, replacementTrigger: worker.address, deleteBeforeReplace: true },
+  );
+}

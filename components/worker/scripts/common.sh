@@ -12,6 +12,8 @@ KUBELET_DIR=/var/lib/kubelet
 KUBELET_KUBECONFIG=/etc/kubernetes/kubelet.conf
 BOOTSTRAP_KUBECONFIG=/etc/kubernetes/bootstrap-kubelet.conf
 CLIENT_CERTIFICATE=$KUBELET_DIR/pki/kubelet-client-current.pem
+KUBELET_UNIT=/etc/systemd/system/kubelet.service
+RUNTIME_IN_USE=$STATE/runtime-in-use # RUNTIME_RELEASES and RUNTIME_SETTINGS of the runtime that runs
 KUBE_PROXY_KUBECONFIG=/etc/kubernetes/kube-proxy.conf
 
 # --- output ---
@@ -57,6 +59,14 @@ machine() { sha256sum /etc/machine-id | cut -c 1-32; }
 fetch() {
   if command -v curl >/dev/null; then curl --silent --fail --noproxy '*' --max-time 5 "$1"; else wget --quiet --no-proxy --timeout=5 --tries=1 -O - "$1"; fi
 }
+
+# --- versions ---
+
+# kubelet_version [ROOT]: the version of the kubelet that the unit below ROOT starts; nothing when there is no unit.
+kubelet_version() { sed -n 's|^ExecStart=/opt/kubernetes/v\([0-9.]*\)/.*|\1|p' "${1:-}$KUBELET_UNIT" 2>/dev/null || true; }
+
+# minor VERSION: 37 of 1.37.2.
+minor() { printf '%s\n' "$1" | cut -d . -f 2; }
 
 # --- files ---
 

@@ -11,10 +11,14 @@ cordon() {
   as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":"true"}},"spec":{"unschedulable":true}}' 2>&1
 }
 
-# uncordon: lifts our cordon.
+# uncordon: lifts our cordon. A node that stays cordoned by accident gets no pods, and nobody looks for the reason.
 uncordon() {
-  [ -n "$(node_field "{.metadata.annotations.$DRAINED}")" ] || return 0
-  as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' >/dev/null
+  deadline=$(($(date +%s) + 60))
+  until cordoned=$(as_node get node "$NODE_NAME" -o "jsonpath={.metadata.annotations.$DRAINED}" 2>&1) &&
+    { [ -z "$cordoned" ] || cordoned=$(as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' 2>&1); }; do
+    [ "$(date +%s)" -lt "$deadline" ] || fail "the cordon of $NODE_NAME cannot be lifted: $cordoned" "kubectl uncordon $NODE_NAME"
+    sleep 1
+  done
 }
 
 # evictable: "NAMESPACE NAME UID CONTROLLER: DATA:" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror pods are files:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# host.sh apply    prepares this host for a kubelet, and installs the Kubernetes binaries and the container runtime
+# host.sh apply    prepares this host for a kubelet: kernel settings, the Kubernetes binaries, the container runtime; a node runs on as it is
 # host.sh remove   undoes that
 #
 # preflight.sh has passed before. Both can be run again at any time.
@@ -104,7 +104,8 @@ apply() {
   prepare
   unpack_archive
   install_binaries
-  "$LIB/runtime.sh" apply
+  # A node gets its runtime in step kubelet, after its pods have moved.
+  if joined; then "$LIB/runtime.sh" fetch; else "$LIB/runtime.sh" apply; fi
   remove_links "$BIN_DIR" # those in an earlier binDir
   rm -f "$archive"
   request=

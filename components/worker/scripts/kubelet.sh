@@ -1,12 +1,19 @@
 #!/bin/sh
-# kubelet.sh apply < BUNDLE   installs the files of the bundle and restarts the units whose files have changed
+# kubelet.sh apply < BUNDLE   installs the files of the bundle and restarts the units whose files have changed; the one step that disrupts a node
 # kubelet.sh remove           stops the kubelet and removes the installed files
 #
 # A bundle is shell: `file MODE PATH [UNIT] <<'END'` for each file, and `# end of bundle` as the last line. When a restarted unit does not become
-# healthy, the previous files are put back. So a bad setting costs a failed update and not a node.
+# healthy, the previous files are put back. So a bad setting costs a failed update and not a node. The pods of a node move away before its kubelet
+# gets another minor version, or its runtime other releases.
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
+# shellcheck source=/dev/null
+. "$CONF/host.conf"
+# shellcheck source=drain.sh
+. "$LIB/drain.sh"
+
+PATH=$PATH:$BIN_DIR # ctr may be there
 
 STAGED=$STATE/staged     # the bundle's files, as a tree
 PREVIOUS=$STATE/previous # the files that they replace, as a tree
@@ -33,7 +40,10 @@ differs() { ! cmp -s "$STAGED$1" "$1" || [ "$(stat -c '0%a' "$1")" != "$2" ]; }
 
 restart() { # UNIT...
   systemctl daemon-reload
-  for unit in "$@"; do systemctl try-restart "$unit"; done
+  for unit in "$@"; do
+    if [ "$unit" = kubelet ] && joined; then verb=restart; else verb=try-restart; fi
+    systemctl "$verb" "$unit"
+  done
 }
 
 # json_list "A B ": "A","B"
@@ -74,15 +84,74 @@ install_files() {
   done <"$STAGED.manifest"
 }
 
-# restart_units UNIT...: only a unit that runs in a joined node can be judged.
+# restart_units UNIT...: only a node that has joined can be judged, and a unit that ran before.
 restart_units() {
   since=$(now_rfc3339)
   for unit in "$@"; do
-    if [ "$judge" = yes ] && [ -e "$CLIENT_CERTIFICATE" ] && [ "$(systemctl is-active "$unit")" = active ]; then restarted="$restarted$unit "; fi
+    if [ "$judge" = yes ] && joined && { [ "$unit" = kubelet ] || [ "$(systemctl is-active "$unit")" = active ]; }; then restarted="$restarted$unit "; fi
   done
   restart "$@"
   for unit in $restarted; do
     healthy "$unit" "$since" || undo "$unit" "$@"
+  done
+}
+
+# --- disruption ---
+
+# previous_version: of the kubelet that a killed run has begun to replace, or that runs.
+previous_version() {
+  version=$(kubelet_version "$PREVIOUS")
+  if [ -n "$version" ]; then echo "$version"; else kubelet_version; fi
+}
+
+runtime_releases() { sed -n 1p "$RUNTIME_IN_USE" 2>/dev/null || true; }
+runtime_differs() { [ "$(cat "$RUNTIME_IN_USE" 2>/dev/null)" != "$RUNTIME_RELEASES
+$RUNTIME_SETTINGS" ]; }
+
+# why_drain: what the pods of this node must not live through; nothing when they can run on.
+why_drain() {
+  from=$(previous_version) to=$(kubelet_version "$STAGED") runtime=$(runtime_releases)
+  [ "$(minor "$from")" = "$(minor "$to")" ] || echo "Kubernetes $from -> $to"
+  [ "$runtime" = "$RUNTIME_RELEASES" ] || echo "container runtime $runtime -> $RUNTIME_RELEASES"
+}
+
+move_pods() {
+  reason=$(why_drain)
+  [ -n "$reason" ] || return 0
+  say "draining $NODE_NAME: $reason"
+  if ! drain; then
+    uncordon
+    fail "$NODE_NAME goes on as it was: $not_drained" "$drain_hint"
+  fi
+}
+
+# update_runtime: the kubelet restarts with the new runtime. Another type of runtime cannot take over the containers of this one.
+update_runtime() {
+  runtime_differs || return 0
+  ! joined || keep "$RUNTIME_IN_USE" kubelet
+  was=$(runtime_releases)
+  outcome="goes on with its old container runtime"
+  if [ "${was%% *}" != "${RUNTIME_RELEASES%% *}" ]; then
+    outcome="has no container runtime now"
+    seconds=$(grace)
+    systemctl stop kubelet
+    stop_containers "$seconds"
+    "$LIB/runtime.sh" remove
+  fi
+  "$LIB/runtime.sh" apply || {
+    [ "$outcome" = "has no container runtime now" ] || uncordon
+    fail "$NODE_NAME $outcome" "correct the cause in the lines above, then run 'pulumi up' again"
+  }
+}
+
+# soak: a unit that works only for a moment has not worked.
+soak() { # UNIT...
+  deadline=$(($(date +%s) + PAUSE_SECONDS))
+  while [ -n "$restarted" ] && [ "$(date +%s)" -lt "$deadline" ]; do
+    sleep 1
+    for unit in $restarted; do
+      if [ "$(systemctl is-active "$unit")" != active ] || ! ready_since 0; then undo "$unit" "$@"; fi
+    done
   done
 }
 
@@ -94,8 +163,10 @@ undo() { # UNHEALTHY-UNIT UNIT...
   unit_journal "$unhealthy"
   # shellcheck disable=SC2086 # a list of paths without blanks
   restore_previous $names
+  since=$(now_rfc3339)
   restart "$@"
   rm -f "$CHANGING"
+  ! healthy "$unhealthy" "$since" || uncordon || true
   fail "the update of $NODE_NAME was undone" "correct the settings of $unhealthy, then run 'pulumi up' again"
 }
 
@@ -103,12 +174,20 @@ apply() {
   started=$(now_ms)
   stage
   [ -e "$CHANGING" ] || rm -rf "$PREVIOUS"
+  # shellcheck source=/dev/null
+  [ ! -e "$CONF/node.conf" ] || . "$CONF/node.conf"
   # A certificate is for one name. preflight.sh has made sure that both workers are of one stack.
   if joined && differ NODE_NAME; then "$LIB/leave.sh" rejoin; fi
   # With a raised generation step join wipes the identity, which may be that of a cluster that no longer exists, so the kubelet's health with it
   # says nothing.
   judge=yes
-  ! differ GENERATION || judge=no
+  ! joined || ! differ GENERATION || judge=no
+  if joined && [ "$judge" = yes ]; then
+    fault=$(identity_fault)
+    [ -z "$fault" ] || fail "$NODE_NAME was not changed: $fault" "raise this worker's 'generation' to wipe its identity and join again"
+    move_pods
+  fi
+  update_runtime
   install_files
   names='' units='' restarted=''
   if [ -e "$CHANGING" ]; then
@@ -118,7 +197,10 @@ apply() {
   # shellcheck source=/dev/null
   . "$CONF/node.conf"
   # shellcheck disable=SC2086 # a list of unit names
-  [ -z "$units" ] || restart_units $units
+  if [ -n "$units" ]; then
+    restart_units $units
+    soak $units
+  fi
   rm -f "$CHANGING"
   # Files of an earlier bundle.
   if [ -e "$MANIFEST" ]; then
@@ -127,6 +209,7 @@ apply() {
     done <"$MANIFEST"
   fi
   install_file 0600 "$MANIFEST" <"$STAGED.manifest"
+  if joined && [ "$judge" = yes ]; then uncordon; fi
   "$LIB/serving.sh" remove # when the kubelet's config no longer names its files
   printf '{"step":"kubelet","changed":[%s],"restarted":[%s],"ms":%d}\n' \
     "$(json_list "$names")" "$(json_list "$restarted")" $(($(now_ms) - started))

@@ -13,7 +13,7 @@ pinned() {
   done
 }
 
-# install_release NAME VERSION SHA256S PATH CHECKSUMS-PATH: unpacks a release. Its folder appears in one step, when it is complete.
+# fetch_release NAME VERSION SHA256S PATH CHECKSUMS-PATH: unpacks a release. Its folder appears in one step, when it is complete.
 install_release() {
   folder=$RELEASES/$1-$2 url=$RUNTIME_URL/$(for_this_host "$4") file=$(for_this_host "${4##*/}")
   [ ! -d "$folder" ] || return 0
@@ -32,11 +32,14 @@ install_release() {
   mv -T "$STAGING/$1" "$folder"
 }
 
-install_releases() {
+fetch_releases() {
   stage "$RELEASES"
-  install_release containerd "$CONTAINERD_VERSION" "$CONTAINERD_SHA256" "$CONTAINERD_FILE" "$CONTAINERD_SUMS"
-  install_release runc "$RUNC_VERSION" "$RUNC_SHA256" "$RUNC_FILE" "$RUNC_SUMS"
-  install_release cni-plugins "$CNI_VERSION" "$CNI_SHA256" "$CNI_FILE" "$CNI_SUMS"
+  fetch_release containerd "$CONTAINERD_VERSION" "$CONTAINERD_SHA256" "$CONTAINERD_FILE" "$CONTAINERD_SUMS"
+  fetch_release runc "$RUNC_VERSION" "$RUNC_SHA256" "$RUNC_FILE" "$RUNC_SUMS"
+  fetch_release cni-plugins "$CNI_VERSION" "$CNI_SHA256" "$CNI_FILE" "$CNI_SUMS"
+}
+
+link_releases() {
   for program in containerd ctr containerd-shim-runc-v2; do
     own_link "$RELEASES/containerd-$CONTAINERD_VERSION/bin/$program" "$BIN_DIR/$program"
   done

@@ -1,5 +1,6 @@
 #!/bin/sh
 # runtime.sh check    prints, a line each, what keeps this host from having the container runtime that host.conf asks for; for preflight.sh
+# runtime.sh fetch    downloads what 'apply' installs, as far as that is possible; changes nothing that runs
 # runtime.sh apply    installs and configures containerd, as far as host.conf asks for it, and waits until a kubelet can use it
 # runtime.sh remove   removes what was installed and restores what was there before
 #
@@ -25,6 +26,7 @@ OURS=$STATE/runtime                 # the runtime's type; exists from the beginn
 KEPT=before-tls-bootstrap           # suffix of files of somebody else that a file of ours has replaced
 CNI_BIN=/opt/cni/bin                # where containerd and network plugins look for CNI plugins
 UNIT=/etc/systemd/system/containerd.service
+UNLINKED=$PREVIOUS/links            # PATH TARGET of the links that this run has changed
 
 PATH=$PATH:$BIN_DIR
 
@@ -110,8 +112,14 @@ check() {
 own_link() {
   if [ -e "$2" ] && ! noted "$2" "$LINKS"; then return 0; fi
   note "$2" "$LINKS"
+  target=$(readlink "$2" || true)
+  [ "$target" != "$1" ] || return 0
+  [ -z "$target" ] || printf '%s %s\n' "$2" "$target" >>"$UNLINKED"
   link "$1" "$2"
 }
+
+# relink: the links of before this run.
+relink() { [ ! -e "$UNLINKED" ] || while read -r path target; do link "$target" "$path"; done <"$UNLINKED"; }
 
 drop_link() { # PATH
   rm -f "$1"
@@ -150,7 +158,7 @@ take_back() {
 
 configure() {
   placed='' changed='' restart=''
-  rm -rf "$PREVIOUS"
+  [ ! -e "$UNLINKED" ] || restart=yes
   if [ "$RUNTIME" = tarball ]; then place containerd.service "$UNIT" restart; fi
   case "$(containerd_version)" in
     1.*) place config-2.toml /etc/containerd/config.toml restart ;;
@@ -178,6 +186,7 @@ start() {
       unit_journal containerd
       # shellcheck disable=SC2086 # a list of paths without blanks
       restore_previous $changed
+      relink
       systemctl daemon-reload
       timeout 60 systemctl restart containerd || true
       fail "containerd does not work with its new settings; the previous ones were put back: $cri" "correct the runtime's settings, then run 'pulumi up' again"
@@ -186,7 +195,12 @@ start() {
   done
 }
 
+# fetch: a package manager cannot do this half.
+fetch() { [ "$RUNTIME" != tarball ] || fetch_releases; }
+
 apply() {
+  rm -rf "$PREVIOUS"
+  mkdir -p "$PREVIOUS"
   if [ "$CONFIGURE" = yes ]; then
     install_file 0644 "$OURS" <<END
 $RUNTIME
@@ -199,7 +213,8 @@ END
       link_plugins /usr/lib/cni/* /usr/libexec/cni/*
       ;;
     tarball)
-      install_releases
+      fetch_releases
+      link_releases
       link_plugins "$RELEASES/cni-plugins-$CNI_VERSION"/*
       ;;
   esac
@@ -209,6 +224,7 @@ END
   fi
   [ "$RUNTIME" != tarball ] || remove_releases "containerd-$CONTAINERD_VERSION" "runc-$RUNC_VERSION" "cni-plugins-$CNI_VERSION"
   rm -rf "$PREVIOUS"
+  printf '%s\n' "$RUNTIME_RELEASES" "$RUNTIME_SETTINGS" | install_file 0644 "$RUNTIME_IN_USE"
 }
 
 remove() {
@@ -228,11 +244,12 @@ remove() {
   systemctl daemon-reload
   # A containerd that stays goes back to its earlier settings.
   if systemctl is-active --quiet containerd; then systemctl restart containerd; fi
-  rm -rf "$MANIFEST" "$LINKS" "$PACKAGES" "$PREVIOUS" "$OURS"
+  rm -rf "$MANIFEST" "$LINKS" "$PACKAGES" "$PREVIOUS" "$OURS" "$RUNTIME_IN_USE"
 }
 
 case "$1" in
   check) check ;;
+  fetch) fetch ;;
   apply) apply ;;
   remove) remove ;;
 esac

@@ -1,11 +1,11 @@
 /** Everything that a stack can set, but how to reach the cluster. */
 import { z } from "zod";
-import { kubernetesVersion, SUPPORTED_MINORS } from "../kubelet/supportedVersions";
+import { SUPPORTED_MINORS } from "../kubelet/supportedVersions";
 import { DEFAULT_TOKEN_TTL, tokenTtl } from "../tokens/tokenTtl";
 import * as rules from "../validation/rules";
 import { hiddenString, ruledString, stringInput } from "../validation/ruledString";
 import { kubeProxySchema } from "./kubeProxySchema";
-import { kubeletSettings, poolSchema, scaleGroupSchema } from "./poolSchema";
+import { kubeletSettings, kubernetesVersionSetting, poolSchema, scaleGroupSchema } from "./poolSchema";
 import { proxySchema, runtimeSchema } from "./runtimeSchema";
 import { servingSchema } from "./servingSchema";
 import { sshSchema } from "./sshSchema";
@@ -23,9 +23,9 @@ export const clusterSchema = z
 /** What all workers of a cluster share. */
 export const environmentSchema = z
   .strictObject({
-    kubernetesVersion: ruledString(kubernetesVersion, {
-      pattern: `^1\\.(${SUPPORTED_MINORS.join("|")})\\.\\d+$`,
-    }).describe(`Version of kubelet and kubectl, 1.${SUPPORTED_MINORS[0]}.x to 1.${SUPPORTED_MINORS.at(-1)}.x.`),
+    kubernetesVersion: kubernetesVersionSetting.describe(
+      `Version of kubelet, kubectl and kube-proxy, 1.${SUPPORTED_MINORS[0]}.x to 1.${SUPPORTED_MINORS.at(-1)}.x. A pool or worker can have a version of its own. kube-proxy as pods has this version on all workers.`,
+    ),
     downloadUrl: ruledString(rules.downloadUrl)
       .default("https://dl.k8s.io")
       .describe(

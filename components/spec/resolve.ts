@@ -124,9 +124,10 @@ function resolveSingle(
   place: string,
 ): ResolvedBootstrap {
   const { checks, spec } = checkBootstrap(given);
-  const alone = checks.map(([where, ...rest]): Check => [
+  const alone = checks.map(([where, problem, value]): Check => [
     where.startsWith(place) ? where.slice(place.length).replace(/^\./, "") : where,
-    ...rest,
+    problem?.replaceAll(`${place}.`, ""),
+    value,
   ]);
   refuse(what, [...alone, ...clusterChecks(cluster)]);
   return resolveBootstrap(what, { ...spec!, cluster });
@@ -156,7 +157,12 @@ function resolvedPool(
   { workers, ...pool }: CheckedPool,
   nameOf: (worker: number) => string,
 ): ResolvedPool {
-  const environment = { ...shared, runtime: pool.runtime ?? shared.runtime, airGap: pool.airGap ?? shared.airGap };
+  const environment = {
+    ...shared,
+    kubernetesVersion: pool.kubernetesVersion ?? shared.kubernetesVersion,
+    runtime: pool.runtime ?? shared.runtime,
+    airGap: pool.airGap ?? shared.airGap,
+  };
   const ofPool = merge(kubelet, pool.kubelet);
   return {
     ...environment,
@@ -165,6 +171,7 @@ function resolvedPool(
       ...environment,
       ...worker,
       ...addressesOf(nameOf(i), worker),
+      kubernetesVersion: worker.kubernetesVersion ?? environment.kubernetesVersion,
       labels: {
         [`node-role.kubernetes.io/${pool.name}`]: "",
         ...pool.labels,

@@ -60,7 +60,10 @@ export interface ClusterSpec {
 }
 
 export interface EnvironmentSpec {
-  /** Version of kubelet and kubectl, 1.33.x to 1.37.x. */
+  /**
+   * Version of kubelet, kubectl and kube-proxy, 1.33.x to 1.37.x. A pool or worker can have a version of its own. kube-proxy as pods
+   * has this version on all workers.
+   */
   readonly kubernetesVersion: string;
   /**
    * Base URL of `/v<version>/bin/linux/<arch>/kubelet` and the other binaries, each with a `.sha256` file beside it.
@@ -372,6 +375,8 @@ export interface PoolSpec {
    * `node-role.kubernetes.io/<name>`.
    */
   readonly name: string;
+  /** Version of Kubernetes on the pool's workers. Default: the version for all pools. */
+  readonly kubernetesVersion?: string;
   /**
    * Container runtime of the pool's workers. Default: the runtime for all pools. Another `type` makes the workers leave and join
    * again.
@@ -417,6 +422,8 @@ export interface WorkerSpec {
    * @default 1
    */
   readonly generation?: number;
+  /** Version of Kubernetes on the worker. Default: the version of its pool. */
+  readonly kubernetesVersion?: string;
   /**
    * Labels of the Node. A label that is removed here is removed from the Node.
    * @default {}

@@ -31,6 +31,22 @@ describeRefusals("pools and workers", [
     worker({ taints: [{ key: "a" }] }),
     ["tls-bootstrap:pools[0].workers[0].taints[0].effect"],
   ],
+  [
+    "unsupported versions of a pool and of a worker",
+    {
+      pools: [
+        {
+          ...good.pools[0],
+          kubernetesVersion: "1.20.1",
+          workers: [{ ...good.pools[0].workers[0], kubernetesVersion: "v1.36.3" }],
+        },
+      ],
+    },
+    [
+      "tls-bootstrap:pools[0].kubernetesVersion: '1.20.1' is not supported; supported are 1.33 to 1.37",
+      "tls-bootstrap:pools[0].workers[0].kubernetesVersion: 'v1.36.3' is not a version such as 1.37.2",
+    ],
+  ],
   ["generation 0", worker({ generation: 0 }), ["tls-bootstrap:pools[0].workers[0].generation"]],
 ]);
 
@@ -55,6 +71,13 @@ describeRefusals("the kubelet", [
     { ...worker({ kubelet: { tlsCurvePreferences: [29] }, generation: 0 }), kubernetesVersion: "1.35.1" },
     [
       "tls-bootstrap:pools[0].workers[0].generation",
+      "tls-bootstrap:pools[0].workers[0].kubelet.tlsCurvePreferences: needs Kubernetes 1.36 or newer; these kubelets are 1.35",
+    ],
+  ],
+  [
+    "a kubelet field that the worker's own version does not have",
+    worker({ kubelet: { tlsCurvePreferences: [29] }, kubernetesVersion: "1.35.4" }),
+    [
       "tls-bootstrap:pools[0].workers[0].kubelet.tlsCurvePreferences: needs Kubernetes 1.36 or newer; these kubelets are 1.35",
     ],
   ],

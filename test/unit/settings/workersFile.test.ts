@@ -77,6 +77,27 @@ describe("a pool with a workers file", () => {
     );
   });
 
+  it("shows the lines of versions", () => {
+    const lines = fleet(2).flatMap((entry) => [
+      `- ${JSON.stringify(entry).slice(0, -1)},`,
+      '  "kubernetesVersion": V }',
+    ]);
+    const text = (...versions: string[]) =>
+      lines.map((line) => line.replace("V }", () => `${versions.shift()} }`)).join("\n");
+    writeFileSync(A, text("1.35.4", "1.36.3"));
+    const pools = [{ name: "a", workersFile: A }];
+    expect(settings(pools).bootstrap.pools[0].workers.map((own) => own.kubernetesVersion)).toEqual([
+      "1.35.4",
+      "1.36.3",
+    ]);
+    expect(report(pools, { kubelet: { tlsCurvePreferences: [29] } })).toEqual([
+      `tls-bootstrap:kubelet.tlsCurvePreferences: needs Kubernetes 1.36 or newer; these kubelets are 1.35 (with ${A}:2: [0].kubernetesVersion)`,
+    ]);
+    expect(reportOn(text("1.35.4", "1.20.1"))).toEqual([
+      expect.stringContaining(`${A}:4: [1].kubernetesVersion: '1.20.1' is not supported`),
+    ]);
+  });
+
   it("may have no workers", () => expect(reportOn("[]")).toEqual([]));
 });
 

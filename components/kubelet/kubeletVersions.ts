@@ -1,5 +1,5 @@
 /** The versions of kubelets, as the user wrote them: a worker's overrides its pool's, which overrides the one for all. */
-import { isMap } from "../validation/maps";
+import { elementsOf, isMap } from "../validation/maps";
 import { minorOf } from "./kubeletData";
 
 /** A version of kubelets, and the config key that sets it. */
@@ -19,10 +19,10 @@ export interface VersionedPool {
 }
 
 export function versionedPools(kubernetesVersion: unknown, pools: unknown): VersionedPool[] {
-  return list(pools).map((pool, p) => {
+  return elementsOf(pools).map((pool, p) => {
     const at = `pools[${p}]`;
     const ofPool = versionAt(at, pool, versionForAll(kubernetesVersion));
-    const workers = list(isMap(pool) ? pool.workers : undefined).map((worker, w) => {
+    const workers = elementsOf(isMap(pool) ? pool.workers : undefined).map((worker, w) => {
       const place = `${at}.workers[${w}]`;
       return { at: place, worker, version: versionAt(place, worker, ofPool) };
     });
@@ -46,5 +46,3 @@ const versionAt = (at: string, holder: unknown, inherited: KubeletVersion): Kube
 /** The first version of each minor. */
 export const onePerMinor = (versions: readonly KubeletVersion[]): KubeletVersion[] =>
   versions.filter(({ minor }, i) => versions.findIndex((other) => other.minor === minor) === i);
-
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);

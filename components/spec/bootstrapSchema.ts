@@ -1,6 +1,6 @@
 /** Everything that a stack can set, but how to reach the cluster. */
 import { z } from "zod";
-import { SUPPORTED_MINORS } from "../kubelet/supportedVersions";
+import { apiServerVersion, SUPPORTED_MINORS } from "../kubelet/supportedVersions";
 import { DEFAULT_TOKEN_TTL, tokenTtl } from "../tokens/tokenTtl";
 import * as rules from "../validation/rules";
 import { hiddenString, ruledString, stringInput } from "../validation/ruledString";
@@ -10,6 +10,12 @@ import { proxySchema, runtimeSchema } from "./runtimeSchema";
 import { servingSchema } from "./servingSchema";
 import { sshSchema } from "./sshSchema";
 
+export const apiServerVersionSetting = ruledString(apiServerVersion, { pattern: "^1\\.\\d+\\.\\d+$" })
+  .optional()
+  .describe(
+    "Version of the API servers. The preview then refuses a `kubernetesVersion` that is a newer minor, or more than three minors older. While the API servers have different versions, set the oldest one.",
+  );
+
 /** The API server as workers reach it. */
 export const clusterSchema = z
   .strictObject({
@@ -17,6 +23,7 @@ export const clusterSchema = z
     ca: stringInput(hiddenString(rules.caCertificates)).describe(
       "PEM certificates of the CA that signed the API server's certificate.",
     ),
+    kubernetesVersion: apiServerVersionSetting,
   })
   .meta({ id: "ClusterSpec" });
 

@@ -8,6 +8,7 @@ import type { z } from "zod";
 import type { ClusterEndpoint } from "../cluster/kubeconfig";
 import { KUBEADM_GROUP, WORKER_LABEL } from "../cluster/names";
 import type { KubeletConfiguration } from "../kubelet/KubeletConfiguration";
+import { skewChecks } from "../kubelet/versionSkew";
 import { merge } from "../validation/maps";
 import { problemsOf, REQUIRED } from "../validation/problems";
 import { type Check, refuse } from "../validation/refuse";
@@ -62,7 +63,7 @@ export function resolveBootstrap(
 ): ResolvedBootstrap {
   const { cluster, ...given } = args;
   const { checks, spec } = isChecked(given) ? { checks: [], spec: given } : checkBootstrap({ ...given });
-  refuse(what, [...checks, ...clusterChecks(cluster)]);
+  refuse(what, [...checks, ...clusterChecks(cluster), ...skewsFrom(cluster, given)]);
   const machines = new Machines();
   const endpoint = resolveCluster(what, cluster);
   const { pools, clusterInfo, bindings, joinPolicy, scaleGroups, tokenTtl, kubelet, ...environment } = spec!;
@@ -124,7 +125,7 @@ function resolveSingle(
   place: string,
 ): ResolvedBootstrap {
   const { checks, spec } = checkBootstrap(given);
-  const alone = checks.map(([where, problem, value]): Check => [
+  const alone = [...checks, ...skewsFrom(cluster, given)].map(([where, problem, value]): Check => [
     where.startsWith(place) ? where.slice(place.length).replace(/^\./, "") : where,
     problem?.replaceAll(`${place}.`, ""),
     value,
@@ -212,6 +213,9 @@ function checkedLater(
   });
 }
 
+const skewsFrom = ({ kubernetesVersion }: ClusterSpec, given: Readonly<Record<string, unknown>>): Check[] =>
+  skewChecks({ version: kubernetesVersion, source: "cluster.kubernetesVersion" }, given);
+
 /** Server and CA, and nothing else: whatever else the caller's object holds may be secret, and would make the files on the workers secret too. */
 function resolveCluster(what: string, { server, ca }: ClusterSpec): pulumi.Output<ClusterEndpoint> {
   return pulumi.output({ server, ca }).apply((known) => {
@@ -220,8 +224,8 @@ function resolveCluster(what: string, { server, ca }: ClusterSpec): pulumi.Outpu
   });
 }
 
-/** What is wrong with server and CA, as far as they are known. */
-function clusterChecks({ server, ca }: ClusterSpec): Check[] {
-  const { error } = clusterSchema.safeParse({ server, ca }, REQUIRED);
+/** What is wrong with server, CA and version, as far as they are known. */
+function clusterChecks({ server, ca, kubernetesVersion }: ClusterSpec): Check[] {
+  const { error } = clusterSchema.safeParse({ server, ca, kubernetesVersion }, REQUIRED);
   return error ? problemsOf(error, "cluster") : [];
 }

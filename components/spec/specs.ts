@@ -57,6 +57,11 @@ export interface ClusterSpec {
   readonly server: pulumi.Input<string>;
   /** PEM certificates of the CA that signed the API server's certificate. */
   readonly ca: pulumi.Input<string>;
+  /**
+   * Version of the API servers. The preview then refuses a `kubernetesVersion` that is a newer minor, or more than three minors older.
+   * While the API servers have different versions, set the oldest one.
+   */
+  readonly kubernetesVersion?: string;
 }
 
 export interface EnvironmentSpec {

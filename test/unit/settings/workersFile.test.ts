@@ -15,7 +15,8 @@ describe("a pool with a workers file", () => {
   ])("has the same workers as with a list in the stack file: %s", (_, path, text) => {
     writeFileSync(path, text);
     const pool = { name: "a", labels: { zone: "a" } };
-    expect(settings([{ ...pool, workersFile: path }])).toEqual(settings([{ ...pool, workers: fleet(2) }]));
+    const { bootstrap } = settings([{ ...pool, workersFile: path }]);
+    expect(bootstrap).toEqual(settings([{ ...pool, workers: fleet(2) }]).bootstrap);
   });
 
   it("can name the file by an absolute path, beside other pools", () => {

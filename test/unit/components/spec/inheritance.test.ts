@@ -68,3 +68,31 @@ describe("kubernetesVersion", () => {
       "WorkerPool 'p': 1 problem\n  kubelet.tlsCurvePreferences: needs Kubernetes 1.36 or newer; these kubelets are 1.35 (with workers[1].kubernetesVersion)",
     ));
 });
+
+describe("the version of the API servers", () => {
+  const cluster = { ...shared.cluster, kubernetesVersion: "1.34.4" };
+  const problem = "is newer than the API servers' 1.34.4 (cluster.kubernetesVersion): upgrade the API servers first";
+
+  it("is checked for all pools", () =>
+    expect(() => resolved([{ name: "a", workers: [worker(1)] }], { cluster })).toThrow(
+      `TlsBootstrap 't': 1 problem\n  kubernetesVersion: '1.35.4' ${problem}`,
+    ));
+
+  it("is checked for a pool by itself", () =>
+    expect(() =>
+      resolvePool("WorkerPool 'p'", {
+        ...{ ...shared, cluster, name: "p", kubernetesVersion: "1.34.4" },
+        workers: [worker(1), worker(2, { kubernetesVersion: "1.35.4" })],
+      }),
+    ).toThrow(`WorkerPool 'p': 1 problem\n  workers[1].kubernetesVersion: '1.35.4' ${problem}`));
+
+  it("is checked for a worker by itself", () =>
+    expect(() =>
+      resolveWorker("Worker 'w'", { ...shared, cluster, ...worker(1), kubernetesVersion: "1.36.3" }),
+    ).toThrow(`Worker 'w': 1 problem\n  kubernetesVersion: '1.36.3' ${problem}`));
+
+  it("must be a version", () =>
+    expect(() =>
+      resolved([{ name: "a", workers: [worker(1)] }], { cluster: { ...cluster, kubernetesVersion: "1.34" } }),
+    ).toThrow("TlsBootstrap 't': 1 problem\n  cluster.kubernetesVersion: '1.34' is not a version such as 1.37.2"));
+});

@@ -71,6 +71,12 @@ export const workerSchema = z
       .min(1)
       .default(1)
       .describe("Raise this counter to remove the node, wipe its identity, and join it again with a new token."),
+    lost: z
+      .boolean()
+      .default(false)
+      .describe(
+        "The VM is gone or cannot be reached. The update deletes the worker's Node without SSH. After that, delete the worker from the settings. Another worker may have the same address, but not the same name.",
+      ),
     kubernetesVersion: kubernetesVersionSetting
       .optional()
       .describe("Version of Kubernetes on the worker. Default: the version of its pool."),

@@ -427,6 +427,12 @@ export interface WorkerSpec {
    * @default 1
    */
   readonly generation?: number;
+  /**
+   * The VM is gone or cannot be reached. The update deletes the worker's Node without SSH. After that, delete the worker from the
+   * settings. Another worker may have the same address, but not the same name.
+   * @default false
+   */
+  readonly lost?: boolean;
   /** Version of Kubernetes on the worker. Default: the version of its pool. */
   readonly kubernetesVersion?: string;
   /**

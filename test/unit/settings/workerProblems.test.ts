@@ -47,6 +47,12 @@ describeRefusals("pools and workers", [
       "tls-bootstrap:pools[0].workers[0].kubernetesVersion: 'v1.36.3' is not a version such as 1.37.2",
     ],
   ],
+  ["a lost worker that is no boolean", worker({ lost: "yes" }), ["tls-bootstrap:pools[0].workers[0].lost: "]],
+  [
+    "a lost worker without address",
+    worker({ lost: true, address: undefined }),
+    ["tls-bootstrap:pools[0].workers[0].address: is required"],
+  ],
   ["generation 0", worker({ generation: 0 }), ["tls-bootstrap:pools[0].workers[0].generation"]],
 ]);
 
@@ -102,6 +108,29 @@ describeRefusals("workers that share something", [
       "tls-bootstrap:pools[1].workers[0].address: '10.0.1.11' is already the address of pools[0].workers[0].address",
       "tls-bootstrap:pools[1].workers[0].hostKey: '",
     ],
+  ],
+  [
+    "a lost worker whose name another worker has",
+    {
+      pools: [{ ...good.pools[0], workers: [{ ...good.pools[0].workers[0], lost: true }, good.pools[0].workers[0]] }],
+    },
+    ["tls-bootstrap:pools[0].workers[1].name: 'worker-1' is already the name of pools[0].workers[0].name"],
+  ],
+  [
+    "two workers with the address of a lost one",
+    {
+      pools: [
+        {
+          ...good.pools[0],
+          workers: [
+            { ...good.pools[0].workers[0], name: "gone", lost: true },
+            good.pools[0].workers[0],
+            { ...good.pools[0].workers[0], name: "b", hostKey: ED25519_OTHER },
+          ],
+        },
+      ],
+    },
+    ["tls-bootstrap:pools[0].workers[2].address: '10.0.1.11' is already the address of pools[0].workers[1].address"],
   ],
   [
     "two workers with one node address",

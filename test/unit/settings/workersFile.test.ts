@@ -99,6 +99,13 @@ describe("a pool with a workers file", () => {
     ]);
   });
 
+  it("shows the line of a lost worker", () => {
+    const text = (lost: string) => `${stringify(fleet(2))}  lost: ${lost}\n`;
+    writeFileSync(A, text("true"));
+    expect(settings([{ name: "a", workersFile: A }]).bootstrap.pools[0].workers[1].lost).toBe(true);
+    expect(reportOn(text("gone"))).toEqual([expect.stringContaining(`${A}:7: [1].lost: `)]);
+  });
+
   it("may have no workers", () => expect(reportOn("[]")).toEqual([]));
 });
 

@@ -96,3 +96,9 @@ describe("the version of the API servers", () => {
       resolved([{ name: "a", workers: [worker(1)] }], { cluster: { ...cluster, kubernetesVersion: "1.34" } }),
     ).toThrow("TlsBootstrap 't': 1 problem\n  cluster.kubernetesVersion: '1.34' is not a version such as 1.37.2"));
 });
+
+it("a worker is lost only when it says so", () => {
+  const pools = [{ name: "a", workers: [worker(1), worker(2, { lost: true })] }];
+  expect(resolved(pools).map(({ lost }) => lost)).toEqual([false, true]);
+  expect(resolveWorker("Worker 'w'", { ...shared, ...worker(1), lost: true }).lost).toBe(true);
+});

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterEndpoint, endpointOf, renderKubeconfig } from "../components/cluster/kubeconfig";
+import { apiServerVersion } from "../components/kubelet/supportedVersions";
+import { skewChecks } from "../components/kubelet/versionSkew";
 import { type CertificateAuthority, certificateAuthority } from "../components/spec/servingSchema";
 import { problemsOf, REQUIRED } from "../components/validation/problems";
 import { type Check, refuse } from "../components/validation/refuse";
@@ -14,6 +16,8 @@ export interface ClusterAccess extends ClusterEndpoint {
   readonly kubeconfig: pulumi.Output<string>;
   /** The CA for kubelet serving certificates of a platform stack that has one. */
   readonly servingCa?: CertificateAuthority;
+  /** The version of the API servers, when it is known. */
+  readonly kubernetesVersion?: string;
 }
 
 /** The outputs that a platform stack must export, each with its rule. */
@@ -26,13 +30,22 @@ const PLATFORM_OUTPUTS: Readonly<Record<"server" | "ca" | "kubeconfig", rules.Ru
 /** The output that a platform stack may export: `{ certificate, key }`. */
 const SERVING_CA_OUTPUT = "kubeletServingCa";
 
+/** The output that a platform stack may export: the version of its API servers. */
+const VERSION_OUTPUT = "kubernetesVersion";
+
 /**
  * Reads the access to the cluster from the settings, or from the platform stack that they name. It returns a promise and not an output, so
  * a problem stops the program before anything is declared.
- * @throws pulumi.RunError when the platform stack lacks an output, or `cluster.caFile` is not valid.
+ * @throws pulumi.RunError when the platform stack lacks an output, `cluster.caFile` is not valid, or the kubelets do not fit the version
+ *   of the platform stack's API servers.
  */
-export async function readClusterAccess({ cluster, platform }: Settings): Promise<ClusterAccess> {
-  return platform ? fromPlatform(platform) : fromSettings(cluster!);
+export async function readClusterAccess(settings: Settings): Promise<ClusterAccess> {
+  const { cluster, platform, bootstrap } = settings;
+  if (!platform) return fromSettings(cluster!);
+  const access = await fromPlatform(platform);
+  const source = `output ${VERSION_OUTPUT} of ${platform}`;
+  settings.refuse(skewChecks({ version: access.kubernetesVersion, source }, bootstrap));
+  return access;
 }
 
 async function fromPlatform(stack: string): Promise<ClusterAccess> {
@@ -41,8 +54,12 @@ async function fromPlatform(stack: string): Promise<ClusterAccess> {
     const details: { value?: unknown; secretValue?: unknown } = await platform.getOutputDetails(name);
     return [name, details.value ?? details.secretValue] as const;
   };
-  const names = [...Object.keys(PLATFORM_OUTPUTS), SERVING_CA_OUTPUT];
-  const { [SERVING_CA_OUTPUT]: authority, ...outputs } = Object.fromEntries(await Promise.all(names.map(read)));
+  const names = [...Object.keys(PLATFORM_OUTPUTS), SERVING_CA_OUTPUT, VERSION_OUTPUT];
+  const {
+    [SERVING_CA_OUTPUT]: authority,
+    [VERSION_OUTPUT]: version,
+    ...outputs
+  } = Object.fromEntries(await Promise.all(names.map(read)));
   refuse(
     `Platform stack '${stack}' must export ${Object.keys(PLATFORM_OUTPUTS).join(", ")}`,
     Object.entries(PLATFORM_OUTPUTS).map(([name, rule]): Check => {
@@ -51,7 +68,21 @@ async function fromPlatform(stack: string): Promise<ClusterAccess> {
     }),
   );
   const { server, ca, kubeconfig } = outputs as Record<keyof typeof PLATFORM_OUTPUTS, string>;
-  return { server, ca, kubeconfig: pulumi.secret(kubeconfig), servingCa: servingCaOf(stack, authority) };
+  return {
+    ...{ server, ca, kubeconfig: pulumi.secret(kubeconfig) },
+    servingCa: servingCaOf(stack, authority),
+    kubernetesVersion: versionOf(stack, version),
+  };
+}
+
+function versionOf(stack: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  refuse(`Platform stack '${stack}' has no usable version of its API servers`, [
+    typeof value === "string"
+      ? [`output ${VERSION_OUTPUT}`, apiServerVersion(value), value]
+      : [`output ${VERSION_OUTPUT}`, "is not text"],
+  ]);
+  return value as string;
 }
 
 function servingCaOf(stack: string, value: unknown): CertificateAuthority | undefined {
@@ -64,14 +95,16 @@ function servingCaOf(stack: string, value: unknown): CertificateAuthority | unde
   return data && { certificate: data.certificate, key: pulumi.secret(data.key) };
 }
 
-function fromSettings({ kubeconfig, caFile, token, clientCertificate, clientKey, ...given }: Access): ClusterAccess {
+function fromSettings(access: Access): ClusterAccess {
+  const { kubeconfig, caFile, token, clientCertificate, clientKey, kubernetesVersion, ...given } = access;
   const fromKubeconfig: Partial<ClusterEndpoint> = kubeconfig ? endpointOf(kubeconfig) : {};
   const endpoint = {
     server: (given.server ?? fromKubeconfig.server)!,
     ca: (caFile === undefined ? (given.ca ?? fromKubeconfig.ca) : readCa(caFile))!,
   };
   const credentials = { token, clientCertificate, clientKey };
-  return { ...endpoint, kubeconfig: pulumi.secret(kubeconfig ?? renderKubeconfig(endpoint, "pulumi", credentials)) };
+  const written = kubeconfig ?? renderKubeconfig(endpoint, "pulumi", credentials);
+  return { ...endpoint, kubeconfig: pulumi.secret(written), kubernetesVersion };
 }
 
 function readCa(file: string): string {

@@ -4,6 +4,8 @@ import { allConfig } from "@pulumi/pulumi/runtime";
 import type { z } from "zod";
 import { bootstrapSchema, environmentSchema } from "../components/spec/bootstrapSchema";
 import { checkBootstrap, type CheckedBootstrap } from "../components/spec/check";
+import { skewChecks } from "../components/kubelet/versionSkew";
+import { isMap } from "../components/validation/maps";
 import { problemsOf, REQUIRED } from "../components/validation/problems";
 import { type Check, refuse } from "../components/validation/refuse";
 import { settingsSchema, targetSchema } from "./settingsSchema";
@@ -12,6 +14,12 @@ import { type Inventory, readWorkersFiles } from "./workersFile";
 /** Checked settings. Secrets are in plain text: wrap them with `pulumi.secret` before they go into a resource. */
 export interface Settings extends z.output<typeof targetSchema> {
   readonly bootstrap: CheckedBootstrap;
+  /**
+   * Stops the program when there are more problems.
+   * @param checks places without the namespace of the config keys.
+   * @throws pulumi.RunError as {@link parseSettings}.
+   */
+  readonly refuse: (checks: readonly Check[]) => void;
 }
 
 /** Keys of settings that are text. They are not parsed as JSON, so `platform: 1.30` stays text. */
@@ -80,8 +88,12 @@ export function parseSettings(namespace: string, raw: Readonly<Record<string, st
     targetCheck(given),
     sizeCheck(bytes),
     ...[...(target.success ? [] : problemsOf(target.error, "")), ...checks].filter((check) => !isUnreadable(check)),
+    ...skewChecks(
+      { version: isMap(cluster) ? cluster.kubernetesVersion : undefined, source: "cluster.kubernetesVersion" },
+      { ...rest, pools: inventory.pools },
+    ),
   ]);
-  return { ...target.data, bootstrap: spec! };
+  return { ...target.data, bootstrap: spec!, refuse: (more) => refuseSettings(namespace, inventory, more) };
 }
 
 const targetCheck = ({ cluster, platform }: Readonly<Record<string, unknown>>): Check => {

@@ -1,7 +1,7 @@
 /** Schemas of a stack's config: access to the cluster, and the settings of the components. */
 import { z } from "zod";
 import { endpointOf } from "../components/cluster/kubeconfig";
-import { bootstrapSchema, environmentSchema } from "../components/spec/bootstrapSchema";
+import { apiServerVersionSetting, bootstrapSchema, environmentSchema } from "../components/spec/bootstrapSchema";
 import { poolSchema } from "../components/spec/poolSchema";
 import * as rules from "../components/validation/rules";
 import { hiddenString, ruledString } from "../components/validation/ruledString";
@@ -32,6 +32,7 @@ export const accessSchema = z
     clientKey: hiddenString(rules.privateKey, { secret: true })
       .optional()
       .describe("PEM private key of `clientCertificate`."),
+    kubernetesVersion: apiServerVersionSetting,
   })
   .superRefine((value, context) => {
     const problem = (key: keyof typeof value, message: string) =>
@@ -61,7 +62,9 @@ export const targetSchema = z.strictObject({
   cluster: accessSchema.optional().describe("How to reach the cluster. Or set `platform`."),
   platform: ruledString(rules.stackName, { pattern: "^[\\w.-]+/[\\w.-]+/[\\w.-]+$" })
     .optional()
-    .describe("`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret)."),
+    .describe(
+      "`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret). It may also export `kubeletServingCa` and `kubernetesVersion` (see `cluster.kubernetesVersion`).",
+    ),
 });
 
 /** A pool whose workers may be in a file. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import * as tar from "tar";
-import { type Download, downloadsOf, type DownloadSettings, pathsOf } from "./downloads";
+import { type Download, downloadsOf, type DownloadSettings, kubernetesVersionsOf, pathsOf } from "./downloads";
 import type { Check } from "../validation/refuse";
 import { ARCHITECTURES } from "../runtime/releases";
 import type { Environment } from "../spec/bootstrapSchema";
@@ -78,7 +78,9 @@ export function airGapChecks(environment: Environment, pools: readonly PlacedPoo
   const checks = pools.map(({ at, pool }): Check => {
     const file = pool.airGap ?? environment.airGap;
     const runtime = pool.runtime ?? environment.runtime;
-    const problem = file === undefined ? undefined : airGapProblem(file, { ...environment, runtime });
+    const kubernetesVersions = kubernetesVersionsOf(environment.kubernetesVersion, pool);
+    const problem =
+      file === undefined ? undefined : airGapProblem(file, { ...environment, runtime, kubernetesVersions });
     return [pool.airGap === undefined ? "airGap" : below(at, "airGap"), problem, file];
   });
   return [...new Map(checks.map((check) => [check.join(), check])).values()];

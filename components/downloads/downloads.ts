@@ -2,8 +2,25 @@
 import { type Architecture, releaseFiles } from "../runtime/releases";
 import type { Environment } from "../spec/bootstrapSchema";
 
-/** The settings that decide what a worker downloads. */
-export type DownloadSettings = Pick<Environment, "kubernetesVersion" | "downloadUrl" | "kubeProxy" | "runtime">;
+/** The settings that decide what workers download. */
+export interface DownloadSettings extends Pick<Environment, "downloadUrl" | "kubeProxy" | "runtime"> {
+  readonly kubernetesVersions: readonly string[];
+}
+
+/** What can have a version of its own. */
+interface Versioned {
+  readonly kubernetesVersion?: string;
+}
+
+/** The versions that the workers of a pool use. A pool without workers has its own. */
+export function kubernetesVersionsOf(
+  kubernetesVersion: string,
+  pool: Versioned & { readonly workers: readonly Versioned[] },
+): string[] {
+  const ofPool = pool.kubernetesVersion ?? kubernetesVersion;
+  const versions = pool.workers.map((worker) => worker.kubernetesVersion ?? ofPool);
+  return versions.length > 0 ? [...new Set(versions)] : [ofPool];
+}
 
 /** A site that downloads come from: one for the Kubernetes binaries, one for the releases of the container runtime. */
 export type Site = "kubernetes" | "releases";
@@ -39,15 +56,17 @@ export const binaryNames = ({ mode }: DownloadSettings["kubeProxy"]): string[] =
   ...(mode === "unit" ? ["kube-proxy"] : []),
 ];
 
-/** The files that a worker of an architecture downloads. */
+/** The files that workers of an architecture download. */
 export function downloadsOf(
-  { kubernetesVersion, kubeProxy, runtime }: DownloadSettings,
+  { kubernetesVersions, kubeProxy, runtime }: DownloadSettings,
   architecture: Architecture,
 ): Download[] {
-  const binaries = binaryNames(kubeProxy).map((name): Download => {
-    const path = `v${kubernetesVersion}/bin/linux/${architecture}/${name}`;
-    return { site: "kubernetes", path, verifiedBy: { sums: `${path}.sha256` } };
-  });
+  const binaries = kubernetesVersions.flatMap((version) =>
+    binaryNames(kubeProxy).map((name): Download => {
+      const path = `v${version}/bin/linux/${architecture}/${name}`;
+      return { site: "kubernetes", path, verifiedBy: { sums: `${path}.sha256` } };
+    }),
+  );
   if (runtime.type !== "tarball") return binaries;
   const releases = Object.values(releaseFiles(runtime, architecture)).map(({ path, sums, sha256 }): Download => {
     const known = sha256[architecture];

@@ -12,6 +12,8 @@ import { machineOf } from "../worker/steps/step";
 import { Worker } from "../worker/worker";
 
 export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
+  /** Version of Kubernetes on the workers that have no version of their own. */
+  readonly kubernetesVersion: string;
   /** The API server as the workers reach it. */
   readonly cluster: ClusterSpec;
   /**

@@ -1,14 +1,20 @@
 /** Everything that a stack can set, but how to reach the cluster. */
 import { z } from "zod";
-import { kubernetesVersion, SUPPORTED_MINORS } from "../kubelet/supportedVersions";
+import { apiServerVersion, SUPPORTED_MINORS } from "../kubelet/supportedVersions";
 import { DEFAULT_TOKEN_TTL, tokenTtl } from "../tokens/tokenTtl";
 import * as rules from "../validation/rules";
 import { hiddenString, ruledString, stringInput } from "../validation/ruledString";
 import { kubeProxySchema } from "./kubeProxySchema";
-import { kubeletSettings, poolSchema, scaleGroupSchema } from "./poolSchema";
+import { kubeletSettings, kubernetesVersionSetting, poolSchema, scaleGroupSchema } from "./poolSchema";
 import { proxySchema, runtimeSchema } from "./runtimeSchema";
 import { servingSchema } from "./servingSchema";
 import { sshSchema } from "./sshSchema";
+
+export const apiServerVersionSetting = ruledString(apiServerVersion, { pattern: "^1\\.\\d+\\.\\d+$" })
+  .optional()
+  .describe(
+    "Version of the API servers. The preview then refuses a `kubernetesVersion` that is a newer minor, or more than three minors older. While the API servers have different versions, set the oldest one.",
+  );
 
 /** The API server as workers reach it. */
 export const clusterSchema = z
@@ -17,15 +23,16 @@ export const clusterSchema = z
     ca: stringInput(hiddenString(rules.caCertificates)).describe(
       "PEM certificates of the CA that signed the API server's certificate.",
     ),
+    kubernetesVersion: apiServerVersionSetting,
   })
   .meta({ id: "ClusterSpec" });
 
 /** What all workers of a cluster share. */
 export const environmentSchema = z
   .strictObject({
-    kubernetesVersion: ruledString(kubernetesVersion, {
-      pattern: `^1\\.(${SUPPORTED_MINORS.join("|")})\\.\\d+$`,
-    }).describe(`Version of kubelet and kubectl, 1.${SUPPORTED_MINORS[0]}.x to 1.${SUPPORTED_MINORS.at(-1)}.x.`),
+    kubernetesVersion: kubernetesVersionSetting.describe(
+      `Version of kubelet, kubectl and kube-proxy, 1.${SUPPORTED_MINORS[0]}.x to 1.${SUPPORTED_MINORS.at(-1)}.x. A pool or worker can have a version of its own. kube-proxy as pods has this version on all workers.`,
+    ),
     downloadUrl: ruledString(rules.downloadUrl)
       .default("https://dl.k8s.io")
       .describe(

@@ -10,19 +10,23 @@ interface Placed {
   readonly where: string;
 }
 
-/** Names, addresses and host keys that are given twice. Values that are known only later are left to the join, which compares machine ids. */
+/**
+ * Names, addresses and host keys that are given twice. Values that are known only later are left to the join, which compares machine ids.
+ * The VM of a lost worker may have been replaced by the VM of another one, so only its name counts.
+ */
 export function duplicateChecks(pools: readonly PlacedPool[]): Check[] {
   const workers = pools.flatMap(({ pool, places }) =>
     pool.workers.map((worker, i) => ({ ...worker, place: places[i] })),
   );
+  const present = workers.filter(({ lost }) => !lost);
   const column = (key: "name" | "address" | "hostKey"): Placed[] =>
-    workers.flatMap((worker) => {
+    (key === "name" ? workers : present).flatMap((worker) => {
       const value = worker[key];
       return typeof value === "string" ? [{ value, where: below(worker.place, key) }] : [];
     });
-  const nodeAddresses = workers.flatMap(({ address, nodeAddress, place }, i): Placed[] => {
+  const nodeAddresses = present.flatMap(({ address, nodeAddress, place }, i): Placed[] => {
     // Where two node addresses come from one address that is given twice, the address is reported.
-    const isReported = workers.findIndex((other) => other.address === address) < i;
+    const isReported = present.findIndex((other) => other.address === address) < i;
     return typeof nodeAddress !== "string" || isReported
       ? []
       : [{ value: nodeAddress, where: below(place, nodeAddress === address ? "address" : "nodeAddress") }];

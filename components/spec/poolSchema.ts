@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { KubeletFlags } from "../kubelet/flags";
 import type { KubeletConfiguration } from "../kubelet/KubeletConfiguration";
+import { kubernetesVersion, SUPPORTED_MINORS } from "../kubelet/supportedVersions";
 import { renewedTokenTtl } from "../tokens/tokenTtl";
 import { isMap } from "../validation/maps";
 import * as rules from "../validation/rules";
@@ -19,6 +20,10 @@ const taint = z
   .meta({ id: "Taint" });
 
 export type Taint = z.output<typeof taint>;
+
+export const kubernetesVersionSetting = ruledString(kubernetesVersion, {
+  pattern: `^1\\.(${SUPPORTED_MINORS.join("|")})\\.\\d+$`,
+});
 
 /** Only the type: which fields are valid depends on the kubelets' version, see kubeletChecks. */
 export const kubeletSettings = z
@@ -66,6 +71,15 @@ export const workerSchema = z
       .min(1)
       .default(1)
       .describe("Raise this counter to remove the node, wipe its identity, and join it again with a new token."),
+    lost: z
+      .boolean()
+      .default(false)
+      .describe(
+        "The VM is gone or cannot be reached. The update deletes the worker's Node without SSH. After that, delete the worker from the settings. Another worker may have the same address, but not the same name.",
+      ),
+    kubernetesVersion: kubernetesVersionSetting
+      .optional()
+      .describe("Version of Kubernetes on the worker. Default: the version of its pool."),
     ...nodeShape,
   })
   .meta({ id: "WorkerSpec" });
@@ -75,6 +89,9 @@ export const poolSchema = z
     name: ruledString(rules.poolName).describe(
       "Name of the pool. It is part of the token group `system:bootstrappers:<project>-<stack>:<name>` and names the role label `node-role.kubernetes.io/<name>`.",
     ),
+    kubernetesVersion: kubernetesVersionSetting
+      .optional()
+      .describe("Version of Kubernetes on the pool's workers. Default: the version for all pools."),
     runtime: runtimeSchema
       .optional()
       .describe(

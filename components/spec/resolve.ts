@@ -8,6 +8,7 @@ import type { z } from "zod";
 import type { ClusterEndpoint } from "../cluster/kubeconfig";
 import { KUBEADM_GROUP, WORKER_LABEL } from "../cluster/names";
 import type { KubeletConfiguration } from "../kubelet/KubeletConfiguration";
+import { skewChecks } from "../kubelet/versionSkew";
 import { merge } from "../validation/maps";
 import { problemsOf, REQUIRED } from "../validation/problems";
 import { type Check, refuse } from "../validation/refuse";
@@ -66,7 +67,7 @@ export function resolveBootstrap(
 ): ResolvedBootstrap {
   const { cluster, ...given } = args;
   const { checks, spec } = isChecked(given) ? { checks: [], spec: given } : checkBootstrap({ ...given });
-  refuse(what, [...checks, ...clusterChecks(cluster)]);
+  refuse(what, [...checks, ...clusterChecks(cluster), ...skewsFrom(cluster, given)]);
   const machines = new Machines();
   const endpoint = resolveCluster(what, cluster);
   const { pools, clusterInfo, bindings, joinPolicy, scaleGroups, tokenTtl, kubelet, ...environment } = spec!;
@@ -128,9 +129,10 @@ function resolveSingle(
   place: string,
 ): ResolvedBootstrap {
   const { checks, spec } = checkBootstrap(given);
-  const alone = checks.map(([where, ...rest]): Check => [
+  const alone = [...checks, ...skewsFrom(cluster, given)].map(([where, problem, value]): Check => [
     where.startsWith(place) ? where.slice(place.length).replace(/^\./, "") : where,
-    ...rest,
+    problem?.replaceAll(`${place}.`, ""),
+    value,
   ]);
   refuse(what, [...alone, ...clusterChecks(cluster)]);
   return resolveBootstrap(what, { ...spec!, cluster });
@@ -160,7 +162,12 @@ function resolvedPool(
   { workers, ...pool }: CheckedPool,
   nameOf: (worker: number) => string,
 ): ResolvedPool {
-  const environment = { ...shared, runtime: pool.runtime ?? shared.runtime, airGap: pool.airGap ?? shared.airGap };
+  const environment = {
+    ...shared,
+    kubernetesVersion: pool.kubernetesVersion ?? shared.kubernetesVersion,
+    runtime: pool.runtime ?? shared.runtime,
+    airGap: pool.airGap ?? shared.airGap,
+  };
   const ofPool = merge(kubelet, pool.kubelet);
   return {
     ...environment,
@@ -169,6 +176,7 @@ function resolvedPool(
       ...environment,
       ...worker,
       ...addressesOf(nameOf(i), worker),
+      kubernetesVersion: worker.kubernetesVersion ?? environment.kubernetesVersion,
       labels: {
         [`node-role.kubernetes.io/${pool.name}`]: "",
         ...pool.labels,
@@ -209,6 +217,9 @@ function checkedLater(
   });
 }
 
+const skewsFrom = ({ kubernetesVersion }: ClusterSpec, given: Readonly<Record<string, unknown>>): Check[] =>
+  skewChecks({ version: kubernetesVersion, source: "cluster.kubernetesVersion" }, given);
+
 /** Server and CA, and nothing else: whatever else the caller's object holds may be secret, and would make the files on the workers secret too. */
 function resolveCluster(what: string, { server, ca }: ClusterSpec): pulumi.Output<ClusterEndpoint> {
   return pulumi.output({ server, ca }).apply((known) => {
@@ -217,8 +228,8 @@ function resolveCluster(what: string, { server, ca }: ClusterSpec): pulumi.Outpu
   });
 }
 
-/** What is wrong with server and CA, as far as they are known. */
-function clusterChecks({ server, ca }: ClusterSpec): Check[] {
-  const { error } = clusterSchema.safeParse({ server, ca }, REQUIRED);
+/** What is wrong with server, CA and version, as far as they are known. */
+function clusterChecks({ server, ca, kubernetesVersion }: ClusterSpec): Check[] {
+  const { error } = clusterSchema.safeParse({ server, ca, kubernetesVersion }, REQUIRED);
   return error ? problemsOf(error, "cluster") : [];
 }

@@ -57,10 +57,18 @@ export interface ClusterSpec {
   readonly server: pulumi.Input<string>;
   /** PEM certificates of the CA that signed the API server's certificate. */
   readonly ca: pulumi.Input<string>;
+  /**
+   * Version of the API servers. The preview then refuses a `kubernetesVersion` that is a newer minor, or more than three minors older.
+   * While the API servers have different versions, set the oldest one.
+   */
+  readonly kubernetesVersion?: string;
 }
 
 export interface EnvironmentSpec {
-  /** Version of kubelet and kubectl, 1.33.x to 1.37.x. */
+  /**
+   * Version of kubelet, kubectl and kube-proxy, 1.33.x to 1.37.x. A pool or worker can have a version of its own. kube-proxy as pods
+   * has this version on all workers.
+   */
   readonly kubernetesVersion: string;
   /**
    * Base URL of `/v<version>/bin/linux/<arch>/kubelet` and the other binaries, each with a `.sha256` file beside it.
@@ -372,6 +380,8 @@ export interface PoolSpec {
    * `node-role.kubernetes.io/<name>`.
    */
   readonly name: string;
+  /** Version of Kubernetes on the pool's workers. Default: the version for all pools. */
+  readonly kubernetesVersion?: string;
   /**
    * Container runtime of the pool's workers. Default: the runtime for all pools. Another `type` makes the workers leave and join
    * again.
@@ -417,6 +427,14 @@ export interface WorkerSpec {
    * @default 1
    */
   readonly generation?: number;
+  /**
+   * The VM is gone or cannot be reached. The update deletes the worker's Node without SSH. After that, delete the worker from the
+   * settings. Another worker may have the same address, but not the same name.
+   * @default false
+   */
+  readonly lost?: boolean;
+  /** Version of Kubernetes on the worker. Default: the version of its pool. */
+  readonly kubernetesVersion?: string;
   /**
    * Labels of the Node. A label that is removed here is removed from the Node.
    * @default {}

@@ -14,6 +14,8 @@ import { declareNode } from "./steps/nodeStep";
 import { installServingCertificate } from "./steps/servingStep";
 
 export interface WorkerArgs extends EnvironmentSpec, WorkerSpec {
+  /** Version of Kubernetes on the worker. */
+  readonly kubernetesVersion: string;
   /** The API server as the worker reaches it. */
   readonly cluster: ClusterSpec;
   /** Secret: kubeconfig with the bootstrap token. Only a join uses it: the first one, and one of another machine or generation. */

@@ -10,6 +10,8 @@ export const server = config.require("server");
 export const ca = config.require("ca");
 /** Kubeconfig of a user who may write the objects that tls-bootstrap declares. A secret. */
 export const kubeconfig = config.requireSecret("kubeconfig");
+/** Version of the API servers, such as 1.37.2. */
+export const kubernetesVersion = config.require("kubernetesVersion");
 
 const servingCa = new ServingCa("kubelet-serving-ca");
 /** The CA that signs kubelet serving certificates for all stacks of the cluster. The API server takes one file. Its key is a secret. */

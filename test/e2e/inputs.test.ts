@@ -204,6 +204,7 @@ describe("a platform stack", () => {
       "platform-outputs:server": cluster.server,
       "platform-outputs:ca": cluster.ca,
       "platform-outputs:kubeconfig": cluster.kubeconfig,
+      "platform-outputs:kubernetesVersion": VERSION,
     }));
     nodes = await settingsFile("nodes", usePlatform);
     consumer = await lab.configFile("consumer", () => ({ "consumer:nodes": "organization/tls-bootstrap/lab" }));

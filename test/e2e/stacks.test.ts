@@ -12,6 +12,7 @@ async function stackOf(name: string): Promise<string[]> {
     "platform-outputs:server": `https://${name}.example.org:6443`,
     "platform-outputs:ca": name,
     "platform-outputs:kubeconfig": settings["tls-bootstrap:cluster"].kubeconfig,
+    "platform-outputs:kubernetesVersion": settings["tls-bootstrap:kubernetesVersion"],
   }));
   return ["--program", PLATFORM, "--stack", name, "--config-file", file];
 }

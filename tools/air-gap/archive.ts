@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import * as tar from "tar";
 import { parse } from "yaml";
 import { AIR_GAP_LIST, airGapPath } from "../../components/downloads/airGap";
-import { type Download, downloadsOf, siteUrls } from "../../components/downloads/downloads";
+import { type Download, downloadsOf, kubernetesVersionsOf, siteUrls } from "../../components/downloads/downloads";
 import type { Architecture } from "../../components/runtime/releases";
 import { fetchFile, publishedChecksum } from "../../lab/builds/fetchFile";
 import { parseDownloadSettings } from "../../settings/settings";
@@ -17,11 +17,12 @@ export interface LocatedDownload extends Download {
 /** The downloads that the pools of a stack need, each once. */
 export async function downloadsForStack(stackFile: string, architecture: Architecture): Promise<LocatedDownload[]> {
   const { config } = parse(await readFile(stackFile, "utf8")) as { config?: Record<string, unknown> };
-  const { downloadUrl, runtime, pools, ...settings } = parseDownloadSettings(config ?? {});
+  const { kubernetesVersion, kubeProxy, downloadUrl, runtime, pools } = parseDownloadSettings(config ?? {});
   const located = pools.flatMap((pool) => {
-    const own = { downloadUrl, runtime: pool.runtime ?? runtime };
-    const urls = siteUrls(own);
-    return downloadsOf({ ...settings, ...own }, architecture).map((download): LocatedDownload => ({
+    const kubernetesVersions = kubernetesVersionsOf(kubernetesVersion, pool);
+    const settings = { kubernetesVersions, kubeProxy, downloadUrl, runtime: pool.runtime ?? runtime };
+    const urls = siteUrls(settings);
+    return downloadsOf(settings, architecture).map((download): LocatedDownload => ({
       ...download,
       base: urls[download.site]!, // a download of a site implies the site
     }));

@@ -16,8 +16,8 @@ const program = new Command("npm run air-gap --")
   .option("--output <file>", "file to write (default: air-gap-<version>-<architecture>.tar)")
   .action(async (stackFile: string, options: { architecture: Architecture; output?: string }) => {
     const wanted = await downloadsForStack(stackFile, options.architecture);
-    const version = /^v([^/]+)/.exec(wanted[0].path)![1];
-    const output = options.output ?? `air-gap-${version}-${options.architecture}.tar`;
+    const versions = new Set(wanted.flatMap(({ path }) => /^v([^/]+)/.exec(path)?.[1] ?? []));
+    const output = options.output ?? `air-gap-${[...versions].join("-")}-${options.architecture}.tar`;
     console.error(`Downloading ${wanted.length} files`);
     await makeArchive(wanted, resolve(output), (line) => console.error(`  ${line}`));
     const { size } = await stat(output);

@@ -1,5 +1,5 @@
 import { CA, ED25519, SSH_KEY } from "../fixtures";
-import { describeRefusals, worker } from "./goodSettings";
+import { describeRefusals, good, worker } from "./goodSettings";
 
 describeRefusals("the place of the cluster", [
   ["neither cluster nor platform", { cluster: undefined }, ["tls-bootstrap:cluster: is required (or 'platform')"]],
@@ -51,6 +51,27 @@ describeRefusals("the version of Kubernetes", [
     "an unsupported version",
     { kubernetesVersion: "1.20.1" },
     ["tls-bootstrap:kubernetesVersion: '1.20.1' is not supported"],
+  ],
+]);
+
+describeRefusals("the version of the API servers", [
+  [
+    "no version",
+    { cluster: { ...good.cluster, kubernetesVersion: "v1.36" } },
+    ["tls-bootstrap:cluster.kubernetesVersion: 'v1.36' is not a version such as 1.37.2 (no leading 'v')"],
+  ],
+  [
+    "kubelets that are newer or too old, beside other problems of the cluster",
+    {
+      cluster: { ...good.cluster, kubernetesVersion: "1.36.3", token: "t" },
+      kubernetesVersion: "1.37.2",
+      ...worker({ kubernetesVersion: "1.37.1" }),
+    },
+    [
+      "tls-bootstrap:cluster.kubeconfig: cannot be given together",
+      "tls-bootstrap:kubernetesVersion: '1.37.2' is newer than the API servers' 1.36.3 (cluster.kubernetesVersion): upgrade the API servers first",
+      "tls-bootstrap:pools[0].workers[0].kubernetesVersion: '1.37.1' is newer",
+    ],
   ],
 ]);
 

@@ -69,6 +69,14 @@ it("reports all problems at once", () =>
     }),
   ).toHaveLength(8));
 
+it("accepts a worker with the address and host key of a lost one", () => {
+  const [one] = good.pools[0].workers;
+  const { pools } = settings({
+    pools: [{ name: "worker", workers: [one, { ...one, name: "gone", lost: true, nodeAddress: one.address }] }],
+  }).bootstrap;
+  expect(pools[0].workers.map(({ lost }) => lost)).toEqual([false, true]);
+});
+
 it("shows no secret in a report", () => {
   const broken = SSH_KEY.replace(/\n(.{10})/, "\nAAAA$1");
   const lines = report({ ssh: { privateKey: broken }, cluster: { server: "x", ca: CA, token: 5, clientKey: broken } });

@@ -31,6 +31,28 @@ describeRefusals("pools and workers", [
     worker({ taints: [{ key: "a" }] }),
     ["tls-bootstrap:pools[0].workers[0].taints[0].effect"],
   ],
+  [
+    "unsupported versions of a pool and of a worker",
+    {
+      pools: [
+        {
+          ...good.pools[0],
+          kubernetesVersion: "1.20.1",
+          workers: [{ ...good.pools[0].workers[0], kubernetesVersion: "v1.36.3" }],
+        },
+      ],
+    },
+    [
+      "tls-bootstrap:pools[0].kubernetesVersion: '1.20.1' is not supported; supported are 1.33 to 1.37",
+      "tls-bootstrap:pools[0].workers[0].kubernetesVersion: 'v1.36.3' is not a version such as 1.37.2",
+    ],
+  ],
+  ["a lost worker that is no boolean", worker({ lost: "yes" }), ["tls-bootstrap:pools[0].workers[0].lost: "]],
+  [
+    "a lost worker without address",
+    worker({ lost: true, address: undefined }),
+    ["tls-bootstrap:pools[0].workers[0].address: is required"],
+  ],
   ["generation 0", worker({ generation: 0 }), ["tls-bootstrap:pools[0].workers[0].generation"]],
 ]);
 
@@ -58,6 +80,13 @@ describeRefusals("the kubelet", [
       "tls-bootstrap:pools[0].workers[0].kubelet.tlsCurvePreferences: needs Kubernetes 1.36 or newer; these kubelets are 1.35",
     ],
   ],
+  [
+    "a kubelet field that the worker's own version does not have",
+    worker({ kubelet: { tlsCurvePreferences: [29] }, kubernetesVersion: "1.35.4" }),
+    [
+      "tls-bootstrap:pools[0].workers[0].kubelet.tlsCurvePreferences: needs Kubernetes 1.36 or newer; these kubelets are 1.35",
+    ],
+  ],
   ["kubelet settings that are no map", { kubelet: [1] }, ["tls-bootstrap:kubelet: must be a map of Kubelet"]],
 ]);
 
@@ -79,6 +108,29 @@ describeRefusals("workers that share something", [
       "tls-bootstrap:pools[1].workers[0].address: '10.0.1.11' is already the address of pools[0].workers[0].address",
       "tls-bootstrap:pools[1].workers[0].hostKey: '",
     ],
+  ],
+  [
+    "a lost worker whose name another worker has",
+    {
+      pools: [{ ...good.pools[0], workers: [{ ...good.pools[0].workers[0], lost: true }, good.pools[0].workers[0]] }],
+    },
+    ["tls-bootstrap:pools[0].workers[1].name: 'worker-1' is already the name of pools[0].workers[0].name"],
+  ],
+  [
+    "two workers with the address of a lost one",
+    {
+      pools: [
+        {
+          ...good.pools[0],
+          workers: [
+            { ...good.pools[0].workers[0], name: "gone", lost: true },
+            good.pools[0].workers[0],
+            { ...good.pools[0].workers[0], name: "b", hostKey: ED25519_OTHER },
+          ],
+        },
+      ],
+    },
+    ["tls-bootstrap:pools[0].workers[2].address: '10.0.1.11' is already the address of pools[0].workers[1].address"],
   ],
   [
     "two workers with one node address",

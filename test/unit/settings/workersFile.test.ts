@@ -15,7 +15,8 @@ describe("a pool with a workers file", () => {
   ])("has the same workers as with a list in the stack file: %s", (_, path, text) => {
     writeFileSync(path, text);
     const pool = { name: "a", labels: { zone: "a" } };
-    expect(settings([{ ...pool, workersFile: path }])).toEqual(settings([{ ...pool, workers: fleet(2) }]));
+    const { bootstrap } = settings([{ ...pool, workersFile: path }]);
+    expect(bootstrap).toEqual(settings([{ ...pool, workers: fleet(2) }]).bootstrap);
   });
 
   it("can name the file by an absolute path, beside other pools", () => {
@@ -75,6 +76,34 @@ describe("a pool with a workers file", () => {
     expect(reportOn(wrong)).toEqual(
       inStack.map((line, i) => line.replace("tls-bootstrap:pools[0].workers[0]", places[i])),
     );
+  });
+
+  it("shows the lines of versions", () => {
+    const lines = fleet(2).flatMap((entry) => [
+      `- ${JSON.stringify(entry).slice(0, -1)},`,
+      '  "kubernetesVersion": V }',
+    ]);
+    const text = (...versions: string[]) =>
+      lines.map((line) => line.replace("V }", () => `${versions.shift()} }`)).join("\n");
+    writeFileSync(A, text("1.35.4", "1.36.3"));
+    const pools = [{ name: "a", workersFile: A }];
+    expect(settings(pools).bootstrap.pools[0].workers.map((own) => own.kubernetesVersion)).toEqual([
+      "1.35.4",
+      "1.36.3",
+    ]);
+    expect(report(pools, { kubelet: { tlsCurvePreferences: [29] } })).toEqual([
+      `tls-bootstrap:kubelet.tlsCurvePreferences: needs Kubernetes 1.36 or newer; these kubelets are 1.35 (with ${A}:2: [0].kubernetesVersion)`,
+    ]);
+    expect(reportOn(text("1.35.4", "1.20.1"))).toEqual([
+      expect.stringContaining(`${A}:4: [1].kubernetesVersion: '1.20.1' is not supported`),
+    ]);
+  });
+
+  it("shows the line of a lost worker", () => {
+    const text = (lost: string) => `${stringify(fleet(2))}  lost: ${lost}\n`;
+    writeFileSync(A, text("true"));
+    expect(settings([{ name: "a", workersFile: A }]).bootstrap.pools[0].workers[1].lost).toBe(true);
+    expect(reportOn(text("gone"))).toEqual([expect.stringContaining(`${A}:7: [1].lost: `)]);
   });
 
   it("may have no workers", () => expect(reportOn("[]")).toEqual([]));

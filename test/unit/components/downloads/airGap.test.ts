@@ -15,10 +15,10 @@ import { Program } from "../program";
 
 const VERSION = "1.34.4";
 /** The settings that decide about downloads, with their defaults. */
-const downloads = (change: object = {}) =>
-  environmentSchema
-    .pick({ kubernetesVersion: true, downloadUrl: true, kubeProxy: true, runtime: true })
-    .parse({ kubernetesVersion: VERSION, ...change });
+const downloads = (change: object = {}, kubernetesVersions = [VERSION]) => ({
+  kubernetesVersions,
+  ...environmentSchema.pick({ downloadUrl: true, kubeProxy: true, runtime: true }).parse(change),
+});
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 describe("an air-gap archive", () => {
@@ -113,7 +113,6 @@ describe("an air-gap archive", () => {
   });
 
   it.each([
-    ["another version", { kubernetesVersion: "1.34.5" }, /^lacks kubernetes\/v1\.34\.5\/bin\/linux\/amd64\/kubelet, /],
     [
       "kube-proxy",
       { kubeProxy: { mode: "unit", clusterCidr: "10.244.0.0/16" } as const },
@@ -127,6 +126,38 @@ describe("an air-gap archive", () => {
     ["packages", { runtime: { type: "package" } as const }, /^cannot contain the packages/],
   ])("is refused when workers need %s that it lacks", async (_, args, problem) => {
     expect(airGapProblem(await make(), downloads(args))).toMatch(problem);
+  });
+
+  it("is refused when workers need a version that it lacks", async () =>
+    expect(airGapProblem(await make(), downloads({}, [VERSION, "1.34.5"]))).toMatch(
+      /^lacks kubernetes\/v1\.34\.5\/bin\/linux\/amd64\/kubelet, [^v]*v1\.34\.5\S+kubelet\.sha256, [^v]*v1\.34\.5/,
+    ));
+
+  it("contains the versions of all workers, and of pools without workers", async () => {
+    const versions = { "1.34.5": "worker", "1.35.1": "pool", "1.36.1": "empty pool" };
+    for (const version of Object.keys(versions))
+      for (const name of ["kubelet", "kubectl"]) {
+        site.set(`/k8s/v${version}/bin/linux/amd64/${name}`, name);
+        site.set(`/k8s/v${version}/bin/linux/amd64/${name}.sha256`, sha256(name));
+      }
+    const one = { name: "one", address: "10.0.1.11", hostKey: ED25519 };
+    const two = { name: "two", address: "10.0.1.12", hostKey: ED25519_OTHER };
+    const pools = [
+      { name: "a", workers: [{ ...one, kubernetesVersion: "1.34.5" }] },
+      { name: "b", kubernetesVersion: "1.35.1", workers: [two] },
+      { name: "c", kubernetesVersion: "1.36.1", workers: [] },
+    ];
+    const [all, lacking] = [await make({ "tls-bootstrap:pools": pools }), await make()];
+    const kubelets = [...readAirGap(all).files].filter((path) => path.endsWith("/kubelet"));
+    // No worker uses the version for all.
+    expect(kubelets).toEqual(Object.keys(versions).map((v) => `kubernetes/v${v}/bin/linux/amd64/kubelet`));
+
+    const problems = (airGap: string) =>
+      checkBootstrap({ kubernetesVersion: VERSION, airGap, ssh: { privateKey: SSH_KEY }, pools }).checks;
+    expect(problems(all)).toEqual([]);
+    expect(problems(lacking).map(([at, problem]) => [at, /v1\.[\d.]+/.exec(problem!)![0]])).toEqual(
+      Object.keys(versions).map((version) => ["airGap", `v${version}`]),
+    );
   });
 
   it("is refused when it is another file, or missing", async () => {

@@ -107,6 +107,89 @@ describe("settings that depend on the Kubernetes version", () => {
     ]));
 });
 
+describe("workers with versions of their own", () => {
+  const newField = { tlsCurvePreferences: [29] };
+  const needs36 = "needs Kubernetes 1.36 or newer; these kubelets are 1.35";
+
+  it("are checked with the version of the worker, then of its pool, then of all", () =>
+    expect(
+      report(
+        {
+          pools: [
+            {
+              kubernetesVersion: "1.36.3",
+              workers: [{ kubelet: newField }, { kubelet: newField, kubernetesVersion: "1.35.4" }],
+            },
+            { workers: [{ kubelet: newField }, { kubelet: newField, kubernetesVersion: "1.37.2" }] },
+          ],
+        },
+        "1.35.4",
+      ),
+    ).toEqual([
+      `pools[0].workers[1].kubelet.tlsCurvePreferences: ${needs36}`,
+      `pools[1].workers[0].kubelet.tlsCurvePreferences: ${needs36}`,
+    ]));
+
+  it("may use a field that only their version has, whatever the version of the others", () =>
+    expect(
+      report(
+        { pools: [{ kubelet: newField, workers: [{ kubernetesVersion: "1.37.2" }] }, { workers: [{}] }] },
+        "1.35.4",
+      ),
+    ).toEqual([]));
+
+  it("get shared settings that fit their version: the problem names the key of the version", () =>
+    expect(
+      report({
+        kubelet: newField,
+        pools: [{ workers: [{}, { kubernetesVersion: "1.35.4" }] }, { kubernetesVersion: "1.34.4", workers: [{}] }],
+      }),
+    ).toEqual([`kubelet.tlsCurvePreferences: ${needs36} (with pools[0].workers[1].kubernetesVersion)`]));
+
+  it("get shared settings that fit no version: the problem names no key of a version", () =>
+    expect(
+      report({ kubelet: { ...newField, maxPod: 1 }, pools: [{ kubernetesVersion: "1.35.4", workers: [{}] }] }),
+    ).toEqual([
+      `kubelet.tlsCurvePreferences: ${needs36}`,
+      "kubelet.maxPod: is not a field of KubeletConfiguration; did you mean maxPods?",
+    ]));
+
+  it("are checked for gates, flags and fields that do not fit together", () =>
+    expect(
+      report(
+        {
+          kubelet: { cpuCFSQuotaPeriod: "10ms" },
+          pools: [
+            {
+              kubelet: { featureGates: { ContainerRestartRules: true } },
+              kubeletFlags: { "pod-infra-container-image": "registry.k8s.io/pause:3.10.1" },
+              workers: [{}, { kubernetesVersion: "1.33.13" }, { kubernetesVersion: "1.36.3" }],
+            },
+          ],
+        },
+        "1.34.4",
+      ),
+    ).toEqual([
+      expect.stringMatching(
+        /^pools\[0\]\.kubelet\.featureGates\.ContainerRestartRules: .*1\.33 \(with pools\[0\]\.workers\[1\]\.kubernetesVersion\)$/,
+      ),
+      expect.stringMatching(
+        /^pools\[0\]\.kubeletFlags\["pod-infra-container-image"\]: was removed in Kubernetes 1\.35.*\(with pools\[0\]\.workers\[2\]\.kubernetesVersion\)$/,
+      ),
+      expect.stringMatching(
+        /^kubelet\.cpuCFSQuotaPeriod: .*needs featureGates\.CustomCPUCFSQuotaPeriod: true \(with kubernetesVersion\)$/,
+      ),
+    ]));
+
+  it("are checked without a version when theirs is invalid", () =>
+    expect(
+      report(
+        { pools: [{ workers: [{ kubernetesVersion: "latest", kubelet: { ...newField, maxPod: 1 } }] }] },
+        "1.35.4",
+      ),
+    ).toEqual([expect.stringContaining("pools[0].workers[0].kubelet.maxPod: is not a field")]));
+});
+
 describe("fields that do not fit together", () => {
   it.each(WRONG_PAIRS)("are refused: %j", (kubelet, field, expected) => {
     const [line, ...others] = ofPool(kubelet);

@@ -2,7 +2,7 @@
 import type { ServingMode } from "../spec/servingSchema";
 
 /** `/etc/tls-bootstrap/host.conf`, which the step `host` writes. Spaces separate the items of a list. A missing variable is empty. */
-export interface HostConf extends ProxyConf, RuntimeConf, AirGapConf {
+export interface HostConf extends ProxyConf, RuntimeConf, RuntimeInUse, AirGapConf {
   readonly KUBERNETES_VERSION: string;
   /** Base URL of the Kubernetes binaries, or a folder of the unpacked air-gap archive. */
   readonly DOWNLOAD_URL: string;
@@ -34,6 +34,8 @@ export interface HostConf extends ProxyConf, RuntimeConf, AirGapConf {
   readonly BARE_PODS: "refuse" | "delete";
   /** What happens to pods with emptyDir volumes. */
   readonly EMPTY_DIR_DATA: "refuse" | "delete";
+  /** How long a changed node must stay healthy before the step `kubelet` ends. */
+  readonly PAUSE_SECONDS: string;
   /** Base URL of the runtime's releases, or a folder of the unpacked air-gap archive. */
   readonly RUNTIME_URL?: string;
 }
@@ -66,6 +68,14 @@ export interface RuntimeConf {
   readonly CNI_SHA256?: string;
 }
 
+/** What a node's containers run with. It is in node.conf too, because the step `kubelet` brings a node another runtime. */
+export interface RuntimeInUse {
+  /** Type, and the versions that are set. When they change, the node is drained. */
+  readonly RUNTIME_RELEASES: string;
+  /** Hash of the runtime's files. */
+  readonly RUNTIME_SETTINGS: string;
+}
+
 /** The air-gap archive of a host that downloads nothing. */
 export interface AirGapConf {
   /** SHA-256 of the list in the air-gap archive. */
@@ -81,7 +91,7 @@ export interface AirGapConf {
 }
 
 /** `/etc/tls-bootstrap/node.conf`, which the step `kubelet` writes. */
-export interface NodeConf {
+export interface NodeConf extends RuntimeInUse {
   /** See {@link HostConf.OWNER}. */
   readonly OWNER: string;
   readonly NODE_NAME: string;

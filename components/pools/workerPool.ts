@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import { RandomId } from "@pulumi/random";
 import type { ClaimPolicies } from "../admission/joinPolicy";
 import { PATHS } from "../cluster/names";
-import { presentNodes, type ResolvedPool, resolvePool } from "../spec/resolve";
+import { presentNodes, type ResolvedPool, type ResolvedWorker, resolvePool } from "../spec/resolve";
 import type { ClusterSpec, EnvironmentSpec, PoolSpec } from "../spec/specs";
+import { batchesOf } from "./batches";
 import { BootstrapToken } from "../tokens/bootstrapToken";
 import { tokenGroupOf } from "../tokens/tokenGroup";
 import type { TokenUsage } from "../tokens/tokenUsage";
@@ -101,11 +103,13 @@ export class WorkerPool extends pulumi.ComponentResource {
       joinPolicyName: joinPolicy?.names,
       kubeProxyKubeconfig,
     };
-    const workers = pool.workers.map(
-      (worker) =>
+    const workers = this.#inBatches(
+      name,
+      pool,
+      (worker, after) =>
         new Worker(
           `${workerPrefix}-${worker.name}`,
-          { ...worker, ...shared },
+          { ...worker, ...shared, after },
           { parent: this, dependsOn: opts?.dependsOn },
         ),
     );
@@ -117,6 +121,25 @@ export class WorkerPool extends pulumi.ComponentResource {
       workers.flatMap(({ receipt }, i) => (receipt ? [[pool.workers[i].name, receipt]] : [])),
     );
     this.registerOutputs({ receipts: this.receipts });
+  }
+
+  /**
+   * Declares the workers. The steps that disrupt the workers of a batch wait for those of the batch before. One resource stands between two
+   * batches, because an edge for each pair of workers would be too many. First joins do not wait for each other.
+   * @param declare gets a worker and what it has to wait for
+   */
+  #inBatches(
+    name: string,
+    { workers, rollout }: ResolvedPool,
+    declare: (worker: ResolvedWorker, after: pulumi.Resource | undefined) => Worker,
+  ): Worker[] {
+    let after: pulumi.Resource | undefined;
+    return batchesOf(workers, rollout).flatMap((batch, i, { length }) => {
+      const declared = batch.map((worker) => declare(worker, after));
+      const dependsOn = declared.flatMap((worker) => worker.disruption() ?? []);
+      if (i < length - 1) after = new RandomId(`${name}-batch-${i + 1}`, { byteLength: 1 }, { parent: this, dependsOn });
+      return declared;
+    });
   }
 }
 

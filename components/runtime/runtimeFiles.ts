@@ -1,7 +1,7 @@
 import { PATHS } from "../cluster/names";
 import type { Proxy, Runtime } from "../spec/runtimeSchema";
-import type { RuntimeConf } from "../host/hostConf";
-import type { HostFile } from "../host/hostFiles";
+import type { RuntimeConf, RuntimeInUse } from "../host/hostConf";
+import { hashOf, type HostFile } from "../host/hostFiles";
 import {
   configVersionOf,
   renderContainerdConfig,
@@ -46,6 +46,17 @@ const checksums = ({ sha256 }: ReleaseFile): string =>
   Object.entries(sha256)
     .map(([architecture, sum]) => `${architecture}:${sum}`)
     .join(" ");
+
+/** What a node's containers run with. */
+export function runtimeInUse(runtime: Runtime, args: RuntimeFilesArgs): RuntimeInUse {
+  const { CONTAINERD_VERSION, RUNC_VERSION, CNI_VERSION } = runtimeVariables(runtime);
+  const releases = { containerd: CONTAINERD_VERSION, runc: RUNC_VERSION, "cni-plugins": CNI_VERSION };
+  const named = Object.entries(releases).flatMap(([name, version]) => (version ? [`${name} ${version}`] : []));
+  return {
+    RUNTIME_RELEASES: [runtime.type, ...named].join(" "),
+    RUNTIME_SETTINGS: hashOf(runtimeFiles(runtime, args)),
+  };
+}
 
 export interface RuntimeFilesArgs {
   /** The kubelet's cgroup driver: `systemd` or `cgroupfs`. */

@@ -30,6 +30,8 @@ import type { BootstrapSpec, ClusterSpec, EnvironmentSpec, PoolSpec, ScaleGroupS
 export interface ResolvedWorker extends Environment, Required<Omit<z.output<typeof workerSchema>, "nodeAddress">> {
   readonly nodeAddress: pulumi.Input<string>;
   readonly cluster: pulumi.Output<ClusterEndpoint>;
+  /** The end of the batch before this worker's, see {@link WorkerPool}. */
+  readonly after?: pulumi.Resource;
   /** Shared by workers that must be different machines. */
   readonly machines: Machines;
 }

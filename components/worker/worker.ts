@@ -45,6 +45,7 @@ export class Worker extends pulumi.ComponentResource {
   /** Proof that the node joined. Undefined for a lost worker. */
   readonly receipt?: pulumi.Output<JoinReceipt>;
 
+  readonly #kubelet?: pulumi.Resource;
   readonly #lastStep: pulumi.Resource;
 
   constructor(name: string, args: WorkerArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -73,6 +74,7 @@ export class Worker extends pulumi.ComponentResource {
     const serving = installServingCertificate(context, host);
     const files = kubeletFiles(context);
     const kubelet = writeKubeletFiles(context, files, host, [leave, ...(serving ? [serving] : [])]);
+    this.#kubelet = kubelet;
     const kubeProxy = startKubeProxy(context, kubeProxyKubeconfig, kubelet);
     const before = [opts?.dependsOn ?? []].flat() as pulumi.Resource[];
     const dependsOn = [node, ...(kubeProxy ? [kubeProxy] : []), ...before];
@@ -90,6 +92,11 @@ export class Worker extends pulumi.ComponentResource {
         ),
       );
     this.registerOutputs({ receipt: this.receipt });
+  }
+
+  /** The one step that may disrupt the node after its join. Undefined for a lost worker. */
+  disruption(): pulumi.Resource | undefined {
+    return this.#kubelet;
   }
 
   /** The step that ends last: join. */

@@ -152,6 +152,33 @@ check_api_server() {
     problem "this host's clock is $skew s off the API server's, more than $SKEW_SECONDS s: synchronize it (timedatectl set-ntp true); certificates would not be valid yet, or no longer"
 }
 
+# api_version: what the API server says of its version. By default it tells everybody.
+api_version() {
+  if command -v curl >/dev/null; then
+    curl --insecure --silent --fail --noproxy '*' --max-time 10 "$API_SERVER/version"
+  else
+    wget --no-check-certificate --no-proxy --quiet --timeout=10 --tries=1 -O - "$API_SERVER/version"
+  fi || {
+    # shellcheck source=/dev/null
+    ! joined || (. "$CONF/node.conf" && as_node get --raw /version)
+  }
+}
+
+# The version skew policy of Kubernetes: https://kubernetes.io/releases/version-skew-policy/
+check_versions() {
+  wanted=$(minor "$KUBERNETES_VERSION")
+  server=$(api_version 2>/dev/null | sed -n 's/.*"minor": *"\([0-9]*\).*/\1/p')
+  if [ -n "$server" ]; then
+    [ "$wanted" -le "$server" ] || problem "kubelet $KUBERNETES_VERSION would be newer than the API server, which is 1.$server: upgrade the API servers first, or set kubernetesVersion"
+    [ "$wanted" -ge $((server - 3)) ] || problem "kubelet $KUBERNETES_VERSION would be more than three minor versions older than the API server, which is 1.$server: set kubernetesVersion to 1.$((server - 3)) or newer"
+  fi
+  runs=$(kubelet_version)
+  if joined && [ -n "$runs" ]; then
+    step=$((wanted - $(minor "$runs")))
+    [ "${step#-}" -le 1 ] || problem "this node has Kubernetes $runs and changes by one minor version at a time: set kubernetesVersion to 1.$(($(minor "$runs") + step / ${step#-})) first"
+  fi
+}
+
 check_address() {
   ip -o address show | grep -qF " $NODE_ADDRESS/" || problem "address $NODE_ADDRESS is on no interface of this host: set the worker's nodeAddress"
 }
@@ -175,5 +202,6 @@ check_other_installations
 check_address
 check_runtime
 check_api_server
+check_versions
 [ -z "$problems" ] || fail "this host cannot become a worker yet:$problems" "fix every item in the list, then run 'pulumi up' again; nothing was changed on the host"
 printf '{"step":"preflight","machine":"%s","notes":[%s]}\n' "$(machine)" "$notes"

@@ -45,9 +45,12 @@ if [ "$1" = --ended ]; then
   exit
 fi
 
+# shellcheck source=/dev/null
+. "$CONF/host.conf"
 case "$1" in
   host) deadline=900 ;; # downloads
-  join | leave) deadline=600 ;;
+  kubelet) deadline=$((600 + DRAIN_SECONDS + PAUSE_SECONDS)) ;;
+  join | leave) deadline=$((600 + DRAIN_SECONDS)) ;;
   *) deadline=300 ;;
 esac
 

@@ -5,7 +5,7 @@ import { binaryNames } from "../../downloads/downloads";
 import { allowsCgroupV1, cgroupDriverOf, keepsSwap, portsOf } from "../../kubelet/kubeletConfig";
 import { KUBE_PROXY_PORTS } from "../../kubeProxy/kubeProxyConfig";
 import { proxyVariables } from "../../runtime/containerd";
-import { runtimeFiles, runtimeVariables } from "../../runtime/runtimeFiles";
+import { runtimeFiles, runtimeInUse, runtimeVariables } from "../../runtime/runtimeFiles";
 import { servingNamesOf } from "../../serving/servingNames";
 import type { ResolvedWorker } from "../../spec/resolve";
 import type { HostConf } from "../../host/hostConf";
@@ -17,13 +17,12 @@ import { commandLines, commonArgs, machineOf, replaceCommand, type StepContext }
 export function prepareHost(context: StepContext, archive: remote.CopyToRemote | undefined): remote.Command {
   const { name, worker, parent } = context;
   const run = commandLines(context);
-  const { runtime, proxy, kubelet } = worker;
   const script = pulumi
     .all([worker.cluster, worker.nodeAddress, parent.urn])
     .apply(([{ server }, nodeAddress, owner]) =>
       renderHostScript(
         hostConf(context, { server, nodeAddress, owner }),
-        runtimeFiles(runtime, { cgroupDriver: cgroupDriverOf(kubelet), proxy }),
+        runtimeFiles(worker.runtime, runtimeArgsOf(worker)),
       ),
     );
   return new remote.Command(
@@ -36,6 +35,9 @@ export function prepareHost(context: StepContext, archive: remote.CopyToRemote |
 /** The command that prepares the host again. */
 export const rejoinCommand = (context: StepContext): string =>
   replaceCommand(context, context.worker.airGap === undefined ? ["host"] : ["host", "air-gap"]);
+
+/** What the runtime's files depend on, besides the runtime's own settings. */
+export const runtimeArgsOf = ({ kubelet, proxy }: ResolvedWorker) => ({ cgroupDriver: cgroupDriverOf(kubelet), proxy });
 
 function hostConf(
   context: StepContext,
@@ -66,8 +68,10 @@ function hostConf(
     DRAIN_SECONDS: String(drain.timeoutSeconds),
     BARE_PODS: drain.barePods,
     EMPTY_DIR_DATA: drain.emptyDirData,
+    PAUSE_SECONDS: String(worker.pauseSeconds),
     ...proxyVariables(worker.proxy),
     ...runtimeVariables(runtime),
+    ...runtimeInUse(runtime, runtimeArgsOf(worker)),
     ...(runtime.type === "tarball" && { RUNTIME_URL: sites.releases }),
     ...airGapVariables(context),
   };

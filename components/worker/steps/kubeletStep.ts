@@ -6,6 +6,8 @@ import { renderKubeletConfig } from "../../kubelet/kubeletConfig";
 import { renderKubeletUnit } from "../../kubelet/kubeletUnit";
 import { renderConf } from "../../host/hostConf";
 import { type HostFile, renderBundle } from "../../host/hostFiles";
+import { runtimeInUse } from "../../runtime/runtimeFiles";
+import { runtimeArgsOf } from "./hostStep";
 import { kubeProxyFiles } from "./kubeProxyStep";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
@@ -61,6 +63,7 @@ function trustFiles(
         MINT_COMMAND: mintCommand,
         JOIN_POLICY: joinPolicyName ?? "off",
         KUBE_PROXY: worker.kubeProxy.mode,
+        ...runtimeInUse(worker.runtime, runtimeArgsOf(worker)),
       }),
     },
   ];
@@ -84,6 +87,6 @@ export function writeKubeletFiles(
       // What was prepared anew gets its files anew.
       triggers: [host.id],
     },
-    { parent, dependsOn },
+    { parent, dependsOn: [...dependsOn, ...(context.worker.after ? [context.worker.after] : [])] },
   );
 }

@@ -4,6 +4,7 @@ import { apiServerVersion, SUPPORTED_MINORS } from "../kubelet/supportedVersions
 import { DEFAULT_TOKEN_TTL, tokenTtl } from "../tokens/tokenTtl";
 import * as rules from "../validation/rules";
 import { hiddenString, ruledString, stringInput } from "../validation/ruledString";
+import { drainSchema } from "./drainSchema";
 import { kubeProxySchema } from "./kubeProxySchema";
 import { kubeletSettings, kubernetesVersionSetting, poolSchema, scaleGroupSchema } from "./poolSchema";
 import { proxySchema, runtimeSchema } from "./runtimeSchema";
@@ -58,6 +59,9 @@ export const environmentSchema = z
     runtime: runtimeSchema
       .prefault({ type: "preinstalled" })
       .describe("Container runtime of the workers. A pool's own runtime replaces it as a whole."),
+    drain: drainSchema
+      .prefault({})
+      .describe("How the pods of a node are evicted before it leaves or gets another minor version of Kubernetes."),
     clusterDomain: ruledString(rules.dnsDomain).default("cluster.local").describe("DNS domain of the cluster."),
     clusterDns: z
       .array(ruledString(rules.ip))

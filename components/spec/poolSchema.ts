@@ -7,6 +7,8 @@ import { renewedTokenTtl } from "../tokens/tokenTtl";
 import { isMap } from "../validation/maps";
 import * as rules from "../validation/rules";
 import { ruledString, stringInput } from "../validation/ruledString";
+import { poolDrainSchema } from "./drainSchema";
+import { rolloutSchema } from "./rolloutSchema";
 import { runtimeSchema } from "./runtimeSchema";
 
 const TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
@@ -102,6 +104,14 @@ export const poolSchema = z
       .min(1)
       .optional()
       .describe("Air-gap archive for the pool's workers. Default: the archive for all pools."),
+    drain: poolDrainSchema
+      .optional()
+      .describe("How the pods of the pool's nodes are evicted. Each field overrides the one for all pools."),
+    rollout: rolloutSchema
+      .optional()
+      .describe(
+        "How a change reaches the pool's workers. Without it, all workers change at once. With it, they change in batches, in the order of the list. A batch begins when all workers of the batch before are healthy. When a worker fails, the batches after it do not begin.",
+      ),
     workers: z.array(workerSchema).describe("The workers."),
     ...nodeShape,
   })

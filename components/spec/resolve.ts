@@ -23,7 +23,9 @@ import {
   isChecked,
   NODE_ADDRESS_REQUIRED,
 } from "./check";
+import { resolvedDrain } from "./drainSchema";
 import { type ScaleGroupSetting, scaleGroupSchema, type workerSchema } from "./poolSchema";
+import { resolvedRollout, type Rollout } from "./rolloutSchema";
 import type { BootstrapSpec, ClusterSpec, EnvironmentSpec, PoolSpec, ScaleGroupSpec, WorkerSpec } from "./specs";
 
 /** A worker with everything it needs. */
@@ -39,6 +41,8 @@ export interface ResolvedWorker extends Environment, Required<Omit<z.output<type
 export interface ResolvedPool extends Environment {
   readonly name: string;
   readonly tokenTtl: string;
+  /** Undefined when all workers change at once. */
+  readonly rollout?: Rollout;
   readonly cluster: pulumi.Output<ClusterEndpoint>;
   readonly workers: ResolvedWorker[];
 }
@@ -169,11 +173,13 @@ function resolvedPool(
     kubernetesVersion: pool.kubernetesVersion ?? shared.kubernetesVersion,
     runtime: pool.runtime ?? shared.runtime,
     airGap: pool.airGap ?? shared.airGap,
+    drain: resolvedDrain(shared.drain, pool.drain),
   };
   const ofPool = merge(kubelet, pool.kubelet);
   return {
     ...environment,
     ...{ name: pool.name, tokenTtl, [RESOLVED]: true },
+    ...(pool.rollout && { rollout: resolvedRollout(pool.rollout, workers.filter(({ lost }) => !lost).length) }),
     workers: workers.map((worker, i) => ({
       ...environment,
       ...worker,

@@ -13,6 +13,18 @@ export const RuntimeType = {
 } as const;
 export type RuntimeType = (typeof RuntimeType)[keyof typeof RuntimeType];
 
+export const DrainBarePods = {
+  Refuse: "refuse",
+  Delete: "delete",
+} as const;
+export type DrainBarePods = (typeof DrainBarePods)[keyof typeof DrainBarePods];
+
+export const DrainEmptyDirData = {
+  Refuse: "refuse",
+  Delete: "delete",
+} as const;
+export type DrainEmptyDirData = (typeof DrainEmptyDirData)[keyof typeof DrainEmptyDirData];
+
 export const KubeProxyMode = {
   Off: "off",
   Unit: "unit",
@@ -93,6 +105,11 @@ export interface EnvironmentSpec {
    * @default {"type":"preinstalled"}
    */
   readonly runtime?: RuntimeSpec;
+  /**
+   * How the pods of a node are evicted before it leaves or gets another minor version of Kubernetes.
+   * @default {}
+   */
+  readonly drain?: DrainSpec;
   /**
    * DNS domain of the cluster.
    * @default "cluster.local"
@@ -206,6 +223,27 @@ export interface RuntimeSpec {
    * @default {}
    */
   readonly cniPlugins?: RuntimeCniPlugins;
+}
+
+export interface DrainSpec {
+  /**
+   * How long an update waits for the pods of a node to end, in seconds. After that the update fails, and the node stays cordoned.
+   * Raise it where pods take longer to end, or to start elsewhere.
+   * @default 300
+   */
+  readonly timeoutSeconds?: number;
+  /**
+   * What to do about pods without a controller, which nothing starts again. `refuse`: the update fails and names them. `delete`: they
+   * are evicted.
+   * @default "refuse"
+   */
+  readonly barePods?: DrainBarePods;
+  /**
+   * What to do about pods with `emptyDir` volumes on disk, whose data is lost. `refuse`: the update fails and names them. `delete`:
+   * they are evicted.
+   * @default "refuse"
+   */
+  readonly emptyDirData?: DrainEmptyDirData;
 }
 
 export interface KubeProxySpec {
@@ -389,6 +427,13 @@ export interface PoolSpec {
   readonly runtime?: RuntimeSpec;
   /** Air-gap archive for the pool's workers. Default: the archive for all pools. */
   readonly airGap?: string;
+  /** How the pods of the pool's nodes are evicted. Each field overrides the one for all pools. */
+  readonly drain?: DrainSpec;
+  /**
+   * How a change reaches the pool's workers. Without it, all workers change at once. With it, they change in batches, in the order of
+   * the list. A batch begins when all workers of the batch before are healthy. When a worker fails, the batches after it do not begin.
+   */
+  readonly rollout?: RolloutSpec;
   /** The workers. */
   readonly workers: WorkerSpec[];
   /**
@@ -411,6 +456,25 @@ export interface PoolSpec {
    * @default {}
    */
   readonly kubeletFlags?: { [key: string]: any };
+}
+
+export interface RolloutSpec {
+  /**
+   * How many workers change first, as a batch of their own. `0`: none.
+   * @default 0
+   */
+  readonly canary?: number;
+  /**
+   * How many workers change at the same time. A number, or a percentage of the pool's workers such as `25%`, rounded down to at least
+   * 1. Lost workers do not count.
+   * @default 1
+   */
+  readonly maxUnavailable?: any;
+  /**
+   * How long each changed worker must stay healthy before its batch counts as done, in seconds.
+   * @default 0
+   */
+  readonly pauseSeconds?: number;
 }
 
 export interface WorkerSpec {

@@ -71,7 +71,7 @@ async function writeProject(): Promise<void> {
 }
 
 /** Settings of a map that has a table of its own. */
-const APART = ["runtime", "kubeProxy", "workers"];
+const APART = ["runtime", "drain", "kubeProxy", "workers"];
 
 async function writeReference(): Promise<void> {
   const { $defs: definitions = {}, ...settings } = schemaOf(settingsSchema);
@@ -82,6 +82,7 @@ async function writeReference(): Promise<void> {
     worker: reference(definitions.WorkerSpec),
     "scale group": reference(definitions.ScaleGroupSpec),
     runtime: reference(definitions.RuntimeSpec),
+    drain: reference(definitions.DrainSpec),
     "kube-proxy": reference(definitions.KubeProxySpec),
     kubelet: renderKubeletDefaults(readFileSync(join(REPOSITORY, KUBELET_TYPES), "utf8")),
   };

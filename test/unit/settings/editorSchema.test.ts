@@ -47,6 +47,11 @@ it.each([
     "a runtime",
     `${GOOD}${PREFIX}runtime: { type: tarball, containerd: { version: 2.1.5, sha256: { amd64: ${"a".repeat(64)} } } }\n`,
   ],
+  [
+    "a drain and a rollout",
+    `${GOOD.replace("name: worker,", "name: worker, drain: { barePods: delete }, rollout: { maxUnavailable: 25% },")}${PREFIX}drain: { timeoutSeconds: 60 }\n`,
+  ],
+  ["a lost worker of another version", GOOD.replace("address:", "lost: true, kubernetesVersion: 1.36.3, address:")],
   ["a kube-proxy", `${GOOD}${PREFIX}kubeProxy: { mode: unit, clusterCidr: 10.244.0.0/16 }\n`],
 ])("underlines nothing for %s", (_, yaml) => expect(inConfig(yaml)).toEqual([]));
 
@@ -57,6 +62,16 @@ it.each([
   ["a misspelt kubelet field", `${GOOD}${PREFIX}kubelet: { maxPod: 50 }\n`, "maxPod"],
   ["text in place of a number", `${GOOD}${PREFIX}kubelet: { maxPods: many }\n`, "/maxPods must be integer"],
   ["an unsupported Kubernetes", GOOD.replace("1.37.2", "1.20.1"), "kubernetesVersion must match pattern"],
+  [
+    "a rollout of too many workers",
+    GOOD.replace("name: worker,", "name: worker, rollout: { maxUnavailable: 101% },"),
+    "maxUnavailable must match",
+  ],
+  [
+    "an unsupported Kubernetes of a worker",
+    GOOD.replace("address:", "kubernetesVersion: 1.20.1, address:"),
+    "must match pattern",
+  ],
   ["an unknown mode", `${GOOD}${PREFIX}joinPolicy: warn\n`, "joinPolicy must be equal to one of the allowed values"],
   ["an RSA host key", GOOD.replace("ssh-ed25519", "ssh-rsa"), "hostKey must match pattern"],
   [

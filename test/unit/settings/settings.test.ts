@@ -28,6 +28,7 @@ it("fills in safe defaults", () =>
       joinPolicy: "enforce",
       servingCertificates: { mode: "issued" },
       scaleGroups: [],
+      drain: { timeoutSeconds: 300, barePods: "refuse", emptyDirData: "refuse" },
     },
   }));
 
@@ -39,7 +40,7 @@ it("has the defaults that Pulumi.yaml documents", () => {
     Object.entries(project.config).flatMap(([key, value]) => ("default" in value ? [[key, value.default]] : [])),
   );
   expect(settings().bootstrap).toMatchObject(defaults);
-  expect(Object.keys(defaults)).toHaveLength(14);
+  expect(Object.keys(defaults)).toHaveLength(15);
 });
 
 describe("where the cluster is", () => {

@@ -90,6 +90,46 @@ describeRefusals("the kubelet", [
   ["kubelet settings that are no map", { kubelet: [1] }, ["tls-bootstrap:kubelet: must be a map of Kubelet"]],
 ]);
 
+describeRefusals("drain", [
+  [
+    "invalid values for all pools",
+    { drain: { timeoutSeconds: 0, barePods: "evict", emptyDirData: true } },
+    ["tls-bootstrap:drain.timeoutSeconds: ", "tls-bootstrap:drain.barePods: ", "tls-bootstrap:drain.emptyDirData: "],
+  ],
+  [
+    "invalid values of a pool",
+    { pools: [{ ...good.pools[0], drain: { timeoutSeconds: 86_401, timeout: 5 } }] },
+    ["tls-bootstrap:pools[0].drain.timeoutSeconds: ", "tls-bootstrap:pools[0].drain.timeout: is not a setting"],
+  ],
+  [
+    "a drain of a worker",
+    worker({ drain: { barePods: "delete" } }),
+    ["tls-bootstrap:pools[0].workers[0].drain: is not a setting"],
+  ],
+]);
+
+const rollout = (settings: unknown) => ({ pools: [{ ...good.pools[0], rollout: settings }] });
+const WRONG_MAXIMUM =
+  "tls-bootstrap:pools[0].rollout.maxUnavailable: must be a number of workers, at least 1, or a percentage of the pool's workers such as 25%";
+
+describeRefusals("rollouts", [
+  [
+    "invalid values",
+    rollout({ canary: -1, pauseSeconds: 3601, waves: 2 }),
+    [
+      "tls-bootstrap:pools[0].rollout.canary: ",
+      "tls-bootstrap:pools[0].rollout.pauseSeconds: ",
+      "tls-bootstrap:pools[0].rollout.waves: is not a setting",
+    ],
+  ],
+  ...[0, 1.5, "3", "0%", "101%", "2.5%", "-5%"].map((maxUnavailable): [string, Record<string, unknown>, string[]] => [
+    `a maximum of ${JSON.stringify(maxUnavailable)}`,
+    rollout({ maxUnavailable }),
+    [WRONG_MAXIMUM],
+  ]),
+  ["a rollout for all pools", { rollout: {} }, ["tls-bootstrap:rollout: is not a setting"]],
+]);
+
 describeRefusals("workers that share something", [
   [
     "a pool and a worker that are declared twice",

@@ -102,3 +102,77 @@ it("a worker is lost only when it says so", () => {
   expect(resolved(pools).map(({ lost }) => lost)).toEqual([false, true]);
   expect(resolveWorker("Worker 'w'", { ...shared, ...worker(1), lost: true }).lost).toBe(true);
 });
+
+describe("drain", () => {
+  const defaults = { timeoutSeconds: 300, barePods: "refuse", emptyDirData: "refuse" };
+  const pools: PoolSpec[] = [
+    { name: "a", workers: [worker(1)] },
+    { name: "b", drain: { timeoutSeconds: 60, barePods: undefined }, workers: [worker(2)] },
+    { name: "c", drain: { barePods: "refuse", emptyDirData: "refuse" }, workers: [worker(3)] },
+  ];
+
+  it("has its defaults", () =>
+    expect(resolved(pools).map(({ drain }) => drain)).toEqual([
+      defaults,
+      { ...defaults, timeoutSeconds: 60 },
+      defaults,
+    ]));
+
+  it("is overridden by a pool field by field", () => {
+    const all = { timeoutSeconds: 600, barePods: "delete", emptyDirData: "delete" };
+    expect(resolved(pools, { drain: all }).map(({ drain }) => drain)).toEqual([
+      all,
+      { ...all, timeoutSeconds: 60 },
+      { ...defaults, timeoutSeconds: 600 },
+    ]);
+  });
+
+  it("can be set for a pool or a worker by itself", () => {
+    const own = { drain: { barePods: "delete" } } as const;
+    const pool = resolvePool("WorkerPool 'p'", { ...shared, ...own, name: "p", workers: [worker(1)] });
+    expect(pool.workers[0].drain).toEqual({ ...defaults, barePods: "delete" });
+    expect(resolveWorker("Worker 'w'", { ...shared, ...own, ...worker(1) }).drain).toEqual({
+      ...defaults,
+      barePods: "delete",
+    });
+  });
+});
+
+describe("rollout", () => {
+  /** The rollout of a pool of that many workers and one lost worker. */
+  const rolloutOf = (workers: number, rollout?: PoolSpec["rollout"]) =>
+    resolvePool("WorkerPool 'p'", {
+      ...{ ...shared, name: "p", rollout },
+      workers: Array.from({ length: workers + 1 }, (_, i) => worker(i + 1, { lost: i === 0 })),
+    }).rollout;
+
+  it("is off without the setting", () => expect(rolloutOf(3)).toBeUndefined());
+
+  it("changes one worker after the other by default", () =>
+    expect(rolloutOf(3, {})).toEqual({ canary: 0, maxUnavailable: 1, pauseSeconds: 0 }));
+
+  it.each<[number, number | string, number]>([
+    [3, 5, 5],
+    [8, "25%", 2],
+    [7, "25%", 1],
+    [3, "25%", 1],
+    [0, "25%", 1],
+    [3, "100%", 3],
+  ])("in a pool of %d workers, %s are %d", (workers, maxUnavailable, expected) =>
+    expect(rolloutOf(workers, { canary: 1, maxUnavailable, pauseSeconds: 60 })).toEqual({
+      ...{ canary: 1, pauseSeconds: 60 },
+      maxUnavailable: expected,
+    }),
+  );
+
+  it("is that of each pool", () => {
+    const { pools } = resolveBootstrap("TlsBootstrap 't'", {
+      ...shared,
+      pools: [
+        { name: "a", rollout: { canary: 1 }, workers: [worker(1)] },
+        { name: "b", workers: [worker(2)] },
+      ],
+    });
+    expect(pools.map(({ rollout }) => rollout?.canary)).toEqual([1, undefined]);
+  });
+});

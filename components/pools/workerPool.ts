@@ -106,10 +106,10 @@ export class WorkerPool extends pulumi.ComponentResource {
     const workers = this.#inBatches(
       name,
       pool,
-      (worker, after) =>
+      (worker) =>
         new Worker(
           `${workerPrefix}-${worker.name}`,
-          { ...worker, ...shared, after },
+          { ...worker, ...shared },
           { parent: this, dependsOn: opts?.dependsOn },
         ),
     );
@@ -125,17 +125,16 @@ export class WorkerPool extends pulumi.ComponentResource {
 
   /**
    * Declares the workers. The steps that disrupt the workers of a batch wait for those of the batch before. One resource stands between two
-   * batches, because an edge for each pair of workers would be too many. First joins do not wait for each other.
-   * @param declare gets a worker and what it has to wait for
+   * batches, because an edge for each pair of workers would be too many. Joins do not wait for each other.
    */
   #inBatches(
     name: string,
     { workers, rollout }: ResolvedPool,
-    declare: (worker: ResolvedWorker, after: pulumi.Resource | undefined) => Worker,
+    declare: (worker: ResolvedWorker) => Worker,
   ): Worker[] {
     let after: pulumi.Resource | undefined;
     return batchesOf(workers, rollout).flatMap((batch, i, { length }) => {
-      const declared = batch.map((worker) => declare(worker, after));
+      const declared = batch.map((worker) => declare({ ...worker, after }));
       const dependsOn = declared.flatMap((worker) => worker.disruption() ?? []);
       if (i < length - 1) after = new RandomId(`${name}-batch-${i + 1}`, { byteLength: 1 }, { parent: this, dependsOn });
       return declared;

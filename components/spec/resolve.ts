@@ -32,6 +32,8 @@ import type { BootstrapSpec, ClusterSpec, EnvironmentSpec, PoolSpec, ScaleGroupS
 export interface ResolvedWorker extends Environment, Required<Omit<z.output<typeof workerSchema>, "nodeAddress">> {
   readonly nodeAddress: pulumi.Input<string>;
   readonly cluster: pulumi.Output<ClusterEndpoint>;
+  /** How long it must stay healthy after a change. */
+  readonly pauseSeconds: number;
   /** The end of the batch before this worker's, see {@link WorkerPool}. */
   readonly after?: pulumi.Resource;
   /** Shared by workers that must be different machines. */
@@ -193,6 +195,7 @@ function resolvedPool(
       },
       taints: [...pool.taints, ...worker.taints],
       kubelet: merge(ofPool, worker.kubelet),
+      pauseSeconds: pool.rollout?.pauseSeconds ?? 0,
       kubeletFlags: { ...pool.kubeletFlags, ...worker.kubeletFlags },
       [RESOLVED]: true,
     })),

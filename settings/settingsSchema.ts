@@ -32,7 +32,7 @@ export const accessSchema = z
     clientKey: hiddenString(rules.privateKey, { secret: true })
       .optional()
       .describe("PEM private key of `clientCertificate`."),
-    kubernetesVersion: apiServerVersionSetting,
+    kubernetesVersion: apiServerVersionSetting.optional(),
   })
   .superRefine((value, context) => {
     const problem = (key: keyof typeof value, message: string) =>

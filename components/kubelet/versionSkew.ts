@@ -7,7 +7,7 @@ const MOST_MINORS_OLDER = 3;
 
 /** The version of the API servers. */
 export interface ApiServerVersion {
-  /** `1.<minor>.<patch>`. Nothing is checked when it is not known. An invalid one is reported elsewhere. */
+  /** `1.<minor>.<patch>`. Nothing is checked when it is not known yet. An invalid one is reported elsewhere. */
   readonly version: unknown;
   /** What sets it. */
   readonly source: string;
@@ -22,12 +22,13 @@ export function skewChecks(
   { version, source }: ApiServerVersion,
   given: { readonly kubernetesVersion?: unknown; readonly pools?: unknown },
 ): Check[] {
+  if (typeof version !== "string") return [];
   const server = minorOf(version);
   const checkAt = (at: string, holder: unknown): Check[] => {
     const own = isMap(holder) ? holder.kubernetesVersion : undefined;
     const minor = minorOf(own);
     if (server === undefined || minor === undefined) return [];
-    return [[`${at}kubernetesVersion`, skewProblem(minor, server, `${String(version)} (${source})`), String(own)]];
+    return [[`${at}kubernetesVersion`, skewProblem(minor, server, `${version} (${source})`), String(own)]];
   };
   return [
     ...checkAt("", given),

@@ -11,11 +11,9 @@ import { proxySchema, runtimeSchema } from "./runtimeSchema";
 import { servingSchema } from "./servingSchema";
 import { sshSchema } from "./sshSchema";
 
-export const apiServerVersionSetting = ruledString(apiServerVersion, { pattern: "^1\\.\\d+\\.\\d+$" })
-  .optional()
-  .describe(
-    "Version of the API servers. The preview then refuses a `kubernetesVersion` that is a newer minor, or more than three minors older. While the API servers have different versions, set the oldest one.",
-  );
+export const apiServerVersionSetting = ruledString(apiServerVersion, { pattern: "^1\\.\\d+\\.\\d+$" }).describe(
+  "Version of the API servers. The preview then refuses a `kubernetesVersion` that is a newer minor, or more than three minors older. While the API servers have different versions, set the oldest one.",
+);
 
 /** The API server as workers reach it. */
 export const clusterSchema = z
@@ -24,7 +22,7 @@ export const clusterSchema = z
     ca: stringInput(hiddenString(rules.caCertificates)).describe(
       "PEM certificates of the CA that signed the API server's certificate.",
     ),
-    kubernetesVersion: apiServerVersionSetting,
+    kubernetesVersion: stringInput(apiServerVersionSetting).optional(),
   })
   .meta({ id: "ClusterSpec" });
 

@@ -73,7 +73,7 @@ export interface ClusterSpec {
    * Version of the API servers. The preview then refuses a `kubernetesVersion` that is a newer minor, or more than three minors older.
    * While the API servers have different versions, set the oldest one.
    */
-  readonly kubernetesVersion?: string;
+  readonly kubernetesVersion?: pulumi.Input<string>;
 }
 
 export interface EnvironmentSpec {

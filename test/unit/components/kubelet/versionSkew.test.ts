@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { skewChecks } from "../../../../components/kubelet/versionSkew";
 
 /** The problems of the versions that a stack sets: `key: 'value' problem`. */
@@ -44,6 +45,7 @@ it("a version is reported once, where it is set", () =>
 
 it.each<[string, unknown, object]>([
   ["the API servers have no known version", undefined, { kubernetesVersion: "1.37.2" }],
+  ["the version of the API servers is known later", pulumi.output("1.36.3"), { kubernetesVersion: "1.37.2" }],
   ["the API servers have an invalid version", "latest", { kubernetesVersion: "1.37.2" }],
   [
     "a version is invalid",

@@ -62,7 +62,8 @@ export class Worker extends pulumi.ComponentResource {
       ],
     ]);
 
-    const context = { name, worker, mintCommand, joinPolicyName, parent: this };
+    const owner = new Promise<string>((resolve) => void this.urn.apply(resolve));
+    const context = { name, worker, mintCommand, joinPolicyName, owner, parent: this };
     if (worker.lost) {
       this.#lastStep = declareLeave(context, []);
       this.registerOutputs({});

@@ -15,13 +15,13 @@ import { commandLines, commonArgs, machineOf, replaceCommand, type StepContext }
 
 /** Checks the VM, prepares its kernel, and installs the Kubernetes binaries and the container runtime. */
 export function prepareHost(context: StepContext, archive: remote.CopyToRemote | undefined): remote.Command {
-  const { name, worker, parent } = context;
+  const { name, worker, owner, parent } = context;
   const run = commandLines(context);
   const script = pulumi
-    .all([worker.cluster, worker.nodeAddress, parent.urn])
-    .apply(([{ server }, nodeAddress, owner]) =>
+    .all([worker.cluster, worker.nodeAddress, owner])
+    .apply(([{ server }, nodeAddress, urn]) =>
       renderHostScript(
-        hostConf(context, { server, nodeAddress, owner }),
+        hostConf(context, { server, nodeAddress, urn }),
         runtimeFiles(worker.runtime, runtimeArgsOf(worker)),
       ),
     );
@@ -41,7 +41,7 @@ export const runtimeArgsOf = ({ kubelet, proxy }: ResolvedWorker) => ({ cgroupDr
 
 function hostConf(
   context: StepContext,
-  { server, nodeAddress, owner }: { readonly server: string; readonly nodeAddress: string; readonly owner: string },
+  { server, nodeAddress, urn }: { readonly server: string; readonly nodeAddress: string; readonly urn: string },
 ): HostConf {
   const { worker } = context;
   const { kubelet, kubernetesVersion, runtime, drain } = worker;
@@ -52,7 +52,7 @@ function hostConf(
     DOWNLOAD_URL: sites.kubernetes,
     BIN_DIR: worker.binDir,
     API_SERVER: server,
-    OWNER: owner,
+    OWNER: urn,
     NODE_NAME: worker.name,
     NODE_ADDRESS: nodeAddress,
     PORTS: [...portsOf(kubelet), ...(worker.kubeProxy.mode === "unit" ? KUBE_PROXY_PORTS : [])].join(" "),

@@ -13,9 +13,9 @@ import { commandLines, commonArgs, type StepContext } from "./step";
 
 /** The files that the step kubelet writes. */
 export function kubeletFiles(context: StepContext): pulumi.Output<HostFile[]> {
-  const { worker, parent } = context;
-  return pulumi.all([worker.cluster, worker.nodeAddress, parent.urn]).apply(([cluster, nodeAddress, owner]) => [
-    ...trustFiles(cluster, owner, context),
+  const { worker, owner } = context;
+  return pulumi.all([worker.cluster, worker.nodeAddress, owner]).apply(([cluster, nodeAddress, urn]) => [
+    ...trustFiles(cluster, urn, context),
     {
       path: PATHS.kubeletConfig,
       mode: "0600",
@@ -46,7 +46,7 @@ export function kubeletFiles(context: StepContext): pulumi.Output<HostFile[]> {
 /** The cluster's CA, and the variables of the node for the scripts. */
 function trustFiles(
   { server, ca }: ClusterEndpoint,
-  owner: string,
+  urn: string,
   { worker, mintCommand, joinPolicyName }: StepContext,
 ): HostFile[] {
   return [
@@ -55,7 +55,7 @@ function trustFiles(
       path: PATHS.nodeConf,
       mode: "0644",
       text: renderConf({
-        OWNER: owner,
+        OWNER: urn,
         NODE_NAME: worker.name,
         GENERATION: String(worker.generation),
         API_SERVER: server,

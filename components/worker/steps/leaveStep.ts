@@ -1,5 +1,5 @@
 import { remote } from "@pulumi/command";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
 /**
@@ -8,11 +8,11 @@ import { commandLines, commonArgs, type StepContext } from "./step";
  * @param dependsOn what must not be removed before, and what must exist before there is something to undo
  */
 export function declareLeave(context: StepContext, dependsOn: pulumi.Resource[]): remote.Command {
-  const { name, worker, parent } = context;
+  const { name, worker, owner, parent } = context;
   const run = commandLines(context);
   return new remote.Command(
     `${name}-leave`,
-    { ...commonArgs(context), ...(worker.lost ? {} : { delete: parent.urn.apply(run.leave) }) },
+    { ...commonArgs(context), ...(worker.lost ? {} : { delete: pulumi.output(owner).apply(run.leave) }) },
     { parent, dependsOn, replacementTrigger: worker.address, deleteBeforeReplace: true },
   );
 }

@@ -13,7 +13,8 @@ export interface StepContext {
   readonly mintCommand: string;
   /** See {@link WorkerArgs.joinPolicyName}. */
   readonly joinPolicyName?: string;
-  /** The Worker. */
+  /** URN of the Worker. A promise, because an output would make each step wait for the component, and so for itself. */
+  readonly owner: Promise<string>;
   readonly parent: pulumi.Resource;
 }
 

@@ -127,16 +127,13 @@ export class WorkerPool extends pulumi.ComponentResource {
    * Declares the workers. The steps that disrupt the workers of a batch wait for those of the batch before. One resource stands between two
    * batches, because an edge for each pair of workers would be too many. Joins do not wait for each other.
    */
-  #inBatches(
-    name: string,
-    { workers, rollout }: ResolvedPool,
-    declare: (worker: ResolvedWorker) => Worker,
-  ): Worker[] {
+  #inBatches(name: string, { workers, rollout }: ResolvedPool, declare: (worker: ResolvedWorker) => Worker): Worker[] {
     let after: pulumi.Resource | undefined;
     return batchesOf(workers, rollout).flatMap((batch, i, { length }) => {
       const declared = batch.map((worker) => declare({ ...worker, after }));
       const dependsOn = declared.flatMap((worker) => worker.disruption() ?? []);
-      if (i < length - 1) after = new RandomId(`${name}-batch-${i + 1}`, { byteLength: 1 }, { parent: this, dependsOn });
+      if (i < length - 1)
+        after = new RandomId(`${name}-batch-${i + 1}`, { byteLength: 1 }, { parent: this, dependsOn });
       return declared;
     });
   }

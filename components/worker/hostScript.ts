@@ -39,7 +39,14 @@ function scriptText(name: string): string {
 export const discoverScript = (): string => scriptText("discover.sh");
 
 /** Scripts that other scripts include. They need no execute permission. */
-const SOURCED_SCRIPTS = ["common.sh", "download.sh", "runtime-packages.sh", "runtime-tarball.sh", "in-force.sh", "drain.sh"];
+const SOURCED_SCRIPTS = [
+  "common.sh",
+  "download.sh",
+  "runtime-packages.sh",
+  "runtime-tarball.sh",
+  "in-force.sh",
+  "drain.sh",
+];
 
 let renderedScripts: string | undefined;
 

@@ -109,7 +109,10 @@ describe("a removal", () => {
         selector: { matchLabels: { app: "cache" } },
         template: {
           metadata: { labels: { app: "cache" } },
-          spec: { ...pod("cache", "worker-1", { volumes: [{ name: "data", emptyDir: {} }] }).spec, nodeName: undefined },
+          spec: {
+            ...pod("cache", "worker-1", { volumes: [{ name: "data", emptyDir: {} }] }).spec,
+            nodeName: undefined,
+          },
         },
       },
     });
@@ -119,7 +122,9 @@ describe("a removal", () => {
     const errors = await lab.fails("deploy");
     expect(errors).toContain("worker-1 is not removed, and stays cordoned: an eviction would destroy these pods:");
     expect(errors).toContain("default/bare: no controller would start it again (drain.barePods)");
-    expect(errors).toMatch(/default\/cache-\S+: the data of its emptyDir volumes would be lost \(drain\.emptyDirData\)/);
+    expect(errors).toMatch(
+      /default\/cache-\S+: the data of its emptyDir volumes would be lost \(drain\.emptyDirData\)/,
+    );
     expect(await lab.isReady("worker-1")).toBe(true);
     await running("bare");
 
@@ -141,7 +146,9 @@ describe("a leave that is not for the present node", () => {
     const pid = await lab.kubeletPid("worker-1");
     const other = "urn:pulumi:lab::tls-bootstrap::tls-bootstrap:index:Worker::another";
     const { stderr } = await lab.run("exec", "worker-1", "--", RUN, "leave", other);
-    expect(stderr).toMatch(/the node on this host belongs to urn:pulumi:lab::tls-bootstrap::\S+::tls-bootstrap-worker-1 now/);
+    expect(stderr).toMatch(
+      /the node on this host belongs to urn:pulumi:lab::tls-bootstrap::\S+::tls-bootstrap-worker-1 now/,
+    );
     expect(await lab.isReady("worker-1")).toBe(true);
     expect(await lab.kubeletPid("worker-1")).toBe(pid);
     expect(changes(await lab.operate("preview"))).toEqual([]);

@@ -102,5 +102,5 @@ stop_containers() {
 # grace: the longest time in seconds, up to 30, that a pod of this node gets to end.
 grace() {
   as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME" -o 'jsonpath={range .items[*]}{.spec.terminationGracePeriodSeconds}{"\n"}{end}' 2>/dev/null |
-    awk '$1 > longest { longest = $1 } END { print longest > 30 ? 30 : longest + 0 }'
+    awk '$1 > longest { longest = $1 } END { print (longest > 30 ? 30 : longest + 0) }'
 }

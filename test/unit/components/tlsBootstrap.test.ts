@@ -10,12 +10,13 @@ const ssh = { user: "debian", privateKey: SSH_KEY };
 const declare = (args: Partial<TlsBootstrapArgs> = {}) => declareTlsBootstrap({ ssh, ...args });
 
 describe("TlsBootstrap with one worker", () => {
-  it("declares the cluster objects, a Node and four commands", async () => {
+  it("declares the cluster objects, a Node and five commands", async () => {
     const { program } = await declare();
     expect(program.listing()).toEqual([
       "command:remote:Command t-worker-1-host",
       "command:remote:Command t-worker-1-join",
       "command:remote:Command t-worker-1-kubelet",
+      "command:remote:Command t-worker-1-leave",
       "command:remote:Command t-worker-1-serving",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-names",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-worker-ready",
@@ -61,26 +62,37 @@ describe("TlsBootstrap with one worker", () => {
       return [inputs.create, inputs.update, inputs.delete] as unknown[];
     };
     const run = "/opt/tls-bootstrap/scripts/run.sh";
-    expect(texts("host")).toEqual([
-      "sudo -n /bin/sh -c : 2>/dev/null && exec sudo -n /bin/sh -s; exec /bin/sh -s",
+    const script = "sudo -n /bin/sh -c : 2>/dev/null && exec sudo -n /bin/sh -s; exec /bin/sh -s";
+    expect(texts("host")).toEqual([script, undefined, undefined]);
+    expect(texts("kubelet")).toEqual([`exec sudo -n ${run} kubelet apply`, undefined, undefined]);
+    expect(texts("serving")).toEqual([`exec sudo -n ${run} serving apply`, undefined, undefined]);
+    expect(texts("join")).toEqual([`exec sudo -n ${run} join`, undefined, undefined]);
+  });
+
+  it("leaves by one command of a resource of its own, for its own node only", async () => {
+    const { program } = await declare();
+    const { create, update, delete: leave } = program.find(COMMAND, "t-worker-1-leave").inputs;
+    // A mock's URN has the parents but the first one.
+    const parents = ["WorkerPool", "Worker"].map((type) => `tls-bootstrap:index:${type}`).join("$");
+    const urn = `urn:pulumi:test::t::${parents}::t-worker-1`;
+    expect([create, update, leave]).toEqual([
       undefined,
-      `if [ -e ${run} ]; then exec sudo -n ${run} host remove; fi`,
-    ]);
-    expect(texts("kubelet")).toEqual([
-      `exec sudo -n ${run} kubelet apply`,
       undefined,
-      `if [ -e ${run} ]; then exec sudo -n ${run} kubelet remove; fi`,
+      `exec sudo -n /bin/sh -c '[ -e /etc/tls-bootstrap ] || exit 0; exec /opt/tls-bootstrap/scripts/run.sh leave "$0"' '${urn}'`,
     ]);
-    expect(texts("serving")).toEqual([
-      `exec sudo -n ${run} serving apply`,
-      undefined,
-      `if [ -e ${run} ]; then exec sudo -n ${run} serving remove; fi`,
-    ]);
-    expect(texts("join")).toEqual([
-      `exec sudo -n ${run} join`,
-      undefined,
-      `if [ -e ${run} ]; then exec sudo -n ${run} leave; fi`,
-    ]);
+    for (const step of ["host", "kubelet"])
+      expect(program.find(COMMAND, `t-worker-1-${step}`).inputs.stdin).toContain(`\nOWNER='${urn}'\n`);
+  });
+
+  it("that is lost has nothing but a way to leave that needs no SSH", async () => {
+    const { program } = await declare(poolWith({ lost: true }));
+    const names = program.resources.filter(({ name }) => name.startsWith("t-worker-1")).map(({ name }) => name);
+    expect(names).toEqual(["t-worker-1", "t-worker-1-leave"]);
+    expect(program.find(COMMAND, "t-worker-1-leave").inputs.delete).toBeUndefined();
+    const policy = JSON.stringify(
+      program.find("kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy", "t-test-names").inputs,
+    );
+    expect(policy).not.toContain("worker-1");
   });
 
   it("runs no sudo for root", async () => {
@@ -91,7 +103,7 @@ describe("TlsBootstrap with one worker", () => {
   it("pins the host key, and waits for a VM that is still booting", async () => {
     const bastion = { host: "jump", hostKey: ED25519_OTHER, user: "jump", privateKey: BASTION_KEY };
     const { program } = await declare({ ssh: { ...ssh, port: 2222, bastion } });
-    for (const step of ["host", "serving", "kubelet", "join"]) {
+    for (const step of ["host", "leave", "serving", "kubelet", "join"]) {
       const { connection, ...inputs } = program.find(COMMAND, `t-worker-1-${step}`).inputs;
       expect(unboxed(connection)).toEqual({
         host: "10.0.1.11",
@@ -150,24 +162,18 @@ describe("TlsBootstrap with one worker", () => {
 
   it("does not change a joined node for a new token", async () => {
     const { program } = await declare();
-    expect(program.optionsOf(COMMAND, "t-worker-1-join")).toMatchObject({
-      ignoreChanges: ["stdin"],
-      deleteBeforeReplace: true,
-    });
+    expect(program.optionsOf(COMMAND, "t-worker-1-join")).toMatchObject({ ignoreChanges: ["stdin"] });
   });
 
   it("replaces all steps for another machine, and only the join for a raised generation", async () => {
     const { program } = await declare(poolWith({ generation: 7 }));
     const options = (step: string) => program.optionsOf(COMMAND, `t-worker-1-${step}`);
     const triggers = (step: string) => program.find(COMMAND, `t-worker-1-${step}`).inputs.triggers as unknown;
-    expect(options("host")).toMatchObject({
-      replacementTrigger: `10.0.1.11 ${ED25519} preinstalled`,
-      deleteBeforeReplace: true,
-    });
+    expect(options("host")).toMatchObject({ replacementTrigger: `10.0.1.11 ${ED25519}` });
+    // The old machine leaves. One with a new disk, and so with a new host key, has nothing to leave.
+    expect(options("leave")).toMatchObject({ replacementTrigger: "10.0.1.11", deleteBeforeReplace: true });
     expect(triggers("serving")).toEqual(["t-worker-1-host-id"]);
-    expect(options("serving")).toMatchObject({ deleteBeforeReplace: true });
     expect(triggers("kubelet")).toEqual(["t-worker-1-host-id"]);
-    expect(options("kubelet")).toMatchObject({ deleteBeforeReplace: true });
     expect(triggers("join")).toEqual(["t-worker-1-kubelet-id"]);
     expect(options("join")).toMatchObject({ replacementTrigger: 7 });
   });

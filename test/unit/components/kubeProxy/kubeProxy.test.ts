@@ -58,10 +58,7 @@ describe("a worker with kube-proxy as a unit", () => {
     const program = await declare(unit);
     const { create, delete: remove, stdin } = step(program, "kube-proxy");
     const run = "/opt/tls-bootstrap/scripts/run.sh";
-    expect([create, remove]).toEqual([
-      `exec ${run} kube-proxy apply`,
-      `if [ -e ${run} ]; then exec ${run} kube-proxy remove; fi`,
-    ]);
+    expect([create, remove]).toEqual([`exec ${run} kube-proxy apply`, undefined]);
     const kubeconfig = unboxed(stdin) as string;
     expect(endpointOf(kubeconfig)).toEqual(cluster);
     expect(kubeconfig).toContain("token: the proxy's token");

@@ -20,6 +20,7 @@ describe("renderHostScript", () => {
       "kubelet",
       "join",
       "leave",
+      "drain",
     ])
       expect(script).toContain(`/opt/tls-bootstrap/scripts/${name}.sh <<'END-OF-FILE'\n`);
     expect(script).toContain(

@@ -45,7 +45,7 @@ policy_denies() { each_denies "ValidatingAdmissionPolicy '$JOIN_POLICY' .*denied
 await_join_policy() {
   deadline=$(($(date +%s) + POLICY_SECONDS))
   until policy_denies; do
-    ! refused_token "$answers" || fail_for_token
+    fail_if_refused "$answers"
     if [ "$(date +%s)" -ge "$deadline" ]; then
       hint="the policy and its binding must exist, and the binding must deny: kubectl get validatingadmissionpolicybinding $JOIN_POLICY -o yaml; 'pulumi up --refresh' restores both"
       ! allows CertificateSigningRequest ||

@@ -68,8 +68,16 @@ may() {
 
 refused_token() { case "$1" in *Unauthorized* | *"must be logged in"*) return 0 ;; *) return 1 ;; esac; }
 
-fail_for_token() {
-  fail "the API server refuses bootstrap token $(token_id) (401): it has expired or was revoked, or the API server does not take bootstrap tokens (--enable-bootstrap-token-auth)" \
+# fail_if_refused ANSWER: fails when the API server refuses the token, and still does seconds later. One that has just started refuses all tokens
+# until it has loaded them.
+fail_if_refused() {
+  again=$1
+  for _ in 1 2 3 4 5; do
+    refused_token "$again" || return 0
+    sleep 1
+    again=$(may with_token '') || true
+  done
+  ! refused_token "$again" || fail "the API server refuses bootstrap token $(token_id) (401): it has expired or was revoked, or the API server does not take bootstrap tokens (--enable-bootstrap-token-auth)" \
     "mint a new token and join with it: $MINT_COMMAND"
 }
 
@@ -89,7 +97,7 @@ check_token() {
       *x509* | *certificate*)
         fail "the API server at $API_SERVER does not prove itself with the given CA; the token was not sent: $answer" "set cluster.ca to the CA that has signed the API server's certificate" ;;
     esac
-    ! refused_token "$answer" || fail_for_token
+    fail_if_refused "$answer"
     attempts=$((attempts + 1))
     [ "$attempts" -lt 20 ] ||
       fail "the API server at $API_SERVER cannot be reached from $NODE_NAME: $answer" "check the network between them, then run 'pulumi up' again"
@@ -133,7 +141,7 @@ wait_for_certificate() {
   until [ -s "$CLIENT_CERTIFICATE" ]; do
     if [ "$(date +%s)" -ge "$look" ]; then
       answer=$(may with_token nodeclient) || true
-      ! refused_token "$answer" || fail_for_token
+      fail_if_refused "$answer"
       ! missing_binding "$answer" ||
         fail_for_binding "requests by bootstrap token $(token_id) would not be approved" \
           system:certificates.k8s.io:certificatesigningrequests:nodeclient "$TOKEN_GROUPS"

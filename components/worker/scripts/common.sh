@@ -6,6 +6,7 @@ LIB=/opt/tls-bootstrap/scripts    # these scripts; not below /usr, which is read
 CONF=/etc/tls-bootstrap           # the steps' settings: host.conf, node.conf
 STATE=/var/lib/tls-bootstrap      # what the steps remember from one run to the next
 RUN=/run/tls-bootstrap            # lock, input and output of the step that runs; on a tmpfs
+API_SECONDS=60                    # how long a request waits for an API server that does not answer
 
 CA=/etc/kubernetes/pki/ca.crt
 KUBELET_DIR=/var/lib/kubelet
@@ -149,6 +150,21 @@ kube_proxy_works() {
 
 # as_node ARG...: kubectl with the node's own certificate.
 as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --request-timeout 10s "$@"; }
+
+# patiently REQUEST...: repeats a request for up to API_SECONDS, until it succeeds. Prints the last answer. An API server that has just started also
+# refuses what it allows a moment later. Answers that do not change are not waited for.
+patiently() {
+  patience=$(($(date +%s) + API_SECONDS))
+  until answer=$("$@"); do
+    case "$answer" in *Unauthorized* | *"must be logged in"* | *NotFound* | *x509*) patience=0 ;; esac
+    if [ "$(date +%s)" -ge "$patience" ]; then
+      printf '%s\n' "$answer"
+      return 1
+    fi
+    sleep 1
+  done
+  printf '%s\n' "$answer"
+}
 
 # leave.sh sets this annotation with its cordon, so that a later join does not lift an administrator's cordon.
 DRAINED=tls-bootstrap/drained

@@ -41,10 +41,13 @@ with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --request-timeout 10s "$@"; 
 # The part before the dot: an identifier, not a secret.
 token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$bootstrap"; }
 
-# refuse_foreign_identity: the API server of node.conf must accept the certificate. kubelet.conf may name another cluster's server and CA.
+# whoami: the user that the API server of node.conf sees. kubelet.conf may name another cluster's server and CA.
+whoami() { as_node --server "$API_SERVER" --certificate-authority "$CA" auth whoami -o 'jsonpath={.status.userInfo.username}' 2>&1; }
+
+# refuse_foreign_identity: the API server of node.conf must accept the certificate.
 refuse_foreign_identity() {
   [ -e "$CLIENT_CERTIFICATE" ] || return 0
-  who=$(as_node --server "$API_SERVER" --certificate-authority "$CA" auth whoami -o 'jsonpath={.status.userInfo.username}' 2>&1) || true
+  who=$(patiently whoami) || true
   [ "$who" = "system:node:$NODE_NAME" ] ||
     fail "$CLIENT_CERTIFICATE is not accepted as the certificate of $NODE_NAME by $API_SERVER, which answers: $who" \
       "make sure that this host reaches the API server; if it does, raise this worker's 'generation' to wipe its identity and join again"
@@ -91,15 +94,14 @@ fail_for_binding() { # WHAT CLUSTER-ROLE GROUP
 TOKEN_GROUPS="a group of this token (auth-extra-groups of its Secret)"
 
 check_token() {
-  attempts=0
+  deadline=$(($(date +%s) + API_SECONDS))
   until answer=$(may with_token ''); do
     case "$answer" in
       *x509* | *certificate*)
         fail "the API server at $API_SERVER does not prove itself with the given CA; the token was not sent: $answer" "set cluster.ca to the CA that has signed the API server's certificate" ;;
     esac
     fail_if_refused "$answer"
-    attempts=$((attempts + 1))
-    [ "$attempts" -lt 20 ] ||
+    [ "$(date +%s)" -lt "$deadline" ] ||
       fail "the API server at $API_SERVER cannot be reached from $NODE_NAME: $answer" "check the network between them, then run 'pulumi up' again"
     sleep 2
   done
@@ -120,10 +122,11 @@ request_state() {
   done
 }
 
-# refusal: the API server's latest answer to a certificate request that it refused. The kubelet tries again at most every 32 s.
+# refusal: the API server's latest answer to a certificate request that it refused. The kubelet tries again at most every 32 s. A line that begins
+# with Post says that the request got no answer.
 refusal() {
   journalctl -u kubelet --no-pager -o cat --since "40 seconds ago" 2>/dev/null |
-    sed -n 's/.*cannot create certificate signing request: \(.*\)" logger=.*/\1/p' | sed 's/\\"/"/g' | tail -n 1
+    sed -n 's/.*cannot create certificate signing request: \(.*\)" logger=.*/\1/p' | sed 's/\\"/"/g' | grep -v '^Post ' | tail -n 1
 }
 
 request_hint() { # STATE
@@ -161,7 +164,7 @@ wait_for_certificate() {
 
 # check_renewal: without this binding the node works until its certificate expires.
 check_renewal() {
-  answer=$(may as_node selfnodeclient) || true
+  answer=$(patiently may as_node selfnodeclient) || true
   ! missing_binding "$answer" ||
     fail_for_binding "$NODE_NAME has joined, but its certificate would not be renewed" \
       system:certificates.k8s.io:certificatesigningrequests:selfnodeclient "group system:nodes"
@@ -180,10 +183,15 @@ wait_for_ready() {
   done
 }
 
-# uncordon: lifts the cordon of leave.sh. An administrator's cordon stays.
+# lift_cordon: lifts the cordon of leave.sh. An administrator's cordon stays.
+lift_cordon() {
+  drained=$(as_node get node "$NODE_NAME" -o "jsonpath={.metadata.annotations.$DRAINED}") || return 1
+  [ -z "$drained" ] || as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}'
+}
+
 uncordon() {
-  [ -n "$(node_field "{.metadata.annotations.$DRAINED}")" ] || return 0
-  as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' >/dev/null
+  patiently lift_cordon >/dev/null 2>&1 ||
+    fail "$NODE_NAME is Ready but may still be cordoned: $(lift_cordon 2>&1 | tail -n 1)" "make sure that it reaches the API server, then run 'pulumi up' again"
 }
 
 wait_for_kube_proxy() {

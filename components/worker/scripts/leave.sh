@@ -37,7 +37,7 @@ cordon() {
 }
 
 drain() {
-  if ! answer=$(cordon); then
+  if ! answer=$(patiently cordon); then
     case "$answer" in
       *Unauthorized* | *"must be logged in"* | *NotFound*)
         say "$NODE_NAME is no longer part of the cluster, so there is nothing to drain: $answer"
@@ -48,7 +48,8 @@ drain() {
   deadline=$(($(date +%s) + DRAIN_SECONDS))
   found=
   while :; do
-    pods=$(evictable) || fail "the pods of $NODE_NAME cannot be listed" "make sure that it reaches the API server, then run 'pulumi up' again"
+    pods=$(patiently evictable 2>/dev/null) ||
+      fail "the pods of $NODE_NAME cannot be listed: $(evictable 2>&1 | tail -n 1)" "make sure that it reaches the API server, then run 'pulumi up' again"
     # Pods that tolerate the cordon may come back at once. Like 'kubectl drain', this waits only for the pods of the first list.
     found=${found:-$pods}
     pods=$(printf '%s\n' "$pods" | grep -Fx "$found" | cut -d ' ' -f 1,2) || true
@@ -78,7 +79,11 @@ stop_containers() {
 # report_gone: sets the Node to not Ready. Otherwise it stays Ready until its heartbeats are missed, and nobody may claim its name until then.
 # A kubelet may write the status of its Node but not read that subresource, which 'kubectl patch --subresource' does.
 report_gone() {
-  as_node get node "$NODE_NAME" -o json |
+  node=$(as_node get node "$NODE_NAME" -o json) || {
+    as_node get node "$NODE_NAME" 2>&1 # for the error
+    return 1
+  }
+  printf '%s' "$node" |
     "$KUBECTL" patch --local -f - -o json --patch \
       '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"KubeletStopped","message":"taken out of the cluster by tls-bootstrap"}]}}' |
     as_node replace --raw "/api/v1/nodes/$NODE_NAME/status" -f - >/dev/null
@@ -86,6 +91,6 @@ report_gone() {
 
 if [ -e "$CLIENT_CERTIFICATE" ] && [ "${1:-}" != at-once ]; then drain; fi
 stop_unit kubelet
-if [ -e "$CLIENT_CERTIFICATE" ]; then report_gone 2>/dev/null || true; fi
+if [ -e "$CLIENT_CERTIFICATE" ]; then patiently report_gone >/dev/null 2>&1 || true; fi
 stop_containers
 wipe_kubelet config.yaml # kept for a node that joins again

@@ -90,11 +90,16 @@ undo() { # UNHEALTHY-UNIT UNIT...
   say "tls-bootstrap: with the new files $unhealthy of $NODE_NAME does not become healthy; the previous ones are put back"
   say "  changed: $names"
   unit_journal "$unhealthy"
+  advice="correct the settings of $unhealthy"
+  answer=$(as_node get node "$NODE_NAME" 2>&1) || {
+    say "  the API server did not let it show its health: $(printf '%s\n' "$answer" | tail -n 1)"
+    advice="make sure that $NODE_NAME reaches the API server"
+  }
   # shellcheck disable=SC2086 # a list of paths without blanks
   restore_previous $names
   restart "$@"
   rm -f "$CHANGING"
-  fail "the update of $NODE_NAME was undone" "correct the settings of $unhealthy, then run 'pulumi up' again"
+  fail "the update of $NODE_NAME was undone" "$advice, then run 'pulumi up' again"
 }
 
 apply() {

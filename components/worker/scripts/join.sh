@@ -132,6 +132,7 @@ refusal() {
 request_hint() { # STATE
   case "$1" in
     '') echo "run 'journalctl -u kubelet' on this host to see the cause" ;;
+    *"cannot be reached"*) echo "check the network between them, then run 'pulumi up' again" ;;
     *"not approved") echo "make sure that the controller manager runs, with its certificatesigningrequest-approving-controller, then run 'pulumi up' again" ;;
     *"not signed") echo "give the controller manager the signer's CA (--cluster-signing-cert-file and --cluster-signing-key-file), then run 'pulumi up' again" ;;
     *) echo "run 'kubectl describe csr' to see who has denied it" ;;
@@ -156,6 +157,7 @@ wait_for_certificate() {
     if [ "$(date +%s)" -ge "$deadline" ]; then
       unit_journal kubelet
       state=$(request_state)
+      [ -n "$state" ] || answer=$(may with_token nodeclient) || state="the API server at $API_SERVER cannot be reached: $answer"
       fail "$NODE_NAME got no certificate within $CERTIFICATE_SECONDS s: ${state:-the kubelet made no certificate request}" "$(request_hint "$state")"
     fi
     sleep 0.05

@@ -16,7 +16,6 @@ FREE_MIB=512
 # The signer dates certificates back by 5 minutes (k8s.io/kubernetes pkg/controller/certificates/signer). A clock further behind finds its own
 # certificate not valid yet. The rest is for drift until somebody notices.
 SKEW_SECONDS=120
-API_SECONDS=30
 
 problems=
 problem() { problems="$problems

@@ -6,6 +6,7 @@ LIB=/opt/tls-bootstrap/scripts    # these scripts; not below /usr, which is read
 CONF=/etc/tls-bootstrap           # the steps' settings: host.conf, node.conf
 STATE=/var/lib/tls-bootstrap      # what the steps remember from one run to the next
 RUN=/run/tls-bootstrap            # lock, input and output of the step that runs; on a tmpfs
+API_SECONDS=60                    # how long a request waits for an API server that does not answer
 
 CA=/etc/kubernetes/pki/ca.crt
 KUBELET_DIR=/var/lib/kubelet
@@ -62,8 +63,8 @@ fetch() {
 
 # --- versions ---
 
-# kubelet_version [ROOT]: the version of the kubelet that the unit below ROOT starts; nothing when there is no unit.
-kubelet_version() { sed -n 's|^ExecStart=/opt/kubernetes/v\([0-9.]*\)/.*|\1|p' "${1:-}$KUBELET_UNIT" 2>/dev/null || true; }
+# kubelet_version ROOT: the version of the kubelet that the unit below ROOT starts; nothing when there is no unit.
+kubelet_version() { sed -n 's|^ExecStart=/opt/kubernetes/v\([0-9.]*\)/.*|\1|p' "$1$KUBELET_UNIT" 2>/dev/null || true; }
 
 # minor VERSION: 37 of 1.37.2.
 minor() { printf '%s\n' "$1" | cut -d . -f 2; }
@@ -185,6 +186,21 @@ identity_fault() {
 
 # as_node ARG...: kubectl with the node's own certificate.
 as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --request-timeout 10s "$@"; }
+
+# patiently REQUEST...: repeats a request for up to API_SECONDS, until it succeeds. Prints the last answer. An API server that has just started also
+# refuses what it allows a moment later. Answers that do not change are not waited for.
+patiently() {
+  patience=$(($(date +%s) + API_SECONDS))
+  until answer=$("$@"); do
+    case "$answer" in *Unauthorized* | *"must be logged in"* | *NotFound* | *x509*) patience=0 ;; esac
+    if [ "$(date +%s)" -ge "$patience" ]; then
+      printf '%s\n' "$answer"
+      return 1
+    fi
+    sleep 1
+  done
+  printf '%s\n' "$answer"
+}
 
 # node_field TEMPLATE: what a JSONPath template selects from this host's Node; empty when the Node cannot be read.
 node_field() { as_node get node "$NODE_NAME" -o "jsonpath=$1" 2>/dev/null || true; }

@@ -11,21 +11,19 @@ cordon() {
   as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":"true"}},"spec":{"unschedulable":true}}' 2>&1
 }
 
-# uncordon: lifts our cordon. A node that stays cordoned by accident gets no pods, and nobody looks for the reason.
-uncordon() {
-  deadline=$(($(date +%s) + 60))
-  until cordoned=$(as_node get node "$NODE_NAME" -o "jsonpath={.metadata.annotations.$DRAINED}" 2>&1) &&
-    { [ -z "$cordoned" ] || cordoned=$(as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' 2>&1); }; do
-    [ "$(date +%s)" -lt "$deadline" ] || fail "the cordon of $NODE_NAME cannot be lifted: $cordoned" "kubectl uncordon $NODE_NAME"
-    sleep 1
-  done
+lift_cordon() {
+  drained=$(as_node get node "$NODE_NAME" -o "jsonpath={.metadata.annotations.$DRAINED}" 2>&1) || { echo "$drained"; return 1; }
+  [ -z "$drained" ] || as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' 2>&1
 }
+
+# uncordon: lifts our cordon.
+uncordon() { answer=$(patiently lift_cordon) || fail "the cordon of $NODE_NAME cannot be lifted: $answer" "kubectl uncordon $NODE_NAME"; }
 
 # evictable: "NAMESPACE NAME UID CONTROLLER: DATA:" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror pods are files:
 # both stay. The pods are listed before awk sees them, so that a failed request is not taken for an empty list.
 evictable() {
   listed=$(as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME,status.phase!=Succeeded,status.phase!=Failed" -o \
-    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.uid}{" "}{.metadata.ownerReferences[?(@.controller==true)].kind}{": "}{.spec.volumes[*].emptyDir}{":\n"}{end}') || return 1
+    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.uid}{" "}{.metadata.ownerReferences[?(@.controller==true)].kind}{": "}{.spec.volumes[*].emptyDir}{":\n"}{end}' 2>&1) || { echo "$listed"; return 1; }
   printf '%s\n' "$listed" | awk 'NF && $4 != "DaemonSet:" && $4 != "Node:"'
 }
 
@@ -46,7 +44,7 @@ evict() { # NAMESPACE NAME
 drain() {
   drain_hint="make sure that it reaches the API server, then run 'pulumi up' again"
   deadline=$(($(date +%s) + DRAIN_SECONDS))
-  pods=$(evictable) || { not_drained="its pods cannot be listed"; return 1; }
+  pods=$(patiently evictable) || { not_drained="its pods cannot be listed: $pods"; return 1; }
   lost=$(precious "$pods")
   if [ -n "$lost" ]; then
     not_drained="an eviction would destroy these pods:
@@ -54,7 +52,7 @@ $lost"
     drain_hint="delete or move them, or set these settings to 'delete', then run 'pulumi up' again"
     return 1
   fi
-  answer=$(cordon) || { not_drained="it cannot be cordoned: $answer"; return 1; }
+  answer=$(patiently cordon) || { not_drained="it cannot be cordoned: $answer"; return 1; }
   # Pods that tolerate the cordon may come back at once. Like 'kubectl drain', this waits only for the pods of the first list.
   found=$pods
   while :; do
@@ -68,7 +66,7 @@ $lost"
       return 1
     fi
     sleep 0.5
-    pods=$(evictable) || { not_drained="its pods cannot be listed"; return 1; }
+    pods=$(patiently evictable) || { not_drained="its pods cannot be listed: $pods"; return 1; }
   done
   await_detached
 }

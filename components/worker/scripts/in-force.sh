@@ -2,7 +2,6 @@
 # Proofs that the API servers enforce what restrains a token and a node. Each is a dry run of a request that must be denied. join.sh includes this.
 
 POLICY_SECONDS=30 # an API server loads a new policy within seconds
-RESTRICTION_SECONDS=20 # only for an API server that does not answer
 
 # A kubelet's certificate request for a node that no inventory has: nobody can own a name below .invalid (RFC 2606). It is well formed, so that
 # the policies of other stacks let it pass. Nobody has the key, which was deleted after it had signed.
@@ -43,9 +42,11 @@ policy_denies() { each_denies "ValidatingAdmissionPolicy '$JOIN_POLICY' .*denied
 
 # await_join_policy: waits until the policy is loaded.
 await_join_policy() {
-  deadline=$(($(date +%s) + POLICY_SECONDS))
+  answered_by=$(($(date +%s) + API_SECONDS)) loaded_by=
   until policy_denies; do
-    ! refused_token "$answers" || fail_for_token
+    fail_if_refused "$answers"
+    deadline=$answered_by
+    ! allows CertificateSigningRequest || deadline=${loaded_by:=$(($(date +%s) + POLICY_SECONDS))}
     if [ "$(date +%s)" -ge "$deadline" ]; then
       hint="the policy and its binding must exist, and the binding must deny: kubectl get validatingadmissionpolicybinding $JOIN_POLICY -o yaml; 'pulumi up --refresh' restores both"
       ! allows CertificateSigningRequest ||
@@ -59,7 +60,7 @@ await_join_policy() {
 # prove_node_restriction HAD-JOINED: the node may change no other Node. Without the proof a new node leaves again. A node that had joined before
 # keeps running: its pods serve users, and a flag that an administrator has lost must not end a whole fleet.
 prove_node_restriction() {
-  deadline=$(($(date +%s) + RESTRICTION_SECONDS))
+  deadline=$(($(date +%s) + API_SECONDS))
   until each_denies 'is not allowed to modify node' create_foreign_node; do
     if ! allows Node && [ "$(date +%s)" -lt "$deadline" ]; then
       sleep 0.5

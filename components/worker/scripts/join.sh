@@ -51,12 +51,15 @@ wipe_old_identity() {
   if joined && [ -e "$JOINED_GENERATION" ] && [ "$(cat "$JOINED_GENERATION")" != "$GENERATION" ]; then "$LIB/leave.sh" rejoin; fi
 }
 
-# refuse_foreign_identity: the API server of node.conf must accept the certificate. kubelet.conf may name another cluster's server and CA.
+# whoami: the user that the API server of node.conf sees. kubelet.conf may name another cluster's server and CA.
+whoami() { as_node --server "$API_SERVER" --certificate-authority "$CA" auth whoami -o 'jsonpath={.status.userInfo.username}' 2>&1; }
+
+# refuse_foreign_identity: the API server of node.conf must accept the certificate.
 refuse_foreign_identity() {
   joined || return 0
   fault=$(identity_fault)
   [ -z "$fault" ] || fail "$NODE_NAME cannot log in to $API_SERVER: $fault" "raise this worker's 'generation' to wipe its identity and join again"
-  who=$(as_node --server "$API_SERVER" --certificate-authority "$CA" auth whoami -o 'jsonpath={.status.userInfo.username}' 2>&1) || true
+  who=$(patiently whoami) || true
   [ "$who" = "system:node:$NODE_NAME" ] ||
     fail "$CLIENT_CERTIFICATE is not accepted as the certificate of $NODE_NAME by $API_SERVER, which answers: $who" \
       "make sure that this host reaches the API server; if it does, raise this worker's 'generation' to wipe its identity and join again"
@@ -80,8 +83,16 @@ may() {
 
 refused_token() { case "$1" in *Unauthorized* | *"must be logged in"*) return 0 ;; *) return 1 ;; esac; }
 
-fail_for_token() {
-  fail "the API server refuses bootstrap token $(token_id) (401): it has expired or was revoked, or the API server does not take bootstrap tokens (--enable-bootstrap-token-auth)" \
+# fail_if_refused ANSWER: fails when the API server refuses the token, and still does seconds later. One that has just started refuses all tokens
+# until it has loaded them.
+fail_if_refused() {
+  again=$1
+  for _ in 1 2 3 4 5; do
+    refused_token "$again" || return 0
+    sleep 1
+    again=$(may with_token '') || true
+  done
+  ! refused_token "$again" || fail "the API server refuses bootstrap token $(token_id) (401): it has expired or was revoked, or the API server does not take bootstrap tokens (--enable-bootstrap-token-auth)" \
     "mint a new token and join with it: $MINT_COMMAND"
 }
 
@@ -95,15 +106,14 @@ fail_for_binding() { # WHAT CLUSTER-ROLE GROUP
 TOKEN_GROUPS="a group of this token (auth-extra-groups of its Secret)"
 
 check_token() {
-  attempts=0
+  deadline=$(($(date +%s) + API_SECONDS))
   until answer=$(may with_token ''); do
     case "$answer" in
       *x509* | *certificate*)
         fail "the API server at $API_SERVER does not prove itself with the given CA; the token was not sent: $answer" "set cluster.ca to the CA that has signed the API server's certificate" ;;
     esac
-    ! refused_token "$answer" || fail_for_token
-    attempts=$((attempts + 1))
-    [ "$attempts" -lt 20 ] ||
+    fail_if_refused "$answer"
+    [ "$(date +%s)" -lt "$deadline" ] ||
       fail "the API server at $API_SERVER cannot be reached from $NODE_NAME: $answer" "check the network between them, then run 'pulumi up' again"
     sleep 2
   done
@@ -124,15 +134,17 @@ request_state() {
   done
 }
 
-# refusal: the API server's latest answer to a certificate request that it refused. The kubelet tries again at most every 32 s.
+# refusal: the API server's latest answer to a certificate request that it refused. The kubelet tries again at most every 32 s. A line that begins
+# with Post says that the request got no answer.
 refusal() {
   journalctl -u kubelet --no-pager -o cat --since "40 seconds ago" 2>/dev/null |
-    sed -n 's/.*cannot create certificate signing request: \(.*\)" logger=.*/\1/p' | sed 's/\\"/"/g' | tail -n 1
+    sed -n 's/.*cannot create certificate signing request: \(.*\)" logger=.*/\1/p' | sed 's/\\"/"/g' | grep -v '^Post ' | tail -n 1
 }
 
 request_hint() { # STATE
   case "$1" in
     '') echo "run 'journalctl -u kubelet' on this host to see the cause" ;;
+    *"cannot be reached"*) echo "check the network between them, then run 'pulumi up' again" ;;
     *"not approved") echo "make sure that the controller manager runs, with its certificatesigningrequest-approving-controller, then run 'pulumi up' again" ;;
     *"not signed") echo "give the controller manager the signer's CA (--cluster-signing-cert-file and --cluster-signing-key-file), then run 'pulumi up' again" ;;
     *) echo "run 'kubectl describe csr' to see who has denied it" ;;
@@ -145,7 +157,7 @@ wait_for_certificate() {
   until [ -s "$CLIENT_CERTIFICATE" ]; do
     if [ "$(date +%s)" -ge "$look" ]; then
       answer=$(may with_token nodeclient) || true
-      ! refused_token "$answer" || fail_for_token
+      fail_if_refused "$answer"
       ! missing_binding "$answer" ||
         fail_for_binding "requests by bootstrap token $(token_id) would not be approved" \
           system:certificates.k8s.io:certificatesigningrequests:nodeclient "$TOKEN_GROUPS"
@@ -157,6 +169,7 @@ wait_for_certificate() {
     if [ "$(date +%s)" -ge "$deadline" ]; then
       unit_journal kubelet
       state=$(request_state)
+      [ -n "$state" ] || answer=$(may with_token nodeclient) || state="the API server at $API_SERVER cannot be reached: $answer"
       fail "$NODE_NAME got no certificate within $CERTIFICATE_SECONDS s: ${state:-the kubelet made no certificate request}" "$(request_hint "$state")"
     fi
     sleep 0.05
@@ -165,7 +178,7 @@ wait_for_certificate() {
 
 # check_renewal: without this binding the node works until its certificate expires.
 check_renewal() {
-  answer=$(may as_node selfnodeclient) || true
+  answer=$(patiently may as_node selfnodeclient) || true
   ! missing_binding "$answer" ||
     fail_for_binding "$NODE_NAME has joined, but its certificate would not be renewed" \
       system:certificates.k8s.io:certificatesigningrequests:selfnodeclient "group system:nodes"

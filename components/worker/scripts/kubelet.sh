@@ -101,7 +101,7 @@ restart_units() {
 # previous_version: of the kubelet that a killed run has begun to replace, or that runs.
 previous_version() {
   version=$(kubelet_version "$PREVIOUS")
-  if [ -n "$version" ]; then echo "$version"; else kubelet_version; fi
+  if [ -n "$version" ]; then echo "$version"; else kubelet_version ''; fi
 }
 
 runtime_releases() { sed -n 1p "$RUNTIME_IN_USE" 2>/dev/null || true; }
@@ -120,7 +120,7 @@ move_pods() {
   [ -n "$reason" ] || return 0
   say "draining $NODE_NAME: $reason"
   if ! drain; then
-    uncordon
+    (uncordon) || true
     fail "$NODE_NAME goes on as it was: $not_drained" "$drain_hint"
   fi
 }
@@ -139,7 +139,7 @@ update_runtime() {
     "$LIB/runtime.sh" remove
   fi
   "$LIB/runtime.sh" apply || {
-    [ "$outcome" = "has no container runtime now" ] || uncordon
+    [ "$outcome" = "has no container runtime now" ] || (uncordon) || true
     fail "$NODE_NAME $outcome" "correct the cause in the lines above, then run 'pulumi up' again"
   }
 }
@@ -161,13 +161,18 @@ undo() { # UNHEALTHY-UNIT UNIT...
   say "tls-bootstrap: with the new files $unhealthy of $NODE_NAME does not become healthy; the previous ones are put back"
   say "  changed: $names"
   unit_journal "$unhealthy"
+  advice="correct the settings of $unhealthy"
+  answer=$(as_node get node "$NODE_NAME" 2>&1) || {
+    say "  the API server did not let it show its health: $(printf '%s\n' "$answer" | tail -n 1)"
+    advice="make sure that $NODE_NAME reaches the API server"
+  }
   # shellcheck disable=SC2086 # a list of paths without blanks
   restore_previous $names
   since=$(now_rfc3339)
   restart "$@"
   rm -f "$CHANGING"
-  ! healthy "$unhealthy" "$since" || uncordon || true
-  fail "the update of $NODE_NAME was undone" "correct the settings of $unhealthy, then run 'pulumi up' again"
+  if healthy "$unhealthy" "$since"; then (uncordon) || true; fi
+  fail "the update of $NODE_NAME was undone" "$advice, then run 'pulumi up' again"
 }
 
 apply() {

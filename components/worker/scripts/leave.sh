@@ -15,12 +15,13 @@ host_owner=$OWNER
 
 PATH=$PATH:$BIN_DIR # ctr may be there
 
+read_node() { as_node --server "$API_SERVER" --certificate-authority "$CA" get node "$NODE_NAME" -o name 2>&1; }
+
 # no_drain HOW: why this node cannot be drained for good; nothing when it can. An API server that rejects the certificate may do so for a moment,
 # so that counts only when the identity is to be wiped anyway.
 no_drain() {
-  fault=$(identity_fault)
   [ -z "$fault" ] || { echo "$fault"; return 0; }
-  ! answer=$(as_node --server "$API_SERVER" --certificate-authority "$CA" get node "$NODE_NAME" -o name 2>&1) || return 0
+  ! answer=$(patiently read_node) || return 0
   case "$1 $answer" in
     *NotFound*) echo "it has no Node any more" ;;
     rejoin*Unauthorized* | rejoin*"must be logged in"*) echo "$API_SERVER does not accept its certificate" ;;
@@ -38,27 +39,27 @@ evict_all() {
   fi
   ! drain || return 0
   [ "$1" = rejoin ] || fail "$NODE_NAME is not removed, and stays cordoned: $not_drained" "$drain_hint"
-  uncordon
+  (uncordon) || true
   fail "$NODE_NAME goes on as it was: $not_drained" "$drain_hint"
 }
 
 # report_gone: sets the Node to not Ready. Otherwise it stays Ready until its heartbeats are missed, and nobody may claim its name until then.
 # A kubelet may write the status of its Node but not read that subresource, which 'kubectl patch --subresource' does.
 report_gone() {
-  as_node get node "$NODE_NAME" -o json |
+  node=$(as_node get node "$NODE_NAME" -o json 2>&1) || { echo "$node"; return 1; }
+  printf '%s' "$node" |
     "$KUBECTL" patch --local -f - -o json --patch \
       '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"KubeletStopped","message":"taken out of the cluster by tls-bootstrap"}]}}' |
     as_node replace --raw "/api/v1/nodes/$NODE_NAME/status" -f - >/dev/null
 }
 
 take_out() { # HOW
-  seconds=0
-  if joined; then
-    [ "$1" = at-once ] || evict_all "$1"
-    seconds=$(grace)
-  fi
+  seconds=0 fault="it has no identity"
+  ! joined || fault=$(identity_fault)
+  if joined && [ "$1" != at-once ]; then evict_all "$1"; fi
+  [ -n "$fault" ] || seconds=$(grace)
   stop_unit kubelet
-  if joined; then report_gone 2>/dev/null || true; fi
+  [ -n "$fault" ] || patiently report_gone >/dev/null 2>&1 || true
   stop_containers "$seconds"
   wipe_kubelet config.yaml # kept for a node that joins again
 }

@@ -16,7 +16,6 @@ FREE_MIB=512
 # The signer dates certificates back by 5 minutes (k8s.io/kubernetes pkg/controller/certificates/signer). A clock further behind finds its own
 # certificate not valid yet. The rest is for drift until somebody notices.
 SKEW_SECONDS=120
-API_SECONDS=30
 
 problems=
 problem() { problems="$problems
@@ -172,7 +171,7 @@ check_versions() {
     [ "$wanted" -le "$server" ] || problem "kubelet $KUBERNETES_VERSION would be newer than the API server, which is 1.$server: upgrade the API servers first, or set kubernetesVersion"
     [ "$wanted" -ge $((server - 3)) ] || problem "kubelet $KUBERNETES_VERSION would be more than three minor versions older than the API server, which is 1.$server: set kubernetesVersion to 1.$((server - 3)) or newer"
   fi
-  runs=$(kubelet_version)
+  runs=$(kubelet_version '')
   if joined && [ -n "$runs" ]; then
     step=$((wanted - $(minor "$runs")))
     [ "${step#-}" -le 1 ] || problem "this node has Kubernetes $runs and changes by one minor version at a time: set kubernetesVersion to 1.$(($(minor "$runs") + step / ${step#-})) first"

@@ -4,7 +4,7 @@ import { expectBare } from "./threeWorkers";
 
 /** How a worker leaves: completely, never in silence, and not without a drain. Each test begins with the Ready workers that it names. */
 const lab = new TestLab();
-const { remember, configure } = new PoolSettings(lab);
+const { remember, configure, bind } = new PoolSettings(lab);
 const RUN = "/opt/tls-bootstrap/scripts/run.sh";
 
 beforeAll(remember);
@@ -80,6 +80,7 @@ describe("a join that fails when the node is Ready", () => {
     expect(await lab.shell("worker-1", "ls /etc/cni/net.d")).toContain("of-the-host");
     expect(await lab.shell("worker-1", "ls /etc/cni/net.d")).not.toContain("plugin-kubeconfig");
     await lab.shell("worker-1", "rm /etc/cni/net.d/of-the-host");
+    await bind("approve-renewals", "system:nodes");
   });
 });
 

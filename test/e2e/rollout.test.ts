@@ -11,7 +11,10 @@ async function setKubelet(kubelet: object): Promise<void> {
   await configure(Object.fromEntries(FOUR.map((name) => [name, {}])));
   await lab.configure((settings) => {
     const [pool] = settings["tls-bootstrap:pools"];
-    Object.assign(pool, { kubelet: { ...pool.kubelet, ...kubelet }, rollout: { canary: 1, maxUnavailable: 2, pauseSeconds: 2 } });
+    Object.assign(pool, {
+      kubelet: { ...pool.kubelet, ...kubelet },
+      rollout: { canary: 1, maxUnavailable: 2, pauseSeconds: 2 },
+    });
   });
 }
 

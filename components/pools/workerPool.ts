@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import { RandomId } from "@pulumi/random";
+import { RandomString } from "@pulumi/random";
 import type { ClaimPolicies } from "../admission/joinPolicy";
 import { PATHS } from "../cluster/names";
 import { presentNodes, type ResolvedPool, type ResolvedWorker, resolvePool } from "../spec/resolve";
@@ -133,7 +133,7 @@ export class WorkerPool extends pulumi.ComponentResource {
       const declared = batch.map((worker) => declare({ ...worker, after }));
       const dependsOn = declared.flatMap((worker) => worker.disruption() ?? []);
       if (i < length - 1)
-        after = new RandomId(`${name}-batch-${i + 1}`, { byteLength: 1 }, { parent: this, dependsOn });
+        after = new RandomString(`${name}-batch-${i + 1}`, { length: 1 }, { parent: this, dependsOn });
       return declared;
     });
   }

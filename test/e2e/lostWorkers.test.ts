@@ -51,8 +51,10 @@ describe("a worker whose VM is gone", () => {
     );
   });
 
-  it("joins again when it comes back, although it has its old identity", async () => {
+  it("joins again when it comes back, once the Node is deleted that its kubelet has made anew", async () => {
     await lab.out("start", "worker-3");
+    await eventually(async () => expect(await lab.isReady("worker-3")).toBe(true));
+    await lab.kubectl("delete", "node", "worker-3");
     await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {} });
     await lab.operate("deploy");
     await eventually(async () => expect(await lab.isReady("worker-3")).toBe(true));

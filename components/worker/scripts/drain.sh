@@ -19,20 +19,20 @@ lift_cordon() {
 # uncordon: lifts our cordon.
 uncordon() { answer=$(patiently lift_cordon) || fail "the cordon of $NODE_NAME cannot be lifted: $answer" "kubectl uncordon $NODE_NAME"; }
 
-# evictable: "NAMESPACE NAME UID CONTROLLER: DATA:" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror pods are files:
+# evictable: "NAMESPACE|NAME|UID|CONTROLLER|DATA|DELETED" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror pods are files:
 # both stay. The pods are listed before awk sees them, so that a failed request is not taken for an empty list.
 evictable() {
   listed=$(as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME,status.phase!=Succeeded,status.phase!=Failed" -o \
-    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.uid}{" "}{.metadata.ownerReferences[?(@.controller==true)].kind}{": "}{.spec.volumes[*].emptyDir}{":\n"}{end}' 2>&1) || { echo "$listed"; return 1; }
-  printf '%s\n' "$listed" | awk 'NF && $4 != "DaemonSet:" && $4 != "Node:"'
+    'jsonpath={range .items[*]}{.metadata.namespace}|{.metadata.name}|{.metadata.uid}|{.metadata.ownerReferences[?(@.controller==true)].kind}|{.spec.volumes[*].emptyDir}|{.metadata.deletionTimestamp}{"\n"}{end}' 2>&1) || { echo "$listed"; return 1; }
+  printf '%s\n' "$listed" | awk -F '|' 'NF && $4 != "DaemonSet" && $4 != "Node"'
 }
 
 # precious PODS: those that an eviction would destroy, each with the reason, unless the settings allow it.
 precious() {
-  printf '%s\n' "$1" | awk -v bare="$BARE_PODS" -v data="$EMPTY_DIR_DATA" '
-    !NF { next }
-    bare == "refuse" && $4 == ":" { print "    " $1 "/" $2 ": no controller would start it again (drain.barePods)"; next }
-    data == "refuse" && $NF != ":" { print "    " $1 "/" $2 ": the data of its emptyDir volumes would be lost (drain.emptyDirData)" }'
+  printf '%s\n' "$1" | awk -F '|' -v bare="$BARE_PODS" -v data="$EMPTY_DIR_DATA" '
+    !NF || $6 { next }
+    bare == "refuse" && !$4 { print "    " $1 "/" $2 ": no controller would start it again (drain.barePods)"; next }
+    data == "refuse" && $5 { print "    " $1 "/" $2 ": the data of its emptyDir volumes would be lost (drain.emptyDirData)" }'
 }
 
 evict() { # NAMESPACE NAME
@@ -54,14 +54,14 @@ $lost"
   fi
   answer=$(patiently cordon) || { not_drained="it cannot be cordoned: $answer"; return 1; }
   # Pods that tolerate the cordon may come back at once. Like 'kubectl drain', this waits only for the pods of the first list.
-  found=$pods
+  found=$(printf '%s\n' "$pods" | cut -d '|' -f 1-3)
   while :; do
-    pods=$(printf '%s\n' "$pods" | grep -Fx "$found" | cut -d ' ' -f 1,2) || true
+    pods=$(printf '%s\n' "$pods" | cut -d '|' -f 1-3 | grep -Fx "$found" | cut -d '|' -f 1,2 | grep .) || true
     [ -n "$pods" ] || break
-    refusals=$(printf '%s\n' "$pods" | while read -r namespace name; do evict "$namespace" "$name"; done)
+    refusals=$(printf '%s\n' "$pods" | while IFS='|' read -r namespace name; do evict "$namespace" "$name"; done)
     if [ "$(date +%s)" -ge "$deadline" ]; then
       say "$refusals" # names the PodDisruptionBudget
-      not_drained="it still runs these pods after $DRAIN_SECONDS s of draining: $(printf '%s' "$pods" | tr ' \n' '/ ')"
+      not_drained="it still runs these pods after $DRAIN_SECONDS s of draining: $(printf '%s' "$pods" | tr '|\n' '/ ')"
       drain_hint="make room for them on other nodes or change their PodDisruptionBudget, then run 'pulumi up' again"
       return 1
     fi

@@ -125,11 +125,11 @@ move_pods() {
   fi
 }
 
-# update_runtime: the kubelet restarts with the new runtime. Another type of runtime cannot take over the containers of this one.
+# update_runtime: the kubelet restarts with a runtime of other releases. Another type of runtime cannot take over the containers of this one.
 update_runtime() {
   runtime_differs || return 0
-  ! joined || keep "$RUNTIME_IN_USE" kubelet
   was=$(runtime_releases)
+  if joined && [ "$was" != "$RUNTIME_RELEASES" ]; then keep "$RUNTIME_IN_USE" kubelet; fi
   outcome="goes on with its old container runtime"
   if [ "${was%% *}" != "${RUNTIME_RELEASES%% *}" ]; then
     outcome="has no container runtime now"

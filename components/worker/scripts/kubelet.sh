@@ -42,7 +42,7 @@ restart() { # UNIT...
   systemctl daemon-reload
   for unit in "$@"; do
     if [ "$unit" = kubelet ] && joined; then verb=restart; else verb=try-restart; fi
-    systemctl "$verb" "$unit"
+    systemctl "$verb" "$unit" 2>/dev/null || true # a unit that does not even start does not become healthy
   done
 }
 

@@ -8,6 +8,9 @@
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
+# The node as it is. What both files have, host.conf has as it shall be.
+# shellcheck source=/dev/null
+[ ! -e "$CONF/node.conf" ] || . "$CONF/node.conf"
 # shellcheck source=/dev/null
 . "$CONF/host.conf"
 # shellcheck source=drain.sh
@@ -179,8 +182,6 @@ apply() {
   started=$(now_ms)
   stage
   [ -e "$CHANGING" ] || rm -rf "$PREVIOUS"
-  # shellcheck source=/dev/null
-  [ ! -e "$CONF/node.conf" ] || . "$CONF/node.conf"
   # A certificate is for one name. preflight.sh has made sure that both workers are of one stack.
   if joined && differ NODE_NAME; then "$LIB/leave.sh" rejoin; fi
   # With a raised generation step join wipes the identity, which may be that of a cluster that no longer exists, so the kubelet's health with it

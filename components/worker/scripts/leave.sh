@@ -42,7 +42,7 @@ drain() {
       *Unauthorized* | *"must be logged in"* | *NotFound*)
         say "$NODE_NAME is no longer part of the cluster, so there is nothing to drain: $answer"
         return 0 ;;
-      *) fail "$NODE_NAME cannot be cordoned, so it was not changed: $answer" "make sure that it reaches the API server, then run 'pulumi up' again" ;;
+      *) fail "$NODE_NAME cannot be cordoned, so it was not changed: $(printf '%s\n' "$answer" | tail -n 1)" "make sure that it reaches the API server, then run 'pulumi up' again" ;;
     esac
   fi
   deadline=$(($(date +%s) + DRAIN_SECONDS))

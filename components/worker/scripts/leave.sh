@@ -19,11 +19,12 @@ PATH=$PATH:$BIN_DIR # ctr may be there
 DRAIN_SECONDS=300
 
 # evictable: "namespace name uid" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror pods are files: both go with the node.
+# A finished pod counts while it is being deleted: only its kubelet does that at once.
 # The pods are listed before awk sees them, so that a failed request is not taken for an empty list.
 evictable() {
-  listed=$(as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME,status.phase!=Succeeded,status.phase!=Failed" -o \
-    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.uid}{" "}{.metadata.ownerReferences[0].kind}{"\n"}{end}') || return 1
-  printf '%s\n' "$listed" | awk 'NF && $4 != "DaemonSet" && $4 != "Node" { print $1, $2, $3 }'
+  listed=$(as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME" -o \
+    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.uid}{" "}{.status.phase}/{.metadata.deletionTimestamp}{" "}{.metadata.ownerReferences[0].kind}{"\n"}{end}') || return 1
+  printf '%s\n' "$listed" | awk 'NF && $4 !~ /^(Succeeded|Failed)\/$/ && $5 != "DaemonSet" && $5 != "Node" { print $1, $2, $3 }'
 }
 
 evict() { # NAMESPACE NAME

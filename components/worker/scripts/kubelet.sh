@@ -166,7 +166,7 @@ undo() { # UNHEALTHY-UNIT UNIT...
   unit_journal "$unhealthy"
   advice="correct the settings of $unhealthy"
   answer=$(as_node get node "$NODE_NAME" 2>&1) || {
-    say "  the API server did not let it show its health: $(printf '%s\n' "$answer" | tail -n 1)"
+    say "  the API server answers $NODE_NAME: $(printf '%s\n' "$answer" | tail -n 1)"
     advice="make sure that $NODE_NAME reaches the API server"
   }
   # shellcheck disable=SC2086 # a list of paths without blanks

@@ -25,7 +25,7 @@ no_drain() {
   case "$1 $answer" in
     *NotFound*) echo "it has no Node any more" ;;
     rejoin*Unauthorized* | rejoin*"must be logged in"*) echo "$API_SERVER does not accept its certificate" ;;
-    *) fail "$NODE_NAME cannot read its Node, so it was not changed: $answer" \
+    *) fail "$NODE_NAME cannot read its Node, so it was not changed: $(printf '%s\n' "$answer" | tail -n 1)" \
       "make sure that $API_SERVER accepts this node, then run 'pulumi up' again; if it never will, set 'lost: true' for this worker" ;;
   esac
 }

@@ -19,12 +19,13 @@ lift_cordon() {
 # uncordon: lifts our cordon.
 uncordon() { answer=$(patiently lift_cordon) || fail "the cordon of $NODE_NAME cannot be lifted: $answer" "kubectl uncordon $NODE_NAME"; }
 
-# evictable: "NAMESPACE|NAME|UID|CONTROLLER|DATA|DELETED|PHASE" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror pods are files:
-# both stay. A finished pod counts while it is being deleted: only its kubelet does that at once. The pods are listed before awk sees them, so that a failed request is not taken for an empty list.
+# evictable: "NAMESPACE|NAME|UID|CONTROLLER|DATA|DELETED|PHASE" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror
+# pods are files: both stay. A finished pod counts while it is being deleted: only its kubelet does that at once. The pods are listed before
+# awk sees them, so that a failed request is not taken for an empty list.
 evictable() {
   listed=$(as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME" -o \
     'jsonpath={range .items[*]}{.metadata.namespace}|{.metadata.name}|{.metadata.uid}|{.metadata.ownerReferences[?(@.controller==true)].kind}|{.spec.volumes[*].emptyDir}|{.metadata.deletionTimestamp}|{.status.phase}{"\n"}{end}' 2>&1) || { echo "$listed"; return 1; }
-  printf '%s\n' "$listed" | awk -F '|' 'NF && $4 != "DaemonSet" && $4 != "Node" && !($7 ~ /^(Succeeded|Failed)$/ && !$6)'
+  printf '%s\n' "$listed" | awk -F '|' 'NF == 7 && $4 != "DaemonSet" && $4 != "Node" && !($7 ~ /^(Succeeded|Failed)$/ && !$6)'
 }
 
 # precious PODS: those that an eviction would destroy, each with the reason, unless the settings allow it.

@@ -72,7 +72,7 @@ export interface RuntimeConf {
 export interface RuntimeInUse {
   /** Type, and the versions that are set. When they change, the node is drained. */
   readonly RUNTIME_RELEASES: string;
-  /** Hash of the runtime's files. */
+  /** Hash of the runtime's files that need a restart. */
   readonly RUNTIME_SETTINGS: string;
 }
 

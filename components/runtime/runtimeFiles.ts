@@ -47,6 +47,10 @@ const checksums = ({ sha256 }: ReleaseFile): string =>
     .map(([architecture, sum]) => `${architecture}:${sum}`)
     .join(" ");
 
+/** Folder of the files that containerd reads at each pull, so that they need no restart. */
+const REGISTRIES = "hosts";
+const REGISTRY_FILES = `${PATHS.runtimeFiles}/${REGISTRIES}/`;
+
 /** What a node's containers run with. */
 export function runtimeInUse(runtime: Runtime, args: RuntimeFilesArgs): RuntimeInUse {
   const { CONTAINERD_VERSION, RUNC_VERSION, CNI_VERSION } = runtimeVariables(runtime);
@@ -54,7 +58,7 @@ export function runtimeInUse(runtime: Runtime, args: RuntimeFilesArgs): RuntimeI
   const named = Object.entries(releases).flatMap(([name, version]) => (version ? [`${name} ${version}`] : []));
   return {
     RUNTIME_RELEASES: [runtime.type, ...named].join(" "),
-    RUNTIME_SETTINGS: hashOf(runtimeFiles(runtime, args)),
+    RUNTIME_SETTINGS: hashOf(runtimeFiles(runtime, args).filter(({ path }) => !path.startsWith(REGISTRY_FILES))),
   };
 }
 
@@ -83,7 +87,7 @@ export function runtimeFiles(runtime: Runtime, { cgroupDriver, proxy }: RuntimeF
       ? [config(configVersionOf(runtime.containerd.version)), file("containerd.service", renderContainerdUnit(runtime))]
       : [config(2), config(3)]),
     ...Object.entries(containerd.registryMirrors).map(([registry, mirrors]) =>
-      file(`hosts/${registry}.toml`, renderRegistryHosts(mirrors)),
+      file(`${REGISTRIES}/${registry}.toml`, renderRegistryHosts(mirrors)),
     ),
     ...(proxy.http || proxy.https ? [file("proxy.conf", renderProxyDropIn(proxy))] : []),
   ];

@@ -241,6 +241,7 @@ it("settings with which containerd does not start are rolled back, and pods keep
   expect(await lab.exec(TARBALL, "cat", "/etc/containerd/config.toml")).toBe(config);
   expect((await lab.exec(TARBALL, "systemctl", "is-active", "containerd")).trim()).toBe("active");
   expect((await lab.get<any>("pod", TARBALL)).status.phase).toBe("Running");
+  expect(changes(await lab.operate("deploy"))).toEqual(["update tls-bootstrap-worker-6-host"]);
   await lab.out("preview", "--expect-no-changes");
 });
 

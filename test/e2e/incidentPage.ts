@@ -131,6 +131,7 @@ export async function setUp(): Promise<void> {
   await configure((settings) => {
     const workers = workersOf(settings);
     settings["tls-bootstrap:pools"][0].workers = workers.filter(({ name }) => [...NODES, VICTIM].includes(name));
+    settings["tls-bootstrap:drain"] = { barePods: "delete" };
     settings["tls-bootstrap:scaleGroups"] = [{ name: "burst", namePrefix: "burst-" }];
   });
   await shell("pulumi stack init lab; pulumi up");

@@ -1,12 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CLIENT_CERTIFICATE, expectBare } from "./bareHost";
 import { changes, eventually, VERSION } from "./testLab";
 import {
   addFourth,
-  CLIENT_CERTIFICATE,
   deploymentSecrets,
-  expectBare,
   expectNoLeaks,
   FOUR,
   lab,
@@ -204,7 +203,7 @@ describe("a fourth worker", () => {
     expect((await lab.status()).nodes?.map(({ name }) => name)).toEqual(THREE);
     expect(await podsOn("worker-4")).toBe(0);
     await lab.kubectl("rollout", "status", "deployment/spread", "--timeout=60s");
-    await expectBare("worker-4");
+    await expectBare(lab, "worker-4");
     expect(await Promise.all(THREE.map((name) => lab.kubeletPid(name)))).toEqual(pids);
     expect(await sessionsOf(THREE)).toEqual(sessions);
     await lab.kubectl("delete", "deployment/spread", "--now");
@@ -212,6 +211,7 @@ describe("a fourth worker", () => {
 });
 
 it("a destroy leaves no objects, units or keys", async () => {
+  await lab.kubectl("delete", "pods", "--all", "--now"); // nothing would start them again
   await lab.operate("destroy");
   expect((await lab.status()).nodes).toEqual([]);
   const secrets = await lab.get<{ items: any[] }>("secrets", "-n", "kube-system");
@@ -223,7 +223,7 @@ it("a destroy leaves no objects, units or keys", async () => {
       /cluster-info|tls-bootstrap/.test(name),
     ),
   ).toEqual([]);
-  for (const name of THREE) await expectBare(name);
+  for (const name of THREE) await expectBare(lab, name);
 });
 
 it("no secret was seen in state, logs, output, process lists or journals", () => expectNoLeaks(secrets));

@@ -1,6 +1,6 @@
+import { expectBare } from "./bareHost";
 import { PoolSettings } from "./poolSettings";
 import { changes, eventually, TestLab } from "./testLab";
-import { expectBare } from "./threeWorkers";
 
 /** How a worker leaves: completely, never in silence, and not without a drain. Each test begins with the Ready workers that it names. */
 const lab = new TestLab();
@@ -52,7 +52,7 @@ describe("a host whose users other than root have umask 027", () => {
     await configure({});
     await lab.operate("deploy");
     expect(await nodes()).toEqual([]);
-    await expectBare("worker-1");
+    await expectBare(lab, "worker-1");
     await lab.shell("worker-1", "rm /home/admin/.profile; sed -i '/^umask 027$/d' /home/admin/.bashrc");
   });
 });
@@ -75,7 +75,7 @@ describe("a join that fails when the node is Ready", () => {
     await configure({});
     await lab.operate("deploy");
     expect(await nodes()).toEqual([]);
-    await expectBare("worker-1");
+    await expectBare(lab, "worker-1");
     expect(await lab.shell("worker-1", "ls /var/log/pods /var/log/containers 2>/dev/null || true")).toBe("");
     expect(await lab.shell("worker-1", "ls /etc/cni/net.d")).toContain("of-the-host");
     expect(await lab.shell("worker-1", "ls /etc/cni/net.d")).not.toContain("plugin-kubeconfig");
@@ -97,7 +97,7 @@ describe("a removal", () => {
     expect(preview).toContain("delete tls-bootstrap-worker-2-leave");
     await lab.operate("deploy");
     expect(await lab.allSessions(["worker-1", "worker-2"])).toEqual({ ...before, "worker-2": before["worker-2"] + 1 });
-    await expectBare("worker-2");
+    await expectBare(lab, "worker-2");
   });
 
   it("names the pods that it would destroy, and removes nothing until the settings allow it", async () => {
@@ -134,7 +134,7 @@ describe("a removal", () => {
     await configure({});
     await lab.operate("deploy");
     expect(await nodes()).toEqual([]);
-    await expectBare("worker-1");
+    await expectBare(lab, "worker-1");
     await lab.kubectl("delete", "deployment", "cache", "--now");
     await configure({}, { drain: undefined });
   });
@@ -146,7 +146,7 @@ describe("a leave that is not for the present node", () => {
     await lab.operate("deploy");
     const pid = await lab.kubeletPid("worker-1");
     const other = "urn:pulumi:lab::tls-bootstrap::tls-bootstrap:index:Worker::another";
-    const { stderr } = await lab.run("exec", "worker-1", "--", RUN, "leave", other);
+    const { stderr } = await lab.run("exec", "worker-1", "--", "sh", "-c", `${RUN} leave '${other}' </dev/null`);
     expect(stderr).toMatch(
       /the node on this host belongs to urn:pulumi:lab::tls-bootstrap::\S+::tls-bootstrap-worker-1 now/,
     );

@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type CertificatePair, issueCertificate } from "../../lab/control-plane/certificates";
 import { hostOf } from "./bareWorkers";
+import { CLIENT_CERTIFICATE, expectBare } from "./bareHost";
 import { PoolSettings } from "./poolSettings";
 import { changes, eventually, TestLab } from "./testLab";
-import { CLIENT_CERTIFICATE, expectBare } from "./threeWorkers";
 
 /** Workers that are gone, reimaged, renamed, moved, or whose identity is damaged: all by settings, none by changes of the state. */
 const lab = new TestLab();
@@ -119,7 +119,7 @@ describe("a damaged identity", () => {
     await configure({ "worker-1": {}, "worker-2": { generation: 3, kubelet: { maxPods: 42 } } });
     await lab.operate("deploy");
     expect((await nodes())?.map(([name]) => name)).toEqual(["worker-1", "worker-2"]);
-    await expectBare("worker-3");
+    await expectBare(lab, "worker-3");
   });
 });
 
@@ -146,7 +146,7 @@ describe("a worker on a VM of another worker", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
     await configure(kept);
     await lab.operate("deploy");
-    await expectBare("worker-2");
+    await expectBare(lab, "worker-2");
   });
 
   it("in another pool keeps its Node and runs on", async () => {

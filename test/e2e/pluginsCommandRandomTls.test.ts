@@ -60,10 +60,30 @@ describePlugin("command", () => {
     expect(made.outputs).toMatchObject({ stdout: UNKNOWN, stdin: UNKNOWN });
   });
 
-  test("refuses another host key", async () => {
-    const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMD70DqivXbQUSfY/+9eovddXFbuJtgtxzNJAHWWO3Xr";
-    const wrong = { ...connection, hostKey: other, dialErrorLimit: 0 };
-    await expect(plugin.make(which, news({ connection: wrong, create: "true" }))).rejects.toThrow(/host key mismatch/);
+  // The components tell these errors apart.
+  test.each([
+    [
+      "another host key",
+      { hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMD70DqivXbQUSfY/+9eovddXFbuJtgtxzNJAHWWO3Xr" },
+      /^after 0 failed attempts: ssh: handshake failed: ssh: host key mismatch$/,
+    ],
+    [
+      "a host key of a type that the host does not have",
+      {
+        hostKey:
+          "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBO5x7zYRzcpMHaTLTRl5YfZpYd89n1CpIkiGmkS2OAdLIreeOZdqPXhMmfdxNJuXVPz7XWeqw7YGclK5jmb+TW4=",
+      },
+      /^after 0 failed attempts: ssh: handshake failed: ssh: no common algorithm for host key/,
+    ],
+    [
+      "another user",
+      { user: "nobody" },
+      /^after 0 failed attempts: ssh: handshake failed: ssh: unable to authenticate, /,
+    ],
+    ["a closed port", { port: 1 }, /^after 0 failed attempts: dial tcp [\d.]+:1: connect: connection refused$/],
+  ])("reports %s", async (_, difference, message) => {
+    const wrong = { ...connection, ...difference, dialErrorLimit: 0 };
+    await expect(plugin.make(which, news({ connection: wrong, create: "true" }))).rejects.toThrow(message);
   });
 
   test("requires a connection, and refuses unknown properties", async () => {

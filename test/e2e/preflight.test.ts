@@ -190,15 +190,18 @@ it("prepares the repaired host, turns swap off permanently, and leaves a Docker 
   await lab.shell("worker-1", "systemctl stop docker-engine; rm /usr/local/bin/dockerd");
 });
 
-it("refuses to rename a node, which goes on with the old settings", async () => {
-  const renamed = await settingsFile("renamed", (worker) => {
+it("refuses a node of another stack, which goes on as it was", async () => {
+  const stolen = await settingsFile("stolen", (worker) => {
     worker.name = "worker-9";
   });
   const pid = await lab.kubeletPid("worker-1");
-  const errors = await lab.fails("deploy", ...at(renamed));
+  const errors = await lab.fails("deploy", ...at(stolen), "--stack", "other");
   expect(problems(errors)).toEqual([
-    "this host is node worker-1, and a node cannot be renamed to worker-9: first run 'pulumi up' with neither name in the config, then add worker-9",
+    expect.stringMatching(
+      /^this host is node worker-1 of another stack \(urn:pulumi:lab::\S+\): remove it from that stack first, or correct the address of worker-9$/,
+    ),
   ]);
+  await lab.operate("destroy", ...at(stolen), "--stack", "other");
   expect(await lab.kubeletPid("worker-1")).toBe(pid);
   const file = await settingsFile("mended");
   await lab.operate("deploy", ...at(file));

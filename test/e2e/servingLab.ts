@@ -56,6 +56,7 @@ export async function bringUpVerifyingApiServer(): Promise<void> {
   await lab.out("up", "--flag", `kube-apiserver=--kubelet-certificate-authority=${await caFile()}`);
   await lab.configure((settings) => {
     settings["tls-bootstrap:pools"][0].workers.splice(2);
+    settings["tls-bootstrap:drain"] = { barePods: "delete" };
   });
 }
 

@@ -8,7 +8,6 @@ import { TestLab } from "./testLab";
 export const lab = new TestLab();
 export const THREE = ["worker-1", "worker-2", "worker-3"];
 export const FOUR = [...THREE, "worker-4"];
-export const CLIENT_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem";
 
 interface Outputs {
   apiServer: string;
@@ -53,28 +52,6 @@ export const addFourth = (): Promise<void> =>
 export async function sessionsOf(workers: readonly string[]): Promise<Record<string, number>> {
   const all = Object.entries(await lab.allSessions(workers));
   return Object.fromEntries(all.map(([name, count]) => [name, count - earlier[name]]));
-}
-
-export /** Expects that no unit, file, key or container of ours is left on a worker. */
-async function expectBare(name: string): Promise<void> {
-  const places = [
-    "/etc/kubernetes",
-    "/etc/tls-bootstrap",
-    "/etc/systemd/system/kubelet.service",
-    "/etc/systemd/system/multi-user.target.wants/kubelet.service",
-    "/etc/sysctl.d/90-tls-bootstrap.conf",
-    "/etc/modules-load.d/tls-bootstrap.conf",
-    "/opt/kubernetes",
-    "/usr/local/bin/kubelet",
-    "/usr/local/bin/kubectl",
-    "/opt/tls-bootstrap/scripts",
-    "/var/lib/kubelet",
-    "/var/lib/tls-bootstrap",
-  ];
-  expect(await lab.shell(name, `ls -d ${places.join(" ")} 2>/dev/null || true`)).toBe("");
-  expect(await lab.shell(name, "pgrep -a kubelet || true")).toBe("");
-  expect(await lab.shell(name, "ctr -n k8s.io tasks list -q")).toBe("");
-  expect(await lab.shell(name, "systemctl list-units --all --no-legend 'kubelet*' 'tls-bootstrap*'")).toBe("");
 }
 
 /** The secrets that a deployment handles, by name. The token is the latest one of the pool. */

@@ -19,20 +19,21 @@ lift_cordon() {
 # uncordon: lifts our cordon.
 uncordon() { answer=$(patiently lift_cordon) || fail "the cordon of $NODE_NAME cannot be lifted: $answer" "kubectl uncordon $NODE_NAME"; }
 
-# evictable: "NAMESPACE NAME UID CONTROLLER: DATA:" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror pods are files:
-# both stay. The pods are listed before awk sees them, so that a failed request is not taken for an empty list.
+# evictable: "NAMESPACE|NAME|UID|CONTROLLER|DATA|DELETED|PHASE" of each pod to evict. Pods of a DaemonSet would come back at once, and mirror
+# pods are files: both stay. A finished pod counts while it is being deleted: only its kubelet does that at once. The pods are listed before
+# awk sees them, so that a failed request is not taken for an empty list.
 evictable() {
-  listed=$(as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME,status.phase!=Succeeded,status.phase!=Failed" -o \
-    'jsonpath={range .items[*]}{.metadata.namespace}{" "}{.metadata.name}{" "}{.metadata.uid}{" "}{.metadata.ownerReferences[?(@.controller==true)].kind}{": "}{.spec.volumes[*].emptyDir}{":\n"}{end}' 2>&1) || { echo "$listed"; return 1; }
-  printf '%s\n' "$listed" | awk 'NF && $4 != "DaemonSet:" && $4 != "Node:"'
+  listed=$(as_node get pods --all-namespaces --field-selector "spec.nodeName=$NODE_NAME" -o \
+    'jsonpath={range .items[*]}{.metadata.namespace}|{.metadata.name}|{.metadata.uid}|{.metadata.ownerReferences[?(@.controller==true)].kind}|{.spec.volumes[*].emptyDir}|{.metadata.deletionTimestamp}|{.status.phase}{"\n"}{end}' 2>&1) || { echo "$listed"; return 1; }
+  printf '%s\n' "$listed" | awk -F '|' 'NF == 7 && $4 != "DaemonSet" && $4 != "Node" && !($7 ~ /^(Succeeded|Failed)$/ && !$6)'
 }
 
 # precious PODS: those that an eviction would destroy, each with the reason, unless the settings allow it.
 precious() {
-  printf '%s\n' "$1" | awk -v bare="$BARE_PODS" -v data="$EMPTY_DIR_DATA" '
-    !NF { next }
-    bare == "refuse" && $4 == ":" { print "    " $1 "/" $2 ": no controller would start it again (drain.barePods)"; next }
-    data == "refuse" && $NF != ":" { print "    " $1 "/" $2 ": the data of its emptyDir volumes would be lost (drain.emptyDirData)" }'
+  printf '%s\n' "$1" | awk -F '|' -v bare="$BARE_PODS" -v data="$EMPTY_DIR_DATA" '
+    !NF || $6 { next }
+    bare == "refuse" && !$4 { print "    " $1 "/" $2 ": no controller would start it again (drain.barePods)"; next }
+    data == "refuse" && $5 { print "    " $1 "/" $2 ": the data of its emptyDir volumes would be lost (drain.emptyDirData)" }'
 }
 
 evict() { # NAMESPACE NAME
@@ -44,7 +45,7 @@ evict() { # NAMESPACE NAME
 drain() {
   drain_hint="make sure that it reaches the API server, then run 'pulumi up' again"
   deadline=$(($(date +%s) + DRAIN_SECONDS))
-  pods=$(patiently evictable) || { not_drained="its pods cannot be listed: $pods"; return 1; }
+  pods=$(patiently evictable) || { not_drained="its pods cannot be listed: $(printf '%s\n' "$pods" | tail -n 1)"; return 1; }
   lost=$(precious "$pods")
   if [ -n "$lost" ]; then
     not_drained="an eviction would destroy these pods:
@@ -52,21 +53,21 @@ $lost"
     drain_hint="delete or move them, or set these settings to 'delete', then run 'pulumi up' again"
     return 1
   fi
-  answer=$(patiently cordon) || { not_drained="it cannot be cordoned: $answer"; return 1; }
+  answer=$(patiently cordon) || { not_drained="it cannot be cordoned: $(printf '%s\n' "$answer" | tail -n 1)"; return 1; }
   # Pods that tolerate the cordon may come back at once. Like 'kubectl drain', this waits only for the pods of the first list.
-  found=$pods
+  found=$(printf '%s\n' "$pods" | cut -d '|' -f 1-3)
   while :; do
-    pods=$(printf '%s\n' "$pods" | grep -Fx "$found" | cut -d ' ' -f 1,2) || true
+    pods=$(printf '%s\n' "$pods" | cut -d '|' -f 1-3 | grep -Fx "$found" | cut -d '|' -f 1,2 | grep .) || true
     [ -n "$pods" ] || break
-    refusals=$(printf '%s\n' "$pods" | while read -r namespace name; do evict "$namespace" "$name"; done)
+    refusals=$(printf '%s\n' "$pods" | while IFS='|' read -r namespace name; do evict "$namespace" "$name"; done)
     if [ "$(date +%s)" -ge "$deadline" ]; then
       say "$refusals" # names the PodDisruptionBudget
-      not_drained="it still runs these pods after $DRAIN_SECONDS s of draining: $(printf '%s' "$pods" | tr ' \n' '/ ')"
+      not_drained="it still runs these pods after $DRAIN_SECONDS s of draining: $(printf '%s' "$pods" | tr '|\n' '/ ')"
       drain_hint="make room for them on other nodes or change their PodDisruptionBudget, then run 'pulumi up' again"
       return 1
     fi
     sleep 0.5
-    pods=$(patiently evictable) || { not_drained="its pods cannot be listed: $pods"; return 1; }
+    pods=$(patiently evictable) || { not_drained="its pods cannot be listed: $(printf '%s\n' "$pods" | tail -n 1)"; return 1; }
   done
   await_detached
 }

@@ -8,6 +8,9 @@
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
+# The node as it is. What both files have, host.conf has as it shall be.
+# shellcheck source=/dev/null
+[ ! -e "$CONF/node.conf" ] || . "$CONF/node.conf"
 # shellcheck source=/dev/null
 . "$CONF/host.conf"
 # shellcheck source=drain.sh
@@ -42,7 +45,7 @@ restart() { # UNIT...
   systemctl daemon-reload
   for unit in "$@"; do
     if [ "$unit" = kubelet ] && joined; then verb=restart; else verb=try-restart; fi
-    systemctl "$verb" "$unit"
+    systemctl "$verb" "$unit" 2>/dev/null || true # a unit that does not even start does not become healthy
   done
 }
 
@@ -125,11 +128,11 @@ move_pods() {
   fi
 }
 
-# update_runtime: the kubelet restarts with the new runtime. Another type of runtime cannot take over the containers of this one.
+# update_runtime: the kubelet restarts with a runtime of other releases. Another type of runtime cannot take over the containers of this one.
 update_runtime() {
   runtime_differs || return 0
-  ! joined || keep "$RUNTIME_IN_USE" kubelet
   was=$(runtime_releases)
+  if joined && [ "$was" != "$RUNTIME_RELEASES" ]; then keep "$RUNTIME_IN_USE" kubelet; fi
   outcome="goes on with its old container runtime"
   if [ "${was%% *}" != "${RUNTIME_RELEASES%% *}" ]; then
     outcome="has no container runtime now"
@@ -163,7 +166,7 @@ undo() { # UNHEALTHY-UNIT UNIT...
   unit_journal "$unhealthy"
   advice="correct the settings of $unhealthy"
   answer=$(as_node get node "$NODE_NAME" 2>&1) || {
-    say "  the API server did not let it show its health: $(printf '%s\n' "$answer" | tail -n 1)"
+    say "  the API server answers $NODE_NAME: $(printf '%s\n' "$answer" | tail -n 1)"
     advice="make sure that $NODE_NAME reaches the API server"
   }
   # shellcheck disable=SC2086 # a list of paths without blanks
@@ -179,8 +182,6 @@ apply() {
   started=$(now_ms)
   stage
   [ -e "$CHANGING" ] || rm -rf "$PREVIOUS"
-  # shellcheck source=/dev/null
-  [ ! -e "$CONF/node.conf" ] || . "$CONF/node.conf"
   # A certificate is for one name. preflight.sh has made sure that both workers are of one stack.
   if joined && differ NODE_NAME; then "$LIB/leave.sh" rejoin; fi
   # With a raised generation step join wipes the identity, which may be that of a cluster that no longer exists, so the kubelet's health with it

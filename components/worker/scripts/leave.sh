@@ -25,7 +25,7 @@ no_drain() {
   case "$1 $answer" in
     *NotFound*) echo "it has no Node any more" ;;
     rejoin*Unauthorized* | rejoin*"must be logged in"*) echo "$API_SERVER does not accept its certificate" ;;
-    *) fail "$NODE_NAME cannot read its Node, so it was not changed: $answer" \
+    *) fail "$NODE_NAME cannot read its Node, so it was not changed: $(printf '%s\n' "$answer" | tail -n 1)" \
       "make sure that $API_SERVER accepts this node, then run 'pulumi up' again; if it never will, set 'lost: true' for this worker" ;;
   esac
 }
@@ -66,7 +66,10 @@ take_out() { # HOW
 
 # remove_traces: what pods have left outside the kubelet's folder: their logs, and the network plugin's settings, which may hold a credential.
 remove_traces() {
-  rm -rf /var/log/pods /var/log/containers
+  for folder in /var/log/pods /var/log/containers; do
+    [ ! -d "$folder" ] || find "$folder" -mindepth 1 -delete
+    rmdir "$folder" 2>/dev/null || true # it may be a mount point
+  done
   [ -e "$STATE/cni-files" ] || return 0
   for file in /etc/cni/net.d/*; do
     grep -qxF "$file" "$STATE/cni-files" || rm -rf "$file"

@@ -25,7 +25,7 @@ apt_update() {
   done
 }
 
-install_with_apt() {
+with_apt() { # install | fetch
   wanted=
   for name in containerd containernetworking-plugins iptables; do
     apt_has "$name" || wanted="$wanted $name"
@@ -35,12 +35,17 @@ install_with_apt() {
   fi
   [ -n "$wanted" ] || return 0
   apt_update
+  what=$1
   set -- install --no-install-recommends --allow-downgrades -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
   plan=$(apt "$@" --simulate $wanted) ||
     fail "these packages cannot be installed:$wanted; nothing was installed: $plan" "check this host's package sources, then run 'pulumi up' again"
   ! printf '%s\n' "$plan" | grep -q '^Remv ' ||
     fail "installing$wanted would remove packages, so nothing was installed: $(printf '%s\n' "$plan" | awk '$1 == "Remv" { print $2 }' | tr '\n' ' ')" \
       "remove them yourself, or use another runtime type"
+  if [ "$what" = fetch ]; then
+    answer=$(apt "$@" --download-only $wanted) || fail "these packages cannot be installed:$wanted; nothing was installed: $answer" "check this host's package sources and the proxy setting, then run 'pulumi up' again"
+    return 0
+  fi
   # Written down before the installation, which may be killed. An upgrade shows its old version in brackets.
   for name in $(printf '%s\n' "$plan" | awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }'); do note "$name" "$PACKAGES"; done
   say "installing$wanted"
@@ -58,7 +63,7 @@ dnf() { LC_ALL=C command dnf -q -y --setopt=install_weak_deps=False "$@" 2>&1; }
 
 dnf_has() { rpm -q "$1" >/dev/null 2>&1; }
 
-install_with_dnf() {
+with_dnf() { # install | fetch
   # Some distributions have no containerd. Docker's repository has it for them, as containerd.io.
   containerd=containerd
   if dnf_has containerd.io || ! dnf list containerd >/dev/null; then containerd=containerd.io; fi
@@ -70,6 +75,10 @@ install_with_dnf() {
     dnf_has "$name" || new="$new $name"
   done
   [ -n "$wanted" ] || return 0
+  if [ "$1" = fetch ]; then
+    answer=$(dnf install --downloadonly $wanted) || fail "these packages cannot be installed:$wanted; nothing was installed: $answer" "check this host's repositories and the proxy setting, then run 'pulumi up' again"
+    return 0
+  fi
   # Written down before the installation, as with apt. dnf itself removes what they need and nothing else does.
   for name in $new; do note "$name" "$PACKAGES"; done
   say "installing$wanted"
@@ -86,7 +95,8 @@ dnf_remove() { dnf remove "$@"; }
 
 # --- either ---
 
-install_packages() { "install_with_$(package_manager)"; }
+install_packages() { "with_$(package_manager)" install; }
+fetch_packages() { "with_$(package_manager)" fetch; }
 
 # remove_packages: removes those in $PACKAGES. When a package of somebody else's needs one of them, all stay.
 remove_packages() {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # runtime.sh check    prints, a line each, what keeps this host from having the container runtime that host.conf asks for; for preflight.sh
-# runtime.sh fetch    downloads what 'apply' installs, as far as that is possible; changes nothing that runs
+# runtime.sh fetch    downloads what 'apply' installs, and changes only what needs no restart
 # runtime.sh apply    installs and configures containerd, as far as host.conf asks for it, and waits until a kubelet can use it
 # runtime.sh remove   removes what was installed and restores what was there before
 #
@@ -164,14 +164,27 @@ configure() {
     1.*) place config-2.toml /etc/containerd/config.toml restart ;;
     *) place config-3.toml /etc/containerd/config.toml restart ;;
   esac
-  # containerd reads these at each pull, so they need no restart.
-  for registry in $REGISTRIES; do place "hosts/$registry.toml" "/etc/containerd/certs.d/$registry/hosts.toml"; done
   if [ -n "${http_proxy:-}${https_proxy:-}" ]; then place proxy.conf "$UNIT.d/tls-bootstrap-proxy.conf" restart; fi
-  [ ! -e "$MANIFEST" ] || while read -r path; do
-    case "$placed" in *" $path "*) continue ;; esac
-    case "$path" in */hosts.toml) ;; *) restart=yes ;; esac
+  stale=$(not_placed | grep -v '/hosts\.toml$' || true)
+  for path in $stale; do
+    restart=yes
     take_back "$path"
+  done
+}
+
+# not_placed: paths of our files that this run has not placed.
+not_placed() {
+  [ ! -e "$MANIFEST" ] || while read -r path; do
+    case "$placed" in *" $path "*) ;; *) echo "$path" ;; esac
   done <"$MANIFEST"
+}
+
+# configure_registries: containerd reads these files at each pull, so they need no restart.
+configure_registries() {
+  placed='' changed=''
+  for registry in $REGISTRIES; do place "hosts/$registry.toml" "/etc/containerd/certs.d/$registry/hosts.toml"; done
+  stale=$(not_placed | grep '/hosts\.toml$' || true)
+  for path in $stale; do take_back "$path"; done
 }
 
 # start: starts containerd with the new files. When it does not work with them, it gets the old ones back.
@@ -195,8 +208,14 @@ start() {
   done
 }
 
-# fetch: a package manager cannot do this half.
-fetch() { [ "$RUNTIME" != tarball ] || fetch_releases; }
+fetch() {
+  case "$RUNTIME" in
+    package) fetch_packages ;;
+    tarball) fetch_releases ;;
+  esac
+  if [ "$CONFIGURE" = yes ]; then configure_registries; fi
+  rm -rf "$PREVIOUS"
+}
 
 apply() {
   rm -rf "$PREVIOUS"
@@ -219,6 +238,7 @@ END
       ;;
   esac
   if [ "$CONFIGURE" = yes ]; then
+    configure_registries
     configure
     start
   fi

@@ -3,6 +3,7 @@ import { connect as openSocket } from "node:net";
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
+import { getSystemErrorMap } from "node:util";
 import { mapValues } from "lodash";
 import { Client, utils, type ClientChannel, type ConnectConfig, type ParsedKey, type SFTPWrapper } from "ssh2";
 import { messageOf } from "../../host/labError";
@@ -58,38 +59,41 @@ interface Dialing {
 
 /** Dials the host, through the proxy if there is one. Returns the client of the host, then that of the proxy. */
 async function dial(connection: Connection, dialing: Dialing): Promise<Client[]> {
-  const { host, port, proxy } = connection;
-  if (!proxy) return [await retrying("Dial", connection, dialing)];
-  const hop = await retrying("Dial proxy", proxy, dialing);
-  const forward = () => answer<ClientChannel>((done) => hop.forwardOut("127.0.0.1", 0, host, port, done));
+  const { host, port, dialErrorLimit, proxy } = connection;
+  const { signal } = dialing;
+  // Invalid keys fail here, without a retry.
+  const config = connectConfig(connection);
+  if (!proxy) return [await retrying("Dial", dialErrorLimit, dialing, () => dialTcp(connection, config, signal))];
   try {
-    return [await retrying("Dial", connection, dialing, forward), hop];
+    const hopConfig = connectConfig(proxy);
+    const hop = await retrying("Dial proxy", proxy.dialErrorLimit, dialing, () => dialTcp(proxy, hopConfig, signal));
+    try {
+      const channel = await retrying("Dial from proxy", dialErrorLimit, dialing, () => forward(hop, host, port));
+      // As in the published plugin, all attempts use the one channel. So only the first can succeed, and the others fail with EOF.
+      return [await retrying("Dial", dialErrorLimit, dialing, () => connect(config, channel, signal)), hop];
+    } catch (error) {
+      hop.end();
+      throw error;
+    }
   } catch (error) {
-    hop.end();
-    throw error;
+    throw new PluginError(`proxy: ${messageOf(error)}`);
   }
 }
 
-/** Dials until a connection is open or the limit of failures is reached. */
-async function retrying(
+/** Tries until an attempt succeeds or the limit of failures is reached. */
+async function retrying<T>(
   what: string,
-  connection: Connection,
+  dialErrorLimit: number,
   { signal, onRetry }: Dialing,
-  forward?: () => Promise<Duplex>,
-): Promise<Client> {
-  const { host, port, dialErrorLimit } = connection;
-  // Without keep-alive for a host behind a proxy: that TCP connection is the proxy's.
-  const open = forward ?? (() => openSocket({ host, port, keepAlive: true, keepAliveInitialDelay }));
-  // Invalid keys fail here, without a retry.
-  const config = connectConfig(connection);
+  attempt: () => Promise<T>,
+): Promise<T> {
   for (let failures = 0; ; failures++) {
     try {
-      return await connect({ ...config, sock: await open() }, signal);
+      return await attempt();
     } catch (error) {
       signal.throwIfAborted();
-      const reason = messageOf(error).replace("Host denied (verification failed)", "host key mismatch");
       if (dialErrorLimit >= 0 && failures >= dialErrorLimit) {
-        throw new PluginError(`after ${failures} failed attempts: dial tcp ${host}:${port}: ssh: ${reason}`);
+        throw new PluginError(`after ${failures} failed attempts: ${messageOf(error)}`);
       }
       onRetry(`${what} ${failures + 1}/${dialErrorLimit < 0 ? "inf" : dialErrorLimit} failed: retrying`);
     }
@@ -97,13 +101,44 @@ async function retrying(
   }
 }
 
-function connectConfig({ user: username, privateKey, hostKey, perDialTimeout }: Connection): ConnectConfig {
+type Login = Omit<Connection, "proxy">;
+
+/** Opens a TCP connection and logs in. As in the published plugin, `perDialTimeout` does not limit the login. */
+async function dialTcp({ host, port, perDialTimeout }: Login, config: ConnectConfig, signal: AbortSignal) {
+  const socket = openSocket({ host, port, keepAlive: true, keepAliveInitialDelay });
+  const late = perDialTimeout ? AbortSignal.timeout(perDialTimeout * 1000) : undefined;
+  try {
+    await once(socket, "connect", { signal: late ? AbortSignal.any([signal, late]) : signal });
+  } catch (error) {
+    socket.destroy();
+    throw new Error(`dial tcp ${host}:${port}: ${late?.aborted ? "i/o timeout" : `connect: ${describeErrno(error)}`}`);
+  }
+  return connect(config, socket, signal);
+}
+
+/** The operating system's words for an error, such as `connection refused`. */
+function describeErrno(error: unknown): string {
+  const { errno } = error as NodeJS.ErrnoException;
+  return (errno !== undefined && getSystemErrorMap().get(errno)?.[1]) || messageOf(error);
+}
+
+/** Opens a connection from the proxy to the host. */
+async function forward(hop: Client, host: string, port: number): Promise<ClientChannel> {
+  try {
+    return await answer<ClientChannel>((done) => hop.forwardOut("127.0.0.1", 0, host, port, done));
+  } catch (error) {
+    const reason = messageOf(error).replace(/^\(SSH\) Channel open failure: /, "");
+    throw new Error(`ssh: rejected: connect failed (${reason})`);
+  }
+}
+
+function connectConfig({ user: username, privateKey, hostKey }: Login): ConnectConfig {
   if (privateKey !== undefined) parseKey("privateKey", privateKey);
   const expected = hostKey === undefined ? undefined : parseKey("hostKey", hostKey);
   return {
     username,
     privateKey,
-    readyTimeout: perDialTimeout * 1000,
+    readyTimeout: 0,
     // Only the type of the pinned key is negotiated. The key exchange verifies the host before authentication begins.
     ...(expected && {
       algorithms: { serverHostKey: [expected.type] },
@@ -118,20 +153,31 @@ function parseKey(property: string, text: string): ParsedKey {
   return key;
 }
 
-async function connect(config: ConnectConfig, signal: AbortSignal): Promise<Client> {
+/** Errors of ssh2, and the words of the published plugin for them. */
+const HANDSHAKE_ERRORS: Record<string, string> = {
+  "Host denied (verification failed)": "ssh: host key mismatch",
+  "Handshake failed: no matching host key format": "ssh: no common algorithm for host key",
+  "All configured authentication methods failed":
+    "ssh: unable to authenticate, attempted methods [none publickey], no supported methods remain",
+};
+
+/** Logs in over an open connection. */
+async function connect(config: ConnectConfig, sock: Duplex, signal: AbortSignal): Promise<Client> {
   const client = new Client();
   // Without a listener, an error would end the process. A connection that breaks later ends its session, which reports it.
   client.on("error", () => {});
   const closed = once(client, "close").then(() => {
-    throw new Error("the connection was closed");
+    throw new Error("EOF");
   });
   try {
-    client.connect(config);
+    if (!sock.writable) throw new Error("EOF");
+    client.connect({ ...config, sock });
     await Promise.race([once(client, "ready", { signal }), closed]);
     return client;
   } catch (error) {
     client.destroy();
-    throw error;
+    const reason = messageOf(error);
+    throw new Error(`ssh: handshake failed: ${HANDSHAKE_ERRORS[reason] ?? reason}`);
   }
 }
 

@@ -93,14 +93,14 @@ describe("remote.Command", () => {
   test("refuses a wrong host key before it authenticates", async () => {
     const before = server.authentications;
     const wrong = create({ create: "true" }, { hostKey: newKey().public });
-    await expect(wrong).rejects.toThrow(`dial tcp 127.0.0.1:${server.port}: ssh: host key mismatch`);
+    await expect(wrong).rejects.toThrow("after 0 failed attempts: ssh: handshake failed: ssh: host key mismatch");
     expect(server.authentications).toBe(before);
     expect(server.commands).toEqual([]);
   });
 
   test("reports a wrong user key", async () => {
     const wrong = create({ create: "true" }, { privateKey: newKey().private });
-    await expect(wrong).rejects.toThrow("authentication methods failed");
+    await expect(wrong).rejects.toThrow("ssh: handshake failed: ssh: unable to authenticate");
   });
 
   test("reports unusable keys at once, without their text", async () => {
@@ -115,7 +115,7 @@ describe("remote.Command", () => {
 
   test("retries as often as dialErrorLimit says, and shows each retry", async () => {
     const closed = create({ create: "true" }, { port: 1, dialErrorLimit: 2 });
-    await expect(closed).rejects.toThrow(/^after 2 failed attempts: dial tcp 127.0.0.1:1: .*ECONNREFUSED/);
+    await expect(closed).rejects.toThrow("after 2 failed attempts: dial tcp 127.0.0.1:1: connect: connection refused");
     expect(served.engine.status()).toEqual(["Dial 1/2 failed: retrying", "Dial 2/2 failed: retrying"]);
   });
 
@@ -138,19 +138,32 @@ describe("remote.Command", () => {
     expect(server.commands).toEqual(["echo started; exec sleep 60"]);
   });
 
-  test("connects through a proxy", async () => {
+  describe("through a proxy", () => {
     const hop = new SshServer();
-    await hop.listen();
-    try {
+    beforeAll(() => hop.listen());
+    afterAll(() => hop.close());
+    const fails = (connection: Json, proxy: Json = {}) =>
+      expect(create({ create: "true" }, { ...connection, proxy: { ...hop.connection, ...proxy } })).rejects;
+
+    test("connects", async () => {
       const { outputs } = await create({ create: "echo through" }, { proxy: hop.connection });
       expect(outputs.stdout).toBe("through");
       expect(hop.connections).toBe(1);
-      await expect(
-        create({ create: "true" }, { proxy: { ...hop.connection, hostKey: newKey().public } }),
-      ).rejects.toThrow(`dial tcp 127.0.0.1:${hop.port}: ssh: host key mismatch`);
-    } finally {
-      await hop.close();
-    }
+    });
+
+    test("reports errors of the proxy and of the host in the same words", async () => {
+      const mismatch = "proxy: after 0 failed attempts: ssh: handshake failed: ssh: host key mismatch";
+      await fails({}, { hostKey: newKey().public }).toThrow(mismatch);
+      await fails({ hostKey: newKey().public }).toThrow(mismatch);
+      await fails({ port: 1 }).toThrow(/^proxy: after 0 failed attempts: ssh: rejected: connect failed/);
+    });
+
+    test("does not open the connection from the proxy again after a failed login", async () => {
+      const wrong = { hostKey: newKey().public, dialErrorLimit: 1 };
+      const before = server.connections;
+      await fails(wrong).toThrow("proxy: after 1 failed attempts: ssh: handshake failed: EOF");
+      expect(server.connections).toBe(before + 1);
+    });
   });
 
   test("check fills in defaults, makes the connection secret and names unknown keys without their values", async () => {

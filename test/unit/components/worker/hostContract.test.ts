@@ -46,7 +46,8 @@ it("writes only variables that a script reads", async () => {
     ...(await writtenVariables(PATHS.nodeConf, {})),
   ];
   // runtime.sh composes the variable names of a release.
-  const isRead = (name: string) => new RegExp(`(\\$\\{?|\\+ )${name}\\b`).test(shell) || /^(CONTAINERD|RUNC|CNI)_/.test(name);
+  const isRead = (name: string) =>
+    new RegExp(`(\\$\\{?|\\+ )${name}\\b`).test(shell) || /^(CONTAINERD|RUNC|CNI)_/.test(name);
   expect(names.filter((name) => !isRead(name))).toEqual([]);
 });
 

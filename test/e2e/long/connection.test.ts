@@ -1,7 +1,7 @@
 /** @independent */
 import { setTimeout } from "node:timers/promises";
 import { utils } from "ssh2";
-import { TestLab } from "./testLab";
+import { TestLab } from "../testLab";
 
 /** SSH connections to a host that refuses them, and to one that is booting. One worker is enough. */
 const lab = new TestLab();

@@ -172,14 +172,13 @@ certificate_end() {
 # identity_fault: why no API server can accept the certificate of this node; nothing when one may. kubectl loads the certificate before it connects
 # to a port where nobody listens. Needs node.conf.
 identity_fault() {
-  answer=$(as_node --server https://127.0.0.1:1 get --raw / 2>&1) || true
-  case "$answer" in
-    *127.0.0.1:1*)
-      end=$(certificate_end)
-      [ "${end:-0}" -gt "$(date +%s)" ] || echo "its certificate has expired ($(date -u -d "@${end:-0}" +%Y-%m-%dT%H:%M:%SZ))"
-      ;;
-    *) echo "its certificate in $CLIENT_CERTIFICATE is damaged ($(printf '%s' "$answer" | tail -n 1))" ;;
-  esac
+  damage=$(as_node --server https://127.0.0.1:1 get --raw / 2>&1 | grep -v '127.0.0.1:1 was refused' | sed 's/.* err="\([^"]*\)".*/\1/' | head -n 1)
+  end=$(certificate_end)
+  if [ -n "$damage" ]; then
+    echo "its certificate in $CLIENT_CERTIFICATE is damaged ($damage)"
+  elif [ "${end:-0}" -le "$(date +%s)" ]; then
+    echo "its certificate has expired ($(date -u -d "@${end:-0}" +%Y-%m-%dT%H:%M:%SZ))"
+  fi
 }
 
 # --- the node; needs node.conf ---

@@ -2,8 +2,8 @@ import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedWorker } from "../spec/resolve";
 
-/** Attempts to connect, up to two minutes: a booting VM refuses connections for a while. */
-const DIAL_ERROR_LIMIT = 30;
+/** The plugin tries once. `retryUntilHostAnswers` decides whether the command is tried again. */
+const DIAL_ERROR_LIMIT = 0;
 
 /**
  * The SSH connection to a worker. It has no field that the provider does not know: the provider would print the whole connection, with the

@@ -4,6 +4,7 @@ import { resolveWorker } from "../spec/resolve";
 import type { ClusterSpec, EnvironmentSpec, WorkerSpec } from "../spec/specs";
 import { refuse } from "../validation/refuse";
 import { hashOf } from "../host/hostFiles";
+import { retryUntilHostAnswers } from "./hostRetry";
 import { type JoinReceipt, parseReceipt } from "./receipt";
 import { sendAirGap } from "./steps/airGapStep";
 import { prepareHost } from "./steps/hostStep";
@@ -46,9 +47,10 @@ export class Worker extends pulumi.ComponentResource {
   readonly #join: remote.Command;
 
   constructor(name: string, args: WorkerArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("tls-bootstrap:index:Worker", name, {}, opts);
     const { bootstrapKubeconfig, mintCommand, joinPolicyName, kubeProxyKubeconfig, ...spec } = args;
     const worker = resolveWorker(`Worker '${name}'`, spec);
+    const transformations = [...(opts?.transformations ?? []), retryUntilHostAnswers(name, worker)];
+    super("tls-bootstrap:index:Worker", name, {}, { ...opts, transformations });
     const { mode, ca } = worker.servingCertificates;
     const needsCredential = worker.kubeProxy.mode === "unit" && kubeProxyKubeconfig === undefined;
     refuse(`Worker '${name}'`, [

@@ -88,7 +88,7 @@ describe("TlsBootstrap with one worker", () => {
     expect(program.find(COMMAND, "t-worker-1-host").inputs.create).toBe("exec /bin/sh -s");
   });
 
-  it("pins the host key, and waits for a VM that is still booting", async () => {
+  it("pins the host key, and leaves it to a hook to wait for a VM that is booting", async () => {
     const bastion = { host: "jump", hostKey: ED25519_OTHER, user: "jump", privateKey: BASTION_KEY };
     const { program } = await declare({ ssh: { ...ssh, port: 2222, bastion } });
     for (const step of ["host", "serving", "kubelet", "join"]) {
@@ -99,7 +99,7 @@ describe("TlsBootstrap with one worker", () => {
         user: "debian",
         hostKey: ED25519,
         privateKey: SSH_KEY,
-        dialErrorLimit: 30,
+        dialErrorLimit: 0,
         perDialTimeout: 15, // seconds; the provider's default
         proxy: {
           host: "jump",
@@ -107,10 +107,12 @@ describe("TlsBootstrap with one worker", () => {
           user: "jump",
           hostKey: ED25519_OTHER,
           privateKey: BASTION_KEY,
-          dialErrorLimit: 30,
+          dialErrorLimit: 0,
           perDialTimeout: 15,
         },
       });
+      const { hooks } = program.optionsOf(COMMAND, `t-worker-1-${step}`);
+      expect(hooks?.onError?.map((hook) => hook.name)).toEqual(["t-worker-1-ssh"]);
       expect(inputs.environment).toBeUndefined();
       expect(inputs.addPreviousOutputInEnv).toBe(false);
     }

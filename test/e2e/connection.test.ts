@@ -1,0 +1,75 @@
+/** @independent */
+import { utils } from "ssh2";
+import type { OperationResult } from "../../lab/pulumi/events";
+import { eventually, TestLab } from "./testLab";
+
+/** SSH connections to a host that refuses them, and to one that is booting. One worker is enough. */
+const lab = new TestLab();
+
+/** A settings file with one worker and a change. */
+const settingsFile = (name: string, change: (settings: Record<string, any>) => void = () => undefined) =>
+  lab.configFile(name, (settings) => {
+    settings["tls-bootstrap:pools"][0].workers.splice(1);
+    change(settings);
+    return settings;
+  });
+
+afterAll(() => lab.run("destroy"));
+
+/** The errors of a deployment that must not try a second time. */
+async function failsAtOnce(file: string): Promise<string> {
+  const { stdout } = await lab.run("--json", "deploy", "--config-file", file);
+  const { diagnostics } = JSON.parse(stdout) as OperationResult;
+  const messages = diagnostics.map(({ message }) => message).join("\n");
+  expect(messages).not.toContain("retrying");
+  expect(messages).not.toMatch(/^\s+at .*\(?.*:\d+:\d+\)?$/m);
+  return messages;
+}
+
+it("a wrong host key fails before the login, and the host gets nothing", async () => {
+  const logins = await lab.sessions("worker-1");
+  const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMD70DqivXbQUSfY/+9eovddXFbuJtgtxzNJAHWWO3Xr";
+  const file = await settingsFile("host-key", (settings) => {
+    settings["tls-bootstrap:pools"][0].workers[0].hostKey = other;
+  });
+  const errors = await failsAtOnce(file);
+  expect(errors).toMatch(
+    /worker-1 has another SSH host key than the settings say \(.*host key mismatch\): find out which/,
+  );
+  expect(await lab.sessions("worker-1")).toBe(logins);
+  expect(await lab.shell("worker-1", "ls /opt/tls-bootstrap/scripts 2>&1 || true")).toContain("No such file");
+});
+
+it("a wrong user key fails, and the error says so", async () => {
+  const key = utils.generateKeyPairSync("ed25519").private;
+  const file = await settingsFile("key", (settings) => {
+    settings["tls-bootstrap:ssh"].privateKey = key;
+  });
+  const errors = await failsAtOnce(file);
+  expect(errors).toMatch(/worker-1 does not accept the SSH login \(.*unable to authenticate.*\): check ssh\.user/);
+  expect(errors).not.toContain(key.split("\n")[1]);
+});
+
+it("a user who may not log in fails, and the error says so", async () => {
+  const file = await settingsFile("user", (settings) => {
+    settings["tls-bootstrap:ssh"].user = "nobody";
+  });
+  expect(await failsAtOnce(file)).toContain("worker-1 does not accept the SSH login");
+});
+
+it("a host that refuses connections for a while, as at its boot, is waited for", async () => {
+  const rule = "INPUT -p tcp --dport 22 --syn -j REJECT --reject-with tcp-reset";
+  await lab.shell("worker-1", `iptables -I ${rule}`);
+  const deployment = lab.operate("deploy", "--config-file", await settingsFile("boot"));
+  try {
+    await eventually(async () => {
+      const [, , first] = (await lab.shell("worker-1", "iptables -nvxL INPUT")).split("\n");
+      expect(Number(first.trim().split(/\s+/)[0])).toBeGreaterThanOrEqual(2);
+    }, 120);
+  } finally {
+    await lab.shell("worker-1", `iptables -D ${rule}`);
+  }
+  const { diagnostics } = await deployment;
+  expect(diagnostics.map(({ message }) => message)).toContainEqual(expect.stringContaining("retrying create"));
+  expect(await lab.isReady("worker-1")).toBe(true);
+});

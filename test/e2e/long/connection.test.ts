@@ -1,6 +1,6 @@
 /** @independent */
 import { utils } from "ssh2";
-import type { OperationResult } from "../../lab/pulumi/events";
+import type { OperationResult } from "../../../lab/pulumi/events";
 import { eventually, TestLab } from "../testLab";
 
 /** SSH connections to a host that refuses them, and to one that is booting. One worker is enough. */

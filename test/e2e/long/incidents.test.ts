@@ -131,7 +131,7 @@ describe("a node's key", () => {
     await configure((settings) => {
       workersOf(settings).find(({ name }) => name === VICTIM).lost = true;
     });
-    await execute("pulumi up # deletes the Node");
+    await execute("deletes the Node");
     expect(await lab.isReady(VICTIM)).toBeUndefined();
     await execute("kubectl delete pods");
     await eventually(async () => expect(await status("GET", SECRET)).toBe(403), 15);
@@ -164,7 +164,7 @@ describe("the SSH key", () => {
     const pids = () => Promise.all(machines.map((name) => lab.kubeletPid(name)));
     const [before, sessions] = [await pids(), await lab.allSessions(machines)];
     const text = await execute("tls-bootstrap:ssh.privateKey' < new_key");
-    // Four steps, and the way to leave, which opens no session.
+    // Four steps, and the leave, which opens no session.
     expect(text.match(/connection: \[secret\] => \[secret\]/g)).toHaveLength(5 * machines.length);
     expect(text).toMatch(new RegExp(`~ ${5 * machines.length} to update\n +\\d+ unchanged`));
     expect(await pids()).toEqual(before);

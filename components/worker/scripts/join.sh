@@ -247,4 +247,5 @@ wait_for_ready "$since"
 joined=$(now_ms)
 uncordon
 [ "$KUBE_PROXY" = off ] || wait_for_kube_proxy
+report
 receipt

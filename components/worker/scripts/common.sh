@@ -201,8 +201,8 @@ identity_fault() {
 
 # --- the node; needs node.conf ---
 
-# as_node ARG...: kubectl with the node's own certificate.
-as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --request-timeout 10s "$@"; }
+# as_node ARG...: kubectl with the node's own certificate. It would keep its cache in /.kube: a step has no home folder.
+as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
 
 # patiently REQUEST...: repeats a request for up to API_SECONDS, until it succeeds. Prints the last answer. An API server that has just started also
 # refuses what it allows a moment later. Answers that do not change are not waited for.

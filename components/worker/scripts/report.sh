@@ -114,6 +114,8 @@ END
 Description=reports what this Kubernetes node runs with
 Wants=network-online.target
 After=network-online.target
+# An administrator may start it as often as needed.
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot

@@ -41,7 +41,7 @@ bootstrap=$(mktemp "$RUN/bootstrap.XXXXXX") # 0600, on a tmpfs
 trap 'rm -f "$bootstrap"' EXIT
 cat >"$bootstrap"
 
-with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --request-timeout 10s "$@"; }
+with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
 
 # The part before the dot: an identifier, not a secret.
 token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$bootstrap"; }
@@ -247,4 +247,5 @@ wait_for_ready "$since"
 joined=$(now_ms)
 uncordon
 [ "$KUBE_PROXY" = off ] || wait_for_kube_proxy
+report
 receipt

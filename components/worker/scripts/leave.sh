@@ -58,6 +58,7 @@ take_out() { # HOW
   ! joined || fault=$(identity_fault)
   if joined && [ "$1" != at-once ]; then evict_all "$1"; fi
   [ -n "$fault" ] || seconds=$(grace)
+  "$LIB/report.sh" remove
   stop_unit kubelet
   [ -n "$fault" ] || patiently report_gone >/dev/null 2>&1 || true
   stop_containers "$seconds"

@@ -211,6 +211,7 @@ describe("TlsBootstrap with one worker", () => {
       "worker-1": {
         node: "worker-1",
         kubeletVersion: "v1.34.4",
+        runtime: "preinstalled",
         certificate: {
           subject: "O=system:nodes, CN=system:node:worker-1",
           issuer: "CN=kubernetes-ca",
@@ -221,7 +222,9 @@ describe("TlsBootstrap with one worker", () => {
         ms: { token: 90, certificate: 800, ready: 700, total: 1590 },
       },
     });
-    expect(await valueOf(result.tokens)).toEqual({ worker: { id: "abc123", expires: "2026-01-02T04:04:05Z" } });
+    expect(await valueOf(result.tokens)).toEqual({
+      worker: { id: "abc123", expires: "2026-01-02T04:04:05Z", scaleGroup: false },
+    });
   });
 
   it("declares no cluster-info when it is off, and tokens that sign nothing", async () => {

@@ -7,7 +7,7 @@ CONF=/etc/tls-bootstrap           # the steps' settings: host.conf, node.conf
 STATE=/var/lib/tls-bootstrap      # what the steps remember from one run to the next
 RECORDS=$STATE/records             # how files were installed, for report.sh to find changes by hand
 RUN=/run/tls-bootstrap            # lock, input and output of the step that runs; on a tmpfs
-API_SECONDS=60                    # how long a request waits for an API server that does not answer
+PATIENCE_SECONDS=90               # how long a request waits for an API server that does not answer
 
 CA=/etc/kubernetes/pki/ca.crt
 KUBELET_DIR=/var/lib/kubelet
@@ -204,10 +204,10 @@ identity_fault() {
 # as_node ARG...: kubectl with the node's own certificate. It would keep its cache in /.kube: a step has no home folder.
 as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
 
-# patiently REQUEST...: repeats a request for up to API_SECONDS, until it succeeds. Prints the last answer. An API server that has just started also
-# refuses what it allows a moment later. Answers that do not change are not waited for.
+# patiently REQUEST...: repeats a request for up to PATIENCE_SECONDS, until it succeeds. Prints the last answer. An API server that has just
+# started also refuses what it allows a moment later. An answer that does not change ends the wait.
 patiently() {
-  patience=$(($(date +%s) + API_SECONDS))
+  patience=$(($(date +%s) + PATIENCE_SECONDS))
   until answer=$("$@"); do
     case "$answer" in *Unauthorized* | *"must be logged in"* | *NotFound* | *x509*) patience=0 ;; esac
     if [ "$(date +%s)" -ge "$patience" ]; then

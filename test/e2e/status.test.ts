@@ -1,7 +1,7 @@
 import type { StackStatus } from "../../tools/status/compare";
 import { PoolSettings } from "./poolSettings";
 import { changes, TestLab } from "./testLab";
-import { expectBare } from "./threeWorkers";
+import { expectBare } from "./bareHost";
 
 /** What nodes report, and what `npm run status` finds. Each test builds on the tests before it. */
 const lab = new TestLab();
@@ -154,6 +154,6 @@ it("a Node that is gone is found, and a cluster that cannot be read is not taken
 it("a removed worker keeps nothing of it", async () => {
   await configure({});
   await lab.operate("deploy");
-  await expectBare("worker-1");
-  await expectBare("worker-2");
+  await expectBare(lab, "worker-1");
+  await expectBare(lab, "worker-2");
 });

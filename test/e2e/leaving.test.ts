@@ -120,7 +120,7 @@ describe("a removal", () => {
     await running("bare");
     await configure({});
     const errors = await lab.fails("deploy");
-    expect(errors).toContain("worker-1 is not removed, and stays cordoned: an eviction would destroy these pods:");
+    expect(errors).toContain("worker-1 is not removed: an eviction would destroy these pods:");
     expect(errors).toContain("default/bare: no controller would start it again (drain.barePods)");
     expect(errors).toMatch(
       /default\/cache-\S+: the data of its emptyDir volumes would be lost \(drain\.emptyDirData\)/,

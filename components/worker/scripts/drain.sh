@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2034 # the scripts that include this read $not_drained and $drain_hint
+# shellcheck disable=SC2034 # the scripts that include this read the variables
 # Evicts the pods of this node, with the node's own certificate, so that no admin credential is on the host. Other scripts include this after
 # common.sh, node.conf and host.conf.
 
@@ -41,8 +41,10 @@ evict() { # NAMESPACE NAME
     as_node create --raw "/api/v1/namespaces/$1/pods/$2/eviction" -f - 2>&1 || true
 }
 
-# drain: cordons the node and evicts its pods. PodDisruptionBudgets hold. When it fails, $not_drained and $drain_hint say why and what to do.
+# drain: cordons the node and evicts its pods. PodDisruptionBudgets hold. When it fails, $not_drained and $drain_hint say why and what to do, and
+# $cordoned whether the cordon is there.
 drain() {
+  cordoned=
   drain_hint="make sure that it reaches the API server, then run 'pulumi up' again"
   deadline=$(($(date +%s) + DRAIN_SECONDS))
   pods=$(patiently evictable) || { not_drained="its pods cannot be listed: $(printf '%s\n' "$pods" | tail -n 1)"; return 1; }
@@ -54,6 +56,7 @@ $lost"
     return 1
   fi
   answer=$(patiently cordon) || { not_drained="it cannot be cordoned: $(printf '%s\n' "$answer" | tail -n 1)"; return 1; }
+  cordoned=", and stays cordoned"
   # Pods that tolerate the cordon may come back at once. Like 'kubectl drain', this waits only for the pods of the first list.
   found=$(printf '%s\n' "$pods" | cut -d '|' -f 1-3)
   while :; do

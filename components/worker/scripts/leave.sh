@@ -38,7 +38,7 @@ evict_all() {
     return 0
   fi
   ! drain || return 0
-  [ "$1" = rejoin ] || fail "$NODE_NAME is not removed, and stays cordoned: $not_drained" "$drain_hint"
+  [ "$1" = rejoin ] || fail "$NODE_NAME is not removed$cordoned: $not_drained" "$drain_hint"
   (uncordon) || true
   fail "$NODE_NAME goes on as it was: $not_drained" "$drain_hint"
 }

@@ -145,7 +145,7 @@ describe("a leave that is not for the present node", () => {
     await lab.operate("deploy");
     const pid = await lab.kubeletPid("worker-1");
     const other = "urn:pulumi:lab::tls-bootstrap::tls-bootstrap:index:Worker::another";
-    const { stderr } = await lab.run("exec", "worker-1", "--", "sh", "-c", `${RUN} leave '${other}' </dev/null`);
+    const { stderr } = await lab.run("exec", "worker-1", "--", "sh", "-c", `echo '${other}' | ${RUN} leave`);
     expect(stderr).toMatch(
       /the node on this host belongs to urn:pulumi:lab::tls-bootstrap::\S+::tls-bootstrap-worker-1 now/,
     );

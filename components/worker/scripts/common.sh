@@ -219,6 +219,9 @@ patiently() {
   printf '%s\n' "$answer"
 }
 
+# patch_node PATCH: with a field manager of its own. Pulumi takes over the fields of managers that are called kubectl, and drops them.
+patch_node() { as_node patch node "$NODE_NAME" --type merge --field-manager tls-bootstrap-node --patch "$1"; }
+
 # node_field TEMPLATE: what a JSONPath template selects from this host's Node; empty when the Node cannot be read.
 node_field() { as_node get node "$NODE_NAME" -o "jsonpath=$1" 2>/dev/null || true; }
 

@@ -8,12 +8,12 @@ DRAINED=tls-bootstrap/drained
 
 cordon() {
   [ "$(node_field '{.spec.unschedulable}')" != true ] || return 0
-  as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":"true"}},"spec":{"unschedulable":true}}' 2>&1
+  patch_node '{"metadata":{"annotations":{"'"$DRAINED"'":"true"}},"spec":{"unschedulable":true}}' 2>&1
 }
 
 lift_cordon() {
   drained=$(as_node get node "$NODE_NAME" -o "jsonpath={.metadata.annotations.$DRAINED}" 2>&1) || { echo "$drained"; return 1; }
-  [ -z "$drained" ] || as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' 2>&1
+  [ -z "$drained" ] || patch_node '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' 2>&1
 }
 
 # uncordon: lifts our cordon.

@@ -72,8 +72,7 @@ differences() {
 # read_node: the Node, in one request. 'kubectl get node' asks the API server first which resources it has.
 read_node() { as_node get --raw "/api/v1/nodes/$NODE_NAME" 2>&1; }
 
-# annotate ENTRIES: with a field manager of its own. Pulumi takes over the fields of managers that are called kubectl, and drops them.
-annotate() { as_node patch node "$NODE_NAME" --type merge --field-manager tls-bootstrap-node --patch "{\"metadata\":{\"annotations\":{$1}}}" 2>&1; }
+annotate() { patch_node "{\"metadata\":{\"annotations\":{$1}}}" 2>&1; }
 
 report() {
   joined || return 0

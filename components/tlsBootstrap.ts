@@ -27,6 +27,8 @@ export interface TokenInfo {
   readonly id: string;
   /** RFC 3339. A pool's token is revoked when its workers have joined. */
   readonly expires: string;
+  /** Whether the token is for the machines of a scale group. Updates renew such a token. */
+  readonly scaleGroup: boolean;
 }
 
 /**
@@ -91,7 +93,13 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     const names = [...spec.pools, ...spec.scaleGroups].map((holder) => holder.name);
     const byName = <T>(of: (holder: WorkerPool | ScaleGroup) => T) =>
       Object.fromEntries([...pools, ...groups].map((holder, i) => [names[i], of(holder)]));
-    this.tokens = pulumi.output(byName(({ tokenId, tokenExpires }) => ({ id: tokenId, expires: tokenExpires })));
+    this.tokens = pulumi.output(
+      byName((holder) => ({
+        id: holder.tokenId,
+        expires: holder.tokenExpires,
+        scaleGroup: holder instanceof ScaleGroup,
+      })),
+    );
     this.bootstrapKubeconfigs = pulumi.secret(pulumi.output(byName((holder) => holder.bootstrapKubeconfig)));
     this.servingCa = pulumi.output(serving.ca?.certificate);
     this.clusterInfoKubeconfig = pulumi.output(info?.kubeconfig);

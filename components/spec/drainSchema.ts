@@ -6,7 +6,7 @@ const timeoutSeconds = z
   .min(1)
   .max(86_400)
   .describe(
-    "How long an update waits for the pods of a node to end, in seconds. After that the update fails, and the node stays cordoned. Raise it where pods take longer to end, or to start elsewhere.",
+    "How long an update waits for the pods of a node to end, in seconds. After that the update fails. A node that is being removed stays cordoned then, another one does not. Raise it where pods take longer to end, or to start elsewhere.",
   );
 
 const REFUSE_OR_DELETE = ["refuse", "delete"] as const;

@@ -227,8 +227,8 @@ export interface RuntimeSpec {
 
 export interface DrainSpec {
   /**
-   * How long an update waits for the pods of a node to end, in seconds. After that the update fails, and the node stays cordoned.
-   * Raise it where pods take longer to end, or to start elsewhere.
+   * How long an update waits for the pods of a node to end, in seconds. After that the update fails. A node that is being removed
+   * stays cordoned then, another one does not. Raise it where pods take longer to end, or to start elsewhere.
    * @default 300
    */
   readonly timeoutSeconds?: number;

@@ -19,6 +19,7 @@ const SCRIPTS = [
   "join.sh",
   "in-force.sh",
   "leave.sh",
+  "report.sh",
   "drain.sh",
 ];
 

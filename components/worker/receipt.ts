@@ -28,7 +28,9 @@ export interface JoinReceipt {
   /** Version of the kubelet, such as `v1.34.4`. */
   readonly kubeletVersion: string;
   readonly certificate: NodeCertificate;
-  /** Hash of the files that the kubelet runs with, `sha256:…`. */
+  /** Type of the container runtime, and the releases that are set, such as `tarball containerd 2.3.4 runc 1.4.3`. */
+  readonly runtime: string;
+  /** Hash of the files that the kubelet runs with, `sha256:…`. Workers with equal settings have equal hashes. */
   readonly configHash: string;
   /** Facts about the host that do not stop a join, but that its administrator should know. */
   readonly notes: string[];
@@ -55,8 +57,8 @@ interface JoinOutput {
   ms: JoinTimes;
 }
 
-/** What the kubelet runs with, as declared. A preview knows it. If the worker printed it, the preview of each change would not. */
-type DeclaredKubelet = Pick<JoinReceipt, "kubeletVersion" | "configHash">;
+/** What the node runs with, as declared. A preview knows it. If the worker printed it, the preview of each change would not. */
+type DeclaredNode = Pick<JoinReceipt, "kubeletVersion" | "runtime" | "configHash">;
 
 /**
  * Builds the receipt of a worker.
@@ -64,13 +66,14 @@ type DeclaredKubelet = Pick<JoinReceipt, "kubeletVersion" | "configHash">;
  * @param joinStdout output of the step join: JSON with the node's certificate and the times.
  * @throws Error when an output is not valid.
  */
-export function parseReceipt(declared: DeclaredKubelet, hostStdout: string, joinStdout: string): JoinReceipt {
+export function parseReceipt(declared: DeclaredNode, hostStdout: string, joinStdout: string): JoinReceipt {
   const { node, certificate, ms } = JSON.parse(joinStdout) as JoinOutput;
   const x509 = new X509Certificate(certificate);
   const oneLine = (name: string) => name.split("\n").join(", ");
   return {
     node,
     kubeletVersion: declared.kubeletVersion,
+    runtime: declared.runtime,
     certificate: {
       subject: oneLine(x509.subject),
       issuer: oneLine(x509.issuer),

@@ -2,11 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { resolveWorker } from "../spec/resolve";
 import type { ClusterSpec, EnvironmentSpec, WorkerSpec } from "../spec/specs";
 import { refuse } from "../validation/refuse";
-import { hashOf } from "../host/hostFiles";
+import { runtimeInUse } from "../runtime/runtimeFiles";
+import { configHashOf } from "./configHash";
 import { retryUntilHostAnswers } from "./hostRetry";
 import { type JoinReceipt, parseReceipt } from "./receipt";
 import { sendAirGap } from "./steps/airGapStep";
-import { prepareHost } from "./steps/hostStep";
+import { prepareHost, runtimeArgsOf } from "./steps/hostStep";
 import { joinCluster } from "./steps/joinStep";
 import { declareLeave } from "./steps/leaveStep";
 import { kubeletFiles, writeKubeletFiles } from "./steps/kubeletStep";
@@ -89,7 +90,11 @@ export class Worker extends pulumi.ComponentResource {
       .unsecret(pulumi.all([files, kubelet.id, host.stdout, join.stdout]))
       .apply(([written, , hostStdout, joinStdout]) =>
         parseReceipt(
-          { kubeletVersion: `v${worker.kubernetesVersion}`, configHash: hashOf(written) },
+          {
+            kubeletVersion: `v${worker.kubernetesVersion}`,
+            runtime: runtimeInUse(worker.runtime, runtimeArgsOf(worker)).RUNTIME_RELEASES,
+            configHash: configHashOf(written),
+          },
           hostStdout,
           joinStdout,
         ),

@@ -4,7 +4,14 @@ import { makeBinaries, type BinariesOptions, moveToKubernetesVersion } from "./b
 import { down } from "./down";
 import { makeKubeProxyImage } from "./kubeProxyImage";
 import { changePower, type PowerOptions } from "./power";
-import { type OutputOptions, stackOutputs, runPulumi, runStackOperation, type StackOptions } from "./stack";
+import {
+  type OutputOptions,
+  stackOutputs,
+  runPulumi,
+  runStackOperation,
+  runStackStatus,
+  type StackOptions,
+} from "./stack";
 import { renderOutputs, renderReceipts, renderStatus } from "./render";
 import { statusOf } from "./status";
 import { DEFAULT_WORKERS, up, type UpOptions } from "./up";
@@ -142,6 +149,8 @@ function program(): Command {
       print(options, await stackOutputs(options), renderOutputs),
     ),
   ).option("--show-secrets", "print secret outputs too");
+
+  stackOptions(add("stack-status", "compare the nodes with what the program declares", runStackStatus));
 
   add("status", "show the parts of the lab and the nodes of its cluster", printStatus);
 

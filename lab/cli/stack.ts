@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { requireBinary } from "../builds/kubernetes/binaries";
 import { labCommand, type LabOptions, requireLab } from "../labState";
 import { REPOSITORY } from "../labPaths";
 import type { Operation } from "../pulumi/events";
@@ -45,6 +46,19 @@ export interface OutputOptions extends StackOptions {
 
 export async function stackOutputs(options: OutputOptions): Promise<Record<string, unknown>> {
   return (await openStack(options)).outputs(options.showSecrets);
+}
+
+/** Compares the nodes with what the stack declares, by `npm run status`. Returns its exit status. */
+export async function runStackStatus(options: StackOptions): Promise<number> {
+  const { paths, settings } = await requireLab(options.name);
+  const { executable, environment, stack } = await openStack(options);
+  const kubectl = await requireBinary("kubectl", settings.kubernetesVersion);
+  const args = ["run", "--silent", "status", "--", stack.name, "--kubeconfig", paths.kubeconfig];
+  const path = [dirname(executable), dirname(kubectl), process.env.PATH].join(":");
+  return runInTerminal("npm", [...args, ...(options.json ? ["--json"] : [])], {
+    cwd: REPOSITORY,
+    env: { ...environment, PATH: path },
+  });
 }
 
 /** The commands that have the flag --config-file. */

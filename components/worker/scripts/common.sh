@@ -5,14 +5,16 @@
 LIB=/opt/tls-bootstrap/scripts    # these scripts; not below /usr, which is read-only on some systems
 CONF=/etc/tls-bootstrap           # the steps' settings: host.conf, node.conf
 STATE=/var/lib/tls-bootstrap      # what the steps remember from one run to the next
+RECORDS=$STATE/records             # how files were installed, for report.sh to find changes by hand
 RUN=/run/tls-bootstrap            # lock, input and output of the step that runs; on a tmpfs
-API_SECONDS=60                    # how long a request waits for an API server that does not answer
+PATIENCE_SECONDS=90               # how long a request waits for an API server that does not answer
 
 CA=/etc/kubernetes/pki/ca.crt
 KUBELET_DIR=/var/lib/kubelet
 KUBELET_KUBECONFIG=/etc/kubernetes/kubelet.conf
 BOOTSTRAP_KUBECONFIG=/etc/kubernetes/bootstrap-kubelet.conf
 CLIENT_CERTIFICATE=$KUBELET_DIR/pki/kubelet-client-current.pem
+SERVING_CERTIFICATE=/etc/kubernetes/pki/kubelet-serving.crt # when the stack signs it
 KUBELET_UNIT=/etc/systemd/system/kubelet.service
 RUNTIME_IN_USE=$STATE/runtime-in-use # RUNTIME_RELEASES and RUNTIME_SETTINGS of the runtime that runs
 KUBE_PROXY_KUBECONFIG=/etc/kubernetes/kube-proxy.conf
@@ -108,6 +110,19 @@ restore_previous() {
   done
 }
 
+# fingerprint PATH: permissions, SHA-256 and path.
+fingerprint() { printf '%s %s\n' "$(stat -c '0%a' "$1")" "$(sha256sum "$1")"; }
+
+# record NAME < PATHS: remembers these files as they are now.
+record() { while read -r path; do fingerprint "$path"; done | install_file 0600 "$RECORDS/$1"; }
+
+# changed_since NAME: paths of the remembered files that are different now.
+changed_since() {
+  [ ! -e "$RECORDS/$1" ] || while read -r mode sum path; do
+    [ "$(fingerprint "$path" 2>/dev/null)" = "$mode $sum  $path" ] || echo "$path"
+  done <"$RECORDS/$1"
+}
+
 # mounts_below FOLDER: mount points below FOLDER, deepest first, as /proc/mounts writes them.
 mounts_below() { awk -v folder="$1/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r; }
 
@@ -161,36 +176,38 @@ kube_proxy_works() {
 # joined: the kubelet of this host has got a certificate, whatever has become of it since.
 joined() { [ -e "$CLIENT_CERTIFICATE" ] || [ -L "$CLIENT_CERTIFICATE" ]; }
 
-# certificate_end: when the node's certificate expires, in seconds since 1970; nothing when it cannot be read. It is the second UTCTime of the
-# certificate (RFC 5280, 4.1.2.5). A host need not have openssl.
-certificate_end() {
-  time=$(sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/{/-----/!p}' "$CLIENT_CERTIFICATE" 2>/dev/null | base64 -d 2>/dev/null |
-    od -An -v -tx1 | tr -d ' \n' | grep -o '170d\(3[0-9]\)\{12\}5a' | sed -n '2 { s/^170d//; s/5a$//; s/3\(.\)/\1/g; p }')
-  [ -z "$time" ] || date -u -d "$(printf '%s' "$time" | sed 's/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/20\1-\2-\3 \4:\5:\6/')" +%s
+# certificate_times FILE: when the certificate begins and when it expires, in seconds since 1970, a line each; nothing when it cannot be read.
+# They are the first two UTCTimes of a certificate (RFC 5280, 4.1.2.5). A host need not have openssl.
+certificate_times() {
+  sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/{/-----/!p}' "$1" 2>/dev/null | base64 -d 2>/dev/null |
+    od -An -v -tx1 | tr -d ' \n' | grep -o '170d\(3[0-9]\)\{12\}5a' | head -n 2 |
+    sed 's/^170d//; s/5a$//; s/3\(.\)/\1/g; s/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/20\1-\2-\3 \4:\5:\6/' | date -u -f - +%s 2>/dev/null
 }
+
+# certificate_end: when the node's certificate expires.
+certificate_end() { certificate_times "$CLIENT_CERTIFICATE" | sed -n 2p; }
 
 # identity_fault: why no API server can accept the certificate of this node; nothing when one may. kubectl loads the certificate before it connects
 # to a port where nobody listens. Needs node.conf.
 identity_fault() {
-  answer=$(as_node --server https://127.0.0.1:1 get --raw / 2>&1) || true
-  case "$answer" in
-    *127.0.0.1:1*)
-      end=$(certificate_end)
-      [ "${end:-0}" -gt "$(date +%s)" ] || echo "its certificate has expired ($(date -u -d "@${end:-0}" +%Y-%m-%dT%H:%M:%SZ))"
-      ;;
-    *) echo "its certificate in $CLIENT_CERTIFICATE is damaged ($(printf '%s' "$answer" | tail -n 1))" ;;
-  esac
+  damage=$(as_node --server https://127.0.0.1:1 get --raw / 2>&1 | grep -v '127.0.0.1:1 was refused' | sed 's/.* err="\([^"]*\)".*/\1/' | head -n 1)
+  end=$(certificate_end)
+  if [ -n "$damage" ]; then
+    echo "its certificate in $CLIENT_CERTIFICATE is damaged ($damage)"
+  elif [ "${end:-0}" -le "$(date +%s)" ]; then
+    echo "its certificate has expired ($(date -u -d "@${end:-0}" +%Y-%m-%dT%H:%M:%SZ))"
+  fi
 }
 
 # --- the node; needs node.conf ---
 
-# as_node ARG...: kubectl with the node's own certificate.
-as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --request-timeout 10s "$@"; }
+# as_node ARG...: kubectl with the node's own certificate. It would keep its cache in /.kube: a step has no home folder.
+as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
 
-# patiently REQUEST...: repeats a request for up to API_SECONDS, until it succeeds. Prints the last answer. An API server that has just started also
-# refuses what it allows a moment later. Answers that do not change are not waited for.
+# patiently REQUEST...: repeats a request for up to PATIENCE_SECONDS, until it succeeds. Prints the last answer. An API server that has just
+# started also refuses what it allows a moment later. An answer that does not change ends the wait.
 patiently() {
-  patience=$(($(date +%s) + API_SECONDS))
+  patience=$(($(date +%s) + PATIENCE_SECONDS))
   until answer=$("$@"); do
     case "$answer" in *Unauthorized* | *"must be logged in"* | *NotFound* | *x509*) patience=0 ;; esac
     if [ "$(date +%s)" -ge "$patience" ]; then
@@ -202,8 +219,14 @@ patiently() {
   printf '%s\n' "$answer"
 }
 
+# patch_node PATCH: with a field manager of its own. Pulumi takes over the fields of managers that are called kubectl, and drops them.
+patch_node() { as_node patch node "$NODE_NAME" --type merge --field-manager tls-bootstrap-node --patch "$1"; }
+
 # node_field TEMPLATE: what a JSONPath template selects from this host's Node; empty when the Node cannot be read.
 node_field() { as_node get node "$NODE_NAME" -o "jsonpath=$1" 2>/dev/null || true; }
+
+# report: tells the cluster what this node runs with. The step goes on when that fails, since the timer tries again.
+report() { "$LIB/report.sh" apply >&2 || true; }
 
 # ready_since RFC3339: the kubelet has reported its Node Ready since then. A Node stays Ready for a while after its kubelet has stopped, so
 # an older heartbeat does not count.

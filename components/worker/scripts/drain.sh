@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2034 # the scripts that include this read $not_drained and $drain_hint
+# shellcheck disable=SC2034 # the scripts that include this read the variables
 # Evicts the pods of this node, with the node's own certificate, so that no admin credential is on the host. Other scripts include this after
 # common.sh, node.conf and host.conf.
 
@@ -8,12 +8,12 @@ DRAINED=tls-bootstrap/drained
 
 cordon() {
   [ "$(node_field '{.spec.unschedulable}')" != true ] || return 0
-  as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":"true"}},"spec":{"unschedulable":true}}' 2>&1
+  patch_node '{"metadata":{"annotations":{"'"$DRAINED"'":"true"}},"spec":{"unschedulable":true}}' 2>&1
 }
 
 lift_cordon() {
   drained=$(as_node get node "$NODE_NAME" -o "jsonpath={.metadata.annotations.$DRAINED}" 2>&1) || { echo "$drained"; return 1; }
-  [ -z "$drained" ] || as_node patch node "$NODE_NAME" --type merge --patch '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' 2>&1
+  [ -z "$drained" ] || patch_node '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' 2>&1
 }
 
 # uncordon: lifts our cordon.
@@ -41,8 +41,10 @@ evict() { # NAMESPACE NAME
     as_node create --raw "/api/v1/namespaces/$1/pods/$2/eviction" -f - 2>&1 || true
 }
 
-# drain: cordons the node and evicts its pods. PodDisruptionBudgets hold. When it fails, $not_drained and $drain_hint say why and what to do.
+# drain: cordons the node and evicts its pods. PodDisruptionBudgets hold. When it fails, $not_drained and $drain_hint say why and what to do, and
+# $cordoned whether the cordon is there.
 drain() {
+  cordoned=
   drain_hint="make sure that it reaches the API server, then run 'pulumi up' again"
   deadline=$(($(date +%s) + DRAIN_SECONDS))
   pods=$(patiently evictable) || { not_drained="its pods cannot be listed: $(printf '%s\n' "$pods" | tail -n 1)"; return 1; }
@@ -54,6 +56,7 @@ $lost"
     return 1
   fi
   answer=$(patiently cordon) || { not_drained="it cannot be cordoned: $(printf '%s\n' "$answer" | tail -n 1)"; return 1; }
+  cordoned=", and stays cordoned"
   # Pods that tolerate the cordon may come back at once. Like 'kubectl drain', this waits only for the pods of the first list.
   found=$(printf '%s\n' "$pods" | cut -d '|' -f 1-3)
   while :; do

@@ -108,6 +108,7 @@ apply() {
   if joined; then "$LIB/runtime.sh" fetch; else "$LIB/runtime.sh" apply; fi
   remove_links "$BIN_DIR" # those in an earlier binDir
   rm -f "$archive"
+  find "$LIB" "$CONF/host.conf" "$CONF/runtime" "$SYSCTL" "$MODULES" -type f 2>/dev/null | record host
   request=
   [ "$SERVING_MODE" != issued ] || request=$("$LIB/serving.sh" request)
   printf '{"step":"host","architecture":"%s","kernel":%s,"servingRequest":%s,"ms":%d}\n' \

@@ -42,7 +42,7 @@ policy_denies() { each_denies "ValidatingAdmissionPolicy '$JOIN_POLICY' .*denied
 
 # await_join_policy: waits until the policy is loaded.
 await_join_policy() {
-  answered_by=$(($(date +%s) + API_SECONDS)) loaded_by=
+  answered_by=$(($(date +%s) + PATIENCE_SECONDS)) loaded_by=
   until policy_denies; do
     fail_if_refused "$answers"
     deadline=$answered_by
@@ -60,7 +60,7 @@ await_join_policy() {
 # prove_node_restriction HAD-JOINED: the node may change no other Node. Without the proof a new node leaves again. A node that had joined before
 # keeps running: its pods serve users, and a flag that an administrator has lost must not end a whole fleet.
 prove_node_restriction() {
-  deadline=$(($(date +%s) + API_SECONDS))
+  deadline=$(($(date +%s) + PATIENCE_SECONDS))
   until each_denies 'is not allowed to modify node' create_foreign_node; do
     if ! allows Node && [ "$(date +%s)" -lt "$deadline" ]; then
       sleep 0.5

@@ -41,7 +41,7 @@ bootstrap=$(mktemp "$RUN/bootstrap.XXXXXX") # 0600, on a tmpfs
 trap 'rm -f "$bootstrap"' EXIT
 cat >"$bootstrap"
 
-with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --request-timeout 10s "$@"; }
+with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
 
 # The part before the dot: an identifier, not a secret.
 token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$bootstrap"; }
@@ -83,8 +83,8 @@ may() {
 
 refused_token() { case "$1" in *Unauthorized* | *"must be logged in"*) return 0 ;; *) return 1 ;; esac; }
 
-# fail_if_refused ANSWER: fails when the API server refuses the token, and still does seconds later. One that has just started refuses all tokens
-# until it has loaded them.
+# fail_if_refused ANSWER: fails when the API server refuses the token, and still does seconds later. One that has just started refuses all
+# tokens until it has loaded them.
 fail_if_refused() {
   again=$1
   for _ in 1 2 3 4 5; do
@@ -106,7 +106,7 @@ fail_for_binding() { # WHAT CLUSTER-ROLE GROUP
 TOKEN_GROUPS="a group of this token (auth-extra-groups of its Secret)"
 
 check_token() {
-  deadline=$(($(date +%s) + API_SECONDS))
+  deadline=$(($(date +%s) + PATIENCE_SECONDS))
   until answer=$(may with_token ''); do
     case "$answer" in
       *x509* | *certificate*)
@@ -134,8 +134,8 @@ request_state() {
   done
 }
 
-# refusal: the API server's latest answer to a certificate request that it refused. The kubelet tries again at most every 32 s. A line that begins
-# with Post says that the request got no answer.
+# refusal: the API server's latest answer to a certificate request that it refused. The kubelet tries again at most every 32 s. Its line
+# begins with Post when the request got no answer.
 refusal() {
   journalctl -u kubelet --no-pager -o cat --since "40 seconds ago" 2>/dev/null |
     sed -n 's/.*cannot create certificate signing request: \(.*\)" logger=.*/\1/p' | sed 's/\\"/"/g' | grep -v '^Post ' | tail -n 1
@@ -247,4 +247,5 @@ wait_for_ready "$since"
 joined=$(now_ms)
 uncordon
 [ "$KUBE_PROXY" = off ] || wait_for_kube_proxy
+report
 receipt

@@ -109,7 +109,7 @@ previous_version() {
 
 runtime_releases() { sed -n 1p "$RUNTIME_IN_USE" 2>/dev/null || true; }
 runtime_differs() { [ "$(cat "$RUNTIME_IN_USE" 2>/dev/null)" != "$RUNTIME_RELEASES
-$RUNTIME_SETTINGS" ]; }
+$RUNTIME_SETTINGS" ] || [ -n "$(changed_since runtime; changed_since registries)" ]; }
 
 # why_drain: what the pods of this node must not live through; nothing when they can run on.
 why_drain() {
@@ -215,8 +215,10 @@ apply() {
     done <"$MANIFEST"
   fi
   install_file 0600 "$MANIFEST" <"$STAGED.manifest"
+  cut -d ' ' -f 2 "$MANIFEST" | record kubelet
   if joined && [ "$judge" = yes ]; then uncordon; fi
   "$LIB/serving.sh" remove # when the kubelet's config no longer names its files
+  if joined && [ "$judge" = yes ]; then report; fi
   printf '{"step":"kubelet","changed":[%s],"restarted":[%s],"ms":%d}\n' \
     "$(json_list "$names")" "$(json_list "$restarted")" $(($(now_ms) - started))
 }
@@ -231,7 +233,7 @@ remove() {
   rmdir "$KUBELET_DIR" 2>/dev/null || true # it may be a mount point
   # The kubelet makes this folder for volume plugins.
   rmdir -p --ignore-fail-on-non-empty /usr/libexec/kubernetes/kubelet-plugins/volume/exec 2>/dev/null || true
-  rm -rf "$MANIFEST" "$PREVIOUS" "$CHANGING"
+  rm -rf "$MANIFEST" "$PREVIOUS" "$CHANGING" "$RECORDS/kubelet"
   systemctl daemon-reload
 }
 

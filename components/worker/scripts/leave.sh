@@ -1,5 +1,5 @@
 #!/bin/sh
-# leave.sh OWNER      takes this node out of its cluster and removes what was installed here; nothing when the host belongs to another worker
+# leave.sh < OWNER    takes this node out of its cluster and removes what was installed here; nothing when the host belongs to another worker
 # leave.sh rejoin     takes the node out and wipes its identity; its files stay, because this host joins again
 # leave.sh at-once    the same without evictions, for a node that has just joined
 #
@@ -38,7 +38,7 @@ evict_all() {
     return 0
   fi
   ! drain || return 0
-  [ "$1" = rejoin ] || fail "$NODE_NAME is not removed, and stays cordoned: $not_drained" "$drain_hint"
+  [ "$1" = rejoin ] || fail "$NODE_NAME is not removed$cordoned: $not_drained" "$drain_hint"
   (uncordon) || true
   fail "$NODE_NAME goes on as it was: $not_drained" "$drain_hint"
 }
@@ -58,6 +58,7 @@ take_out() { # HOW
   ! joined || fault=$(identity_fault)
   if joined && [ "$1" != at-once ]; then evict_all "$1"; fi
   [ -n "$fault" ] || seconds=$(grace)
+  "$LIB/report.sh" remove
   stop_unit kubelet
   [ -n "$fault" ] || patiently report_gone >/dev/null 2>&1 || true
   stop_containers "$seconds"
@@ -79,7 +80,7 @@ remove_traces() {
 remove_node() {
   # shellcheck source=/dev/null
   . "$CONF/node.conf"
-  if [ "$OWNER" != "$1" ]; then
+  if [ "$OWNER" != "$leaver" ]; then
     say "the node on this host belongs to $OWNER now, so it was not changed"
     return 0
   fi
@@ -89,15 +90,16 @@ remove_node() {
   remove_traces
 }
 
-case "$1" in
+case "${1:-}" in
   rejoin | at-once)
     # shellcheck source=/dev/null
     . "$CONF/node.conf"
     take_out "$1"
     ;;
   *)
+    read -r leaver
     # After an interrupted removal, Pulumi removes again what is already removed.
-    [ ! -e "$CONF/node.conf" ] || remove_node "$1"
-    if [ "$host_owner" = "$1" ]; then "$LIB/host.sh" remove; else say "this host belongs to $host_owner now, so what is installed stays"; fi
+    [ ! -e "$CONF/node.conf" ] || remove_node
+    if [ "$host_owner" = "$leaver" ]; then "$LIB/host.sh" remove; else say "this host belongs to $host_owner now, so what is installed stays"; fi
     ;;
 esac

@@ -16,6 +16,7 @@ FREE_MIB=512
 # The signer dates certificates back by 5 minutes (k8s.io/kubernetes pkg/controller/certificates/signer). A clock further behind finds its own
 # certificate not valid yet. The rest is for drift until somebody notices.
 SKEW_SECONDS=120
+API_SECONDS=60
 
 problems=
 problem() { problems="$problems

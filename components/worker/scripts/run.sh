@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh STEP [ACTION] < INPUT   runs one step on this host: host|serving|kubelet|kube-proxy apply, join, leave OWNER
+# run.sh STEP [ACTION] < INPUT   runs one step on this host: host|serving|kubelet|kube-proxy apply, join, leave
 #
 # The step runs in a transient systemd unit, under a lock and a deadline. A dropped connection does not stop it, and a second run waits for it.
 # The step's receipt (stdout) goes to the caller. Its messages (stderr) go to the caller and to the journal: journalctl -u 'tls-bootstrap-*'

@@ -185,7 +185,11 @@ configure_registries() {
   for registry in $REGISTRIES; do place "hosts/$registry.toml" "/etc/containerd/certs.d/$registry/hosts.toml"; done
   stale=$(not_placed | grep '/hosts\.toml$' || true)
   for path in $stale; do take_back "$path"; done
+  record_placed registries
 }
+
+# record_placed NAME: remembers the files that this run has placed.
+record_placed() { printf '%s' "$placed" | tr ' ' '\n' | grep . | record "$1"; }
 
 # start: starts containerd with the new files. When it does not work with them, it gets the old ones back.
 start() {
@@ -241,6 +245,9 @@ END
     configure_registries
     configure
     start
+    record_placed runtime
+  else
+    rm -f "$RECORDS/runtime" "$RECORDS/registries"
   fi
   [ "$RUNTIME" != tarball ] || remove_releases "containerd-$CONTAINERD_VERSION" "runc-$RUNC_VERSION" "cni-plugins-$CNI_VERSION"
   rm -rf "$PREVIOUS"
@@ -264,7 +271,7 @@ remove() {
   systemctl daemon-reload
   # A containerd that stays goes back to its earlier settings.
   if systemctl is-active --quiet containerd; then systemctl restart containerd; fi
-  rm -rf "$MANIFEST" "$LINKS" "$PACKAGES" "$PREVIOUS" "$OURS" "$RUNTIME_IN_USE"
+  rm -rf "$MANIFEST" "$LINKS" "$PACKAGES" "$PREVIOUS" "$OURS" "$RUNTIME_IN_USE" "$RECORDS/runtime" "$RECORDS/registries"
 }
 
 case "$1" in

@@ -11,7 +11,7 @@ set -eu
 . "$CONF/host.conf"
 
 KEY=/etc/kubernetes/pki/kubelet-serving.key
-CERTIFICATE=/etc/kubernetes/pki/kubelet-serving.crt
+CERTIFICATE=$SERVING_CERTIFICATE
 # For a key and a certificate that do not fit. Only step host makes a new request.
 HINT="get a new key and certificate; this removes the node and joins it again: $REPLACE_COMMAND"
 
@@ -67,6 +67,7 @@ apply() {
   fits "$new" || fail "the serving certificate that was signed for $NODE_NAME is not for the key in $KEY" "$HINT"
   cmp -s "$new" "$CERTIFICATE" || install_file 0644 "$CERTIFICATE" <"$new"
   ! outdated || restart_kubelet
+  ! joined || report
   printf '{"step":"serving","ms":%d}\n' $(($(now_ms) - started))
 }
 

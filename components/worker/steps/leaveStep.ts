@@ -12,7 +12,7 @@ export function declareLeave(context: StepContext, dependsOn: pulumi.Resource[])
   const run = commandLines(context);
   return new remote.Command(
     `${name}-leave`,
-    { ...commonArgs(context), ...(worker.lost ? {} : { delete: pulumi.output(owner).apply(run.leave) }) },
+    { ...commonArgs(context), ...(worker.lost ? {} : { delete: run.leave, stdin: pulumi.interpolate`${owner}\n` }) },
     { parent, dependsOn, replacementTrigger: worker.address, deleteBeforeReplace: true },
   );
 }

@@ -52,7 +52,6 @@ export function commandLines({ worker: { ssh } }: StepContext) {
     /** Runs a script: `step("kubelet apply")`. */
     step,
     /** Makes the host leave. A host without our settings was never prepared, or was wiped, and has nothing to undo. Only root can tell. */
-    leave: (owner: string) =>
-      `exec ${sudo}/bin/sh -c '[ -e ${PATHS.settings} ] || exit 0; exec ${PATHS.scripts}/run.sh leave "$0"' '${owner}'`,
+    leave: `exec ${sudo}/bin/sh -c '[ -e ${PATHS.settings} ] || exit 0; exec ${PATHS.scripts}/run.sh leave'`,
   };
 }

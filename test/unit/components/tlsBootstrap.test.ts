@@ -71,15 +71,16 @@ describe("TlsBootstrap with one worker", () => {
 
   it("leaves by one command of a resource of its own, for its own node only", async () => {
     const { program } = await declare();
-    const { create, update, delete: leave } = program.find(COMMAND, "t-worker-1-leave").inputs;
+    const { create, update, delete: leave, stdin } = program.find(COMMAND, "t-worker-1-leave").inputs;
     // A mock's URN has the parents but the first one.
     const parents = ["WorkerPool", "Worker"].map((type) => `tls-bootstrap:index:${type}`).join("$");
     const urn = `urn:pulumi:test::t::${parents}::t-worker-1`;
     expect([create, update, leave]).toEqual([
       undefined,
       undefined,
-      `exec sudo -n /bin/sh -c '[ -e /etc/tls-bootstrap ] || exit 0; exec /opt/tls-bootstrap/scripts/run.sh leave "$0"' '${urn}'`,
+      `exec sudo -n /bin/sh -c '[ -e /etc/tls-bootstrap ] || exit 0; exec /opt/tls-bootstrap/scripts/run.sh leave'`,
     ]);
+    expect(stdin).toBe(`${urn}\n`);
     for (const step of ["host", "kubelet"])
       expect(program.find(COMMAND, `t-worker-1-${step}`).inputs.stdin).toContain(`\nOWNER='${urn}'\n`);
   });
@@ -211,6 +212,7 @@ describe("TlsBootstrap with one worker", () => {
       "worker-1": {
         node: "worker-1",
         kubeletVersion: "v1.34.4",
+        runtime: "preinstalled",
         certificate: {
           subject: "O=system:nodes, CN=system:node:worker-1",
           issuer: "CN=kubernetes-ca",
@@ -221,7 +223,9 @@ describe("TlsBootstrap with one worker", () => {
         ms: { token: 90, certificate: 800, ready: 700, total: 1590 },
       },
     });
-    expect(await valueOf(result.tokens)).toEqual({ worker: { id: "abc123", expires: "2026-01-02T04:04:05Z" } });
+    expect(await valueOf(result.tokens)).toEqual({
+      worker: { id: "abc123", expires: "2026-01-02T04:04:05Z", scaleGroup: false },
+    });
   });
 
   it("declares no cluster-info when it is off, and tokens that sign nothing", async () => {

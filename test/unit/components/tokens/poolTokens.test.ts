@@ -62,7 +62,9 @@ describe("a scale group", () => {
     expect([clock.validityPeriodHours, clock.earlyRenewalHours]).toEqual([72, 36]);
     expect(program.options["kubernetes:core/v1:Secret t-burst-token"].retainOnDelete).toBe(true);
     expect(program.options["kubernetes:core/v1:Secret t-worker-token"].retainOnDelete).toBeFalsy();
-    expect(await valueOf(result.tokens)).toMatchObject({ burst: { expires: "2026-01-05T03:04:05Z" } });
+    expect(await valueOf(result.tokens)).toMatchObject({
+      burst: { expires: "2026-01-05T03:04:05Z", scaleGroup: true },
+    });
     expect(program.find("kubernetes:core/v1:Secret", "t-burst-token").inputs.metadata.namespace).toBe("kube-system");
   });
 });

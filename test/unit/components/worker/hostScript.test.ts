@@ -21,6 +21,7 @@ describe("renderHostScript", () => {
       "join",
       "leave",
       "drain",
+      "report",
     ])
       expect(script).toContain(`/opt/tls-bootstrap/scripts/${name}.sh <<'END-OF-FILE'\n`);
     expect(script).toContain(

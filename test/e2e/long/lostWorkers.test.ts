@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type CertificatePair, issueCertificate } from "../../lab/control-plane/certificates";
-import { hostOf } from "./bareWorkers";
-import { CLIENT_CERTIFICATE, expectBare } from "./bareHost";
-import { PoolSettings } from "./poolSettings";
-import { changes, eventually, TestLab } from "./testLab";
+import { type CertificatePair, issueCertificate } from "../../../lab/control-plane/certificates";
+import { hostOf } from "../bareWorkers";
+import { CLIENT_CERTIFICATE, expectBare } from "../bareHost";
+import { PoolSettings } from "../poolSettings";
+import { changes, eventually, TestLab } from "../testLab";
 
 /** Workers that are gone, reimaged, renamed, moved, or whose identity is damaged: all by settings, none by changes of the state. */
 const lab = new TestLab();

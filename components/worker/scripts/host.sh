@@ -1,6 +1,6 @@
 #!/bin/sh
-# host.sh apply    prepares this host for a kubelet: kernel settings, the Kubernetes binaries, the container runtime; a node runs on as it is
-# host.sh remove   undoes that
+# host.sh apply RUN   prepares this host for a kubelet: kernel settings, the Kubernetes binaries, the container runtime; a node runs on as it is
+# host.sh remove      undoes that
 #
 # preflight.sh has passed before. Both can be run again at any time.
 set -eu
@@ -99,7 +99,7 @@ remove_links() {
   [ $# = 0 ] || grep "^$1 " "$LINK_FOLDERS" | install_file 0644 "$LINK_FOLDERS"
 }
 
-apply() {
+apply() { # create | update
   started=$(now_ms)
   prepare
   unpack_archive
@@ -110,7 +110,7 @@ apply() {
   rm -f "$archive"
   find "$LIB" "$CONF/host.conf" "$CONF/runtime" "$SYSCTL" "$MODULES" -type f 2>/dev/null | record host
   request=
-  [ "$SERVING_MODE" != issued ] || request=$("$LIB/serving.sh" request)
+  [ "$SERVING_MODE" != issued ] || request=$("$LIB/serving.sh" request "$1")
   printf '{"step":"host","architecture":"%s","kernel":%s,"servingRequest":%s,"ms":%d}\n' \
     "$(architecture)" "$(json_string "$(uname -r)")" "$(json_string "$request")" $(($(now_ms) - started))
 }
@@ -125,6 +125,6 @@ remove() {
 }
 
 case "$1" in
-  apply) apply ;;
+  apply) apply "$2" ;;
   remove) remove ;;
 esac

@@ -2,7 +2,7 @@
 # Checks a bare host, installs the scripts below on it, and runs its first step. A user who cannot become root gets the report of the checks only.
 set -eu
 
-main() {
+main() { # create | update
   umask 022 # a login may have a stricter one, and then users other than root would not see what is installed here
   # On a tmpfs, so that a full disk does not keep the report from being made. Only root may write there.
   staged=$(mktemp -d -p /run 2>/dev/null || mktemp -d)
@@ -19,8 +19,8 @@ main() {
   . "$staged$scripts/common.sh"
   while read -r mode path; do install_file "$mode" "$path" <"$staged$path"; done <"$staged/files"
   rm -rf "$staged"
-  exec "$scripts/run.sh" host apply </dev/null
+  exec "$scripts/run.sh" host apply "$1" </dev/null
 }
 
 # A connection that breaks off before this line runs nothing.
-main
+main "$1"

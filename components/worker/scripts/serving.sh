@@ -1,5 +1,6 @@
 #!/bin/sh
-# serving.sh request               prints a request for the kubelet's serving certificate; makes the key when there is none
+# serving.sh request RUN           prints a request for the kubelet's serving certificate; makes the key when there is none. Pulumi signs a new
+#                                  request when it creates or replaces step host (RUN is create), but not when it updates the step (update)
 # serving.sh apply < CERTIFICATE   installs the signed certificate, if it fits the key
 # serving.sh remove                removes both
 #
@@ -12,20 +13,25 @@ set -eu
 
 KEY=/etc/kubernetes/pki/kubelet-serving.key
 CERTIFICATE=$SERVING_CERTIFICATE
-# For a key and a certificate that do not fit. Only step host makes a new request.
-HINT="get a new key and certificate; this removes the node and joins it again: $REPLACE_COMMAND"
+# For a key and a certificate that do not fit.
+HINT="get a new key and certificate: $REPLACE_COMMAND"
 
 # fits CERTIFICATE: it is for the key of this host.
 fits() {
   public=$(openssl pkey -in "$KEY" -pubout 2>/dev/null) && [ "$(openssl x509 -in "$1" -noout -pubkey 2>/dev/null)" = "$public" ]
 }
 
-request() {
-  if [ -e "$CERTIFICATE" ]; then
-    fits "$CERTIFICATE" || fail "$KEY is gone or is not the key of $CERTIFICATE" "$HINT"
+make_key() {
+  key=$(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256)
+  printf '%s\n' "$key" | install_file 0600 "$KEY"
+}
+
+request() { # create | update
+  if [ -e "$CERTIFICATE" ] && ! fits "$CERTIFICATE"; then
+    [ "$1" = create ] || fail "$KEY is gone or is not the key of $CERTIFICATE" "$HINT"
+    make_key
   elif ! openssl pkey -in "$KEY" -noout 2>/dev/null; then
-    key=$(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256)
-    printf '%s\n' "$key" | install_file 0600 "$KEY"
+    make_key
   fi
   # With a configuration of its own, because the host's openssl.cnf may add extensions.
   openssl req -new -sha256 -key "$KEY" -config /dev/stdin <<END
@@ -77,7 +83,7 @@ remove() {
 }
 
 case "$1" in
-  request) request ;;
+  request) request "$2" ;;
   apply) apply ;;
   remove) remove ;;
 esac

@@ -27,7 +27,7 @@ export function prepareHost(context: StepContext, archive: remote.CopyToRemote |
     );
   return new remote.Command(
     `${name}-host`,
-    { ...commonArgs(context), create: run.script, stdin: script },
+    { ...commonArgs(context), create: run.script("create"), update: run.script("update"), stdin: script },
     { parent, dependsOn: archive ? [archive] : [], replacementTrigger: machineOf(worker) },
   );
 }

@@ -48,7 +48,8 @@ export function commandLines({ worker: { ssh } }: StepContext) {
   const step = (words: string) => `exec ${sudo}${PATHS.scripts}/run.sh ${words}`;
   return {
     /** Runs the script on stdin. When sudo does not work, the script runs as the user, and its checks report it. */
-    script: `${sudo && `${sudo}/bin/sh -c : 2>/dev/null && exec ${sudo}/bin/sh -s; `}exec /bin/sh -s`,
+    script: (word: string) =>
+      `${sudo && `${sudo}/bin/sh -c : 2>/dev/null && exec ${sudo}/bin/sh -s ${word}; `}exec /bin/sh -s ${word}`,
     /** Runs a script: `step("kubelet apply")`. */
     step,
     /** Makes the host leave. A host without our settings was never prepared, or was wiped, and has nothing to undo. Only root can tell. */

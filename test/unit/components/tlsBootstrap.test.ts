@@ -62,8 +62,9 @@ describe("TlsBootstrap with one worker", () => {
       return [inputs.create, inputs.update, inputs.delete] as unknown[];
     };
     const run = "/opt/tls-bootstrap/scripts/run.sh";
-    const script = "sudo -n /bin/sh -c : 2>/dev/null && exec sudo -n /bin/sh -s; exec /bin/sh -s";
-    expect(texts("host")).toEqual([script, undefined, undefined]);
+    const script = (word: string) =>
+      `sudo -n /bin/sh -c : 2>/dev/null && exec sudo -n /bin/sh -s ${word}; exec /bin/sh -s ${word}`;
+    expect(texts("host")).toEqual([script("create"), script("update"), undefined]);
     expect(texts("kubelet")).toEqual([`exec sudo -n ${run} kubelet apply`, undefined, undefined]);
     expect(texts("serving")).toEqual([`exec sudo -n ${run} serving apply`, undefined, undefined]);
     expect(texts("join")).toEqual([`exec sudo -n ${run} join`, undefined, undefined]);
@@ -98,7 +99,7 @@ describe("TlsBootstrap with one worker", () => {
 
   it("runs no sudo for root", async () => {
     const { program } = await declare({ ssh: { privateKey: SSH_KEY } });
-    expect(program.find(COMMAND, "t-worker-1-host").inputs.create).toBe("exec /bin/sh -s");
+    expect(program.find(COMMAND, "t-worker-1-host").inputs.create).toBe("exec /bin/sh -s create");
   });
 
   it("pins the host key, and leaves it to a hook to wait for a VM that is booting", async () => {

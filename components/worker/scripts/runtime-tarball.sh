@@ -14,7 +14,7 @@ pinned() {
 }
 
 # fetch_release NAME VERSION SHA256S PATH CHECKSUMS-PATH: unpacks a release. Its folder appears in one step, when it is complete.
-install_release() {
+fetch_release() {
   folder=$RELEASES/$1-$2 url=$RUNTIME_URL/$(for_this_host "$4") file=$(for_this_host "${4##*/}")
   [ ! -d "$folder" ] || return 0
   expected=$(pinned "$3")

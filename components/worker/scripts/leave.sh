@@ -97,7 +97,7 @@ case "${1:-}" in
     take_out "$1"
     ;;
   *)
-    read -r leaver
+    read -r leaver || true
     # After an interrupted removal, Pulumi removes again what is already removed.
     [ ! -e "$CONF/node.conf" ] || remove_node
     if [ "$host_owner" = "$leaver" ]; then "$LIB/host.sh" remove; else say "this host belongs to $host_owner now, so what is installed stays"; fi

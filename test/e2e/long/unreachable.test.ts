@@ -28,7 +28,10 @@ describe("an API server that stays away from a worker", () => {
       for (const name of FOUR) await cutOff(name, "I");
       await release(FOUR);
       const begin = Date.now();
-      const [joined, left] = await Promise.all([runScript("worker-3", "join.sh"), runScript("worker-4", "leave.sh rejoin")]);
+      const [joined, left] = await Promise.all([
+        runScript("worker-3", "join.sh"),
+        runScript("worker-4", "leave.sh rejoin"),
+      ]);
       const errors = await failing;
       expect(Date.now() - begin).toBeLessThan(400_000);
       const server = (await lab.facts()).apiServer;

@@ -107,13 +107,14 @@ describe("TlsBootstrap with one worker", () => {
     const { program } = await declare({ ssh: { ...ssh, port: 2222, bastion } });
     for (const step of ["host", "leave", "serving", "kubelet", "join"]) {
       const { connection, ...inputs } = program.find(COMMAND, `t-worker-1-${step}`).inputs;
+      const dialErrorLimit = step === "leave" ? 8 : 0;
       expect(unboxed(connection)).toEqual({
         host: "10.0.1.11",
         port: 2222,
         user: "debian",
         hostKey: ED25519,
         privateKey: SSH_KEY,
-        dialErrorLimit: 0,
+        dialErrorLimit,
         perDialTimeout: 15, // seconds; the provider's default
         proxy: {
           host: "jump",
@@ -121,7 +122,7 @@ describe("TlsBootstrap with one worker", () => {
           user: "jump",
           hostKey: ED25519_OTHER,
           privateKey: BASTION_KEY,
-          dialErrorLimit: 0,
+          dialErrorLimit,
           perDialTimeout: 15,
         },
       });

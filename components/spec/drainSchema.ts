@@ -20,7 +20,7 @@ const barePods = z
 const emptyDirData = z
   .enum(REFUSE_OR_DELETE)
   .describe(
-    "What to do about pods with `emptyDir` volumes on disk, whose data is lost. `refuse`: the update fails and names them. `delete`: they are evicted.",
+    "What to do about pods with `emptyDir` volumes, whose data is lost. `refuse`: the update fails and names them. `delete`: they are evicted.",
   );
 
 export const drainSchema = z

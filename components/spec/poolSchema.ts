@@ -97,7 +97,7 @@ export const poolSchema = z
     runtime: runtimeSchema
       .optional()
       .describe(
-        "Container runtime of the pool's workers. Default: the runtime for all pools. Another `type` makes the workers leave and join again.",
+        "Container runtime of the pool's workers. Default: the runtime for all pools. Another `type` drains the workers.",
       ),
     airGap: z
       .string()

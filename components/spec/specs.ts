@@ -239,8 +239,8 @@ export interface DrainSpec {
    */
   readonly barePods?: DrainBarePods;
   /**
-   * What to do about pods with `emptyDir` volumes on disk, whose data is lost. `refuse`: the update fails and names them. `delete`:
-   * they are evicted.
+   * What to do about pods with `emptyDir` volumes, whose data is lost. `refuse`: the update fails and names them. `delete`: they are
+   * evicted.
    * @default "refuse"
    */
   readonly emptyDirData?: DrainEmptyDirData;
@@ -420,10 +420,7 @@ export interface PoolSpec {
   readonly name: string;
   /** Version of Kubernetes on the pool's workers. Default: the version for all pools. */
   readonly kubernetesVersion?: string;
-  /**
-   * Container runtime of the pool's workers. Default: the runtime for all pools. Another `type` makes the workers leave and join
-   * again.
-   */
+  /** Container runtime of the pool's workers. Default: the runtime for all pools. Another `type` drains the workers. */
   readonly runtime?: RuntimeSpec;
   /** Air-gap archive for the pool's workers. Default: the archive for all pools. */
   readonly airGap?: string;

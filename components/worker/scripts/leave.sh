@@ -38,7 +38,8 @@ evict_all() {
     return 0
   fi
   ! drain || return 0
-  [ "$1" = rejoin ] || fail "$NODE_NAME is not removed$cordoned: $not_drained" "$drain_hint"
+  [ "$1" = rejoin ] || fail "$NODE_NAME is not removed$cordoned: $not_drained" \
+    "$drain_hint; settings reach this host only while its worker is in the config, so restore its line first to change them"
   (uncordon) || true
   fail "$NODE_NAME goes on as it was: $not_drained" "$drain_hint"
 }
@@ -86,8 +87,16 @@ remove_node() {
   fi
   take_out removal
   "$LIB/kubelet.sh" remove
-  "$LIB/serving.sh" remove
   remove_traces
+}
+
+remove_host() {
+  if [ "$host_owner" != "$leaver" ]; then
+    say "this host belongs to $host_owner now, so what is installed stays"
+    return 0
+  fi
+  "$LIB/serving.sh" remove
+  "$LIB/host.sh" remove
 }
 
 case "${1:-}" in
@@ -100,6 +109,6 @@ case "${1:-}" in
     read -r leaver || true
     # After an interrupted removal, Pulumi removes again what is already removed.
     [ ! -e "$CONF/node.conf" ] || remove_node
-    if [ "$host_owner" = "$leaver" ]; then "$LIB/host.sh" remove; else say "this host belongs to $host_owner now, so what is installed stays"; fi
+    remove_host
     ;;
 esac

@@ -113,9 +113,9 @@ check_ports() {
 
 check_other_installations() {
   # shellcheck source=/dev/null
-  if ours && joined && was=$(. "$CONF/node.conf" && echo "$NODE_NAME $OWNER") && [ "${was%% *}" != "$NODE_NAME" ]; then
-    [ "$(stack_of "${was#* }")" = "$(stack_of "$OWNER")" ] ||
-      problem "this host is node ${was%% *} of another stack (${was#* }): remove it from that stack first, or correct the address of $NODE_NAME"
+  if ours && joined && was=$(. "$CONF/node.conf" && echo "$NODE_NAME $API_SERVER $OWNER") && [ "${was% *}" != "$NODE_NAME $API_SERVER" ]; then
+    [ "$(stack_of "${was##* }")" = "$(stack_of "$OWNER")" ] ||
+      problem "this host is node ${was%% *} of another stack (${was##* }): remove it from that stack first, or correct the address of $NODE_NAME"
   fi
   ours || for theirs in "$KUBELET_KUBECONFIG" "$CLIENT_CERTIFICATE" /etc/systemd/system/kubelet.service; do
     [ ! -e "$theirs" ] || problem "$theirs exists: this host is, or was, a node of another installation; remove that node first (kubeadm reset)"
@@ -169,13 +169,13 @@ check_versions() {
   wanted=$(minor "$KUBERNETES_VERSION")
   server=$(api_version 2>/dev/null | sed -n 's/.*"minor": *"\([0-9]*\).*/\1/p')
   if [ -n "$server" ]; then
-    [ "$wanted" -le "$server" ] || problem "kubelet $KUBERNETES_VERSION would be newer than the API server, which is 1.$server: upgrade the API servers first, or set kubernetesVersion"
-    [ "$wanted" -ge $((server - 3)) ] || problem "kubelet $KUBERNETES_VERSION would be more than three minor versions older than the API server, which is 1.$server: set kubernetesVersion to 1.$((server - 3)) or newer"
+    [ "$wanted" -le "$server" ] || problem "kubelet $KUBERNETES_VERSION would be newer than the API server, which is 1.$server: upgrade the API servers first"
+    [ "$wanted" -ge $((server - 3)) ] || problem "kubelet $KUBERNETES_VERSION would be more than three minor versions older than the API server, which is 1.$server: set kubernetesVersion to a release of 1.$((server - 3)) or newer"
   fi
   runs=$(kubelet_version '')
   if joined && [ -n "$runs" ]; then
     step=$((wanted - $(minor "$runs")))
-    [ "${step#-}" -le 1 ] || problem "this node has Kubernetes $runs and changes by one minor version at a time: set kubernetesVersion to 1.$(($(minor "$runs") + step / ${step#-})) first"
+    [ "${step#-}" -le 1 ] || problem "this node has Kubernetes $runs and changes by one minor version at a time: set kubernetesVersion to a release of 1.$(($(minor "$runs") + step / ${step#-})) first"
   fi
 }
 

@@ -124,7 +124,7 @@ it("more than one minor version at a time is refused by the host, before anythin
   const pids = await Promise.all(FOUR.map((name) => lab.kubeletPid(name)));
   await setVersion(OLDEST);
   expect(await lab.fails("deploy")).toContain(
-    `this node has Kubernetes ${VERSION} and changes by one minor version at a time: set kubernetesVersion to ${OLDER.replace(/\.\d+$/, "")} first`,
+    `this node has Kubernetes ${VERSION} and changes by one minor version at a time: set kubernetesVersion to a release of ${OLDER.replace(/\.\d+$/, "")} first`,
   );
   expect(await Promise.all(FOUR.map((name) => lab.kubeletPid(name)))).toEqual(pids);
   await setVersion(VERSION);

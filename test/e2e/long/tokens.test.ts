@@ -66,8 +66,9 @@ describe("the token of a pool whose workers have joined", () => {
     await isRefused();
   });
 
-  it("cannot be used when the steps of a worker are replaced, and the error has the command that works", async () => {
+  it("cannot be used by a host that has lost its identity, and the error has the command that works", async () => {
     const host = "**::tls-bootstrap-worker-3-host";
+    await lab.shell("worker-3", "systemctl stop kubelet; rm -r /var/lib/kubelet/pki /etc/kubernetes/kubelet.conf");
     const errors = await lab.fails("deploy", "--replace", host);
     expect(errors).toMatch(/refuses bootstrap token \w{6} \(401\)/);
     expect(errors).toContain(`pulumi up --replace "${CLOCK}"`);

@@ -11,6 +11,7 @@ const lab = new TestLab();
 const { remember, configure } = new PoolSettings(lab);
 
 beforeAll(async () => {
+  await lab.out("up", "--workers", "5"); // the fifth is for a reimaged VM, since the others must stay as they are
   await remember();
   await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {} });
   await lab.operate("deploy");
@@ -19,6 +20,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await lab.out("up"); // also what a test has stopped
   await lab.run("destroy");
+  await lab.out("up", "--workers", "4");
 });
 
 const nodes = async () => (await lab.status()).nodes?.map(({ name, ready }) => [name, ready]);
@@ -63,18 +65,18 @@ describe("a worker whose VM is gone", () => {
 });
 
 it("a reimaged VM with another host key joins again under its name by one update", async () => {
-  const { address } = await hostOf(lab, "worker-4");
-  await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {}, "worker-4": {} });
+  const { address } = await hostOf(lab, "worker-5");
+  await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {}, "worker-5": {} });
   await lab.operate("deploy");
-  await lab.out("up", "--workers", "3");
   await lab.out("up", "--workers", "4");
-  const { hostKey } = await hostOf(lab, "worker-4");
-  await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {}, "worker-4": { address, hostKey } });
+  await lab.out("up", "--workers", "5");
+  const { hostKey } = await hostOf(lab, "worker-5");
+  await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {}, "worker-5": { address, hostKey } });
   const preview = await lab.operate("preview");
   untouched(preview, "worker-1", "worker-2", "worker-3");
-  expect(changes(preview)).toContain("update tls-bootstrap-worker-4-leave");
+  expect(changes(preview)).toContain("update tls-bootstrap-worker-5-leave");
   await lab.operate("deploy");
-  expect(await lab.isReady("worker-4")).toBe(true);
+  expect(await lab.isReady("worker-5")).toBe(true);
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });
 

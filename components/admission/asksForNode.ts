@@ -2,9 +2,10 @@
  * Whether a request asks for the name of the Node in `params`. A policy with Nodes as parameters is evaluated for each of them, and to decode
  * the whole request each time takes too long. So this reads single bytes, from the end of the name, where the names of a pool differ most.
  */
+import { NODE_USER_PREFIX } from "../cluster/names";
 import { bind, celText, range } from "./cel";
 import { ALPHABET } from "./decodeBase64";
-import { BEGIN, LINE, LONGEST_NAME, USER_PREFIX } from "./decodeRequest";
+import { BEGIN, LINE, LONGEST_NAME } from "./decodeRequest";
 
 /** Which characters of `spec.request` hold the length of the common name, and the longest name. Both are whole groups of base64. */
 const READ = { from: 120, to: 268 };
@@ -50,5 +51,5 @@ export const ASKS_FOR_NODE = bind(
   ],
   `${JSON.stringify(range(LONGEST_NAME))}.all(x, x >= size(name) || ` +
     `${derByte(`header + ${NAME - 1} + size(name) - x`)} == ${celText(CHARACTERS)}.indexOf(name.charAt(size(name) - 1 - x))) && ` +
-    `${derByte(`header + ${COMMON_NAME_LENGTH}`)} == size(name) + ${USER_PREFIX.length}`,
+    `${derByte(`header + ${COMMON_NAME_LENGTH}`)} == size(name) + ${NODE_USER_PREFIX.length}`,
 );

@@ -6,6 +6,7 @@
  *
  * @see https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/client-go/util/certificate/csr/csr.go
  */
+import { NODE_USER_PREFIX, NODES_GROUP } from "../cluster/names";
 import { bind, type CelVariable, celText, range } from "./cel";
 import { bitsOfCode, bitsToHex, hexToBits, inPemBits, pemBits } from "./decodeBase64";
 
@@ -16,8 +17,6 @@ export const LINE = 64;
 /** {@link BEGIN} fills whole groups of base64, so it is the same in each request. */
 const BEGIN_BASE64 = Buffer.from(BEGIN).toString("base64");
 
-const GROUP = "system:nodes";
-export const USER_PREFIX = "system:node:";
 /** The longest name of a node; see the rule `nodeName`. */
 export const LONGEST_NAME = 63;
 const NODE_NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
@@ -40,7 +39,7 @@ const OBJECT = {
   extensionRequest: "06092a864886f70d01090e",
   subjectAltName: "0603551d11",
 };
-const organization = `30${hexByte(7 + GROUP.length)}${OBJECT.organization}13${hexByte(GROUP.length)}${hexText(GROUP)}`;
+const organization = `30${hexByte(7 + NODES_GROUP.length)}${OBJECT.organization}13${hexByte(NODES_GROUP.length)}${hexText(NODES_GROUP)}`;
 const ORGANIZATION = `31${hexByte(bytesIn(organization))}${organization}`;
 /** SubjectPublicKeyInfo of a P-256 key, up to its point: id-ecPublicKey, prime256v1, a BIT STRING. */
 const KEY_HEAD = "3059301306072a8648ce3d020106082a8648ce3d03010703420004";
@@ -50,7 +49,7 @@ const ECDSA_WITH_SHA256 = "300a06082a8648ce3d040302";
 const SIGNATURE_FRAME = bytesIn(ECDSA_WITH_SHA256) + 3;
 
 /** Lengths without the node's name. */
-const COMMON_NAME = bytesIn(OBJECT.commonName) + 2 + USER_PREFIX.length;
+const COMMON_NAME = bytesIn(OBJECT.commonName) + 2 + NODE_USER_PREFIX.length;
 const SUBJECT = bytesIn(ORGANIZATION) + 4 + COMMON_NAME;
 const INFO = bytesIn(VERSION) + 2 + SUBJECT + bytesIn(KEY_HEAD) + POINT;
 
@@ -82,8 +81,8 @@ const TO_NAME = [
   longHeader(`(${INFO} + size(variables.name) + variables.attributesLength)`),
   `"${VERSION}30" + ${byte(`${SUBJECT} + size(variables.name)`)}`,
   `"${ORGANIZATION}31" + ${byte(`${COMMON_NAME + 2} + size(variables.name)`)} + "30" + ${byte(`${COMMON_NAME} + size(variables.name)`)}`,
-  `"${OBJECT.commonName}13" + ${byte(`${USER_PREFIX.length} + size(variables.name)`)}`,
-  `"${hexText(USER_PREFIX)}" + ${hexOfName}`,
+  `"${OBJECT.commonName}13" + ${byte(`${NODE_USER_PREFIX.length} + size(variables.name)`)}`,
+  `"${hexText(NODE_USER_PREFIX)}" + ${hexOfName}`,
 ].join(" + ");
 
 /** Lengths at most: of a request's base64 without its lines, and of `spec.request`. */
@@ -147,7 +146,7 @@ function decodeWith({ most, length, expected }: Attributes): CelVariable[] {
     // What stands where a kubelet writes the name.
     {
       name: "name",
-      expression: `${textOf(`variables.headDer.split(${hexToBits(celText(hexText(USER_PREFIX)))}, 2)[?1].orValue("")`)}.split("0?", 2)[0]`,
+      expression: `${textOf(`variables.headDer.split(${hexToBits(celText(hexText(NODE_USER_PREFIX)))}, 2)[?1].orValue("")`)}.split("0?", 2)[0]`,
     },
     { name: "pem", expression: "variables.head + variables.tail" },
     {

@@ -80,25 +80,6 @@ export async function connectWithCertificate(certificate: string, key = certific
   return new Api(stringify(kubeconfig));
 }
 
-export const pod = (node: string, volumes: object[] = []) => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  metadata: { name: `on-${node}` },
-  spec: {
-    nodeName: node,
-    terminationGracePeriodSeconds: 0,
-    volumes,
-    containers: [
-      {
-        name: "main",
-        image: "lab.local/busybox:1",
-        command: ["sh", "-c", "echo a line; sleep 3600"],
-        imagePullPolicy: "Never",
-      },
-    ],
-  },
-});
-
 export async function start(...pods: object[]): Promise<void> {
   await lab.apply({ apiVersion: "v1", kind: "List", items: pods });
   await lab.kubectl("wait", "pod", "--all", "--for=condition=Ready", "--timeout=180s");

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CLIENT_CERTIFICATE, expectBare } from "./bareHost";
+import { podOn } from "./pods";
 import { changes, eventually, VERSION } from "./testLab";
 import {
   addFourth,
@@ -111,19 +112,7 @@ describe("three bare workers", () => {
   });
 
   it("run pods", async () => {
-    const pods = THREE.map((node) => ({
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { name: `on-${node}` },
-      spec: {
-        nodeName: node,
-        terminationGracePeriodSeconds: 0,
-        containers: [
-          { name: "main", image: "lab.local/busybox:1", command: ["sleep", "3600"], imagePullPolicy: "Never" },
-        ],
-      },
-    }));
-    await lab.apply({ apiVersion: "v1", kind: "List", items: pods });
+    await lab.apply({ apiVersion: "v1", kind: "List", items: THREE.map((node) => podOn(node)) });
     await lab.kubectl("wait", "pod", ...THREE.map((node) => `on-${node}`), "--for=condition=Ready", "--timeout=120s");
   });
 

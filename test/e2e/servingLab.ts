@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { podOn } from "./pods";
 import { eventually, TestLab } from "./testLab";
 
 /** A lab whose API server verifies two kubelets by their serving certificates. */
@@ -18,26 +19,8 @@ export async function trust(ca: string): Promise<void> {
 export const servingCa = async () => (await lab.json<{ servingCa: string }>("output")).servingCa;
 export const clusterCa = async () => readFile(join((await lab.facts()).stateDir, "pki", "ca.crt"), "utf8");
 
-const pod = (worker: string) => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  metadata: { name: `on-${worker}` },
-  spec: {
-    nodeName: worker,
-    terminationGracePeriodSeconds: 0,
-    containers: [
-      {
-        name: "main",
-        image: "lab.local/busybox:1",
-        command: ["sh", "-c", "echo a line; sleep 3600"],
-        imagePullPolicy: "Never",
-      },
-    ],
-  },
-});
-
 export async function startPods(...nodes: string[]): Promise<void> {
-  await lab.apply({ apiVersion: "v1", kind: "List", items: nodes.map(pod) });
+  await lab.apply({ apiVersion: "v1", kind: "List", items: nodes.map((node) => podOn(node)) });
   const names = nodes.map((node) => `on-${node}`);
   await lab.kubectl("wait", "pod", ...names, "--for=condition=Ready", "--timeout=180s");
 }

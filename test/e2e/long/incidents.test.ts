@@ -13,7 +13,6 @@ import {
   outputs,
   page,
   paths,
-  pod,
   program,
   setUp,
   shell,
@@ -22,6 +21,7 @@ import {
   VICTIM,
   workersOf,
 } from "../incidentPage";
+import { podOn } from "../pods";
 import { PoolSettings } from "../poolSettings";
 import { eventually } from "../testLab";
 
@@ -109,7 +109,7 @@ describe("a node's key", () => {
 
   it("writes and reads as the node", async () => {
     await lab.kubectl("create", "secret", "generic", "used", "--from-literal=a=b");
-    await start(pod(VICTIM, [{ name: "used", secret: { secretName: "used" } }]), ...NODES.map((node) => pod(node)));
+    await start(podOn(VICTIM, [{ name: "used", secret: { secretName: "used" } }]), ...NODES.map((node) => podOn(node)));
     stolen = await connectWithCertificate(
       await lab.exec(VICTIM, "cat", "/var/lib/kubelet/pki/kubelet-client-current.pem"),
     );

@@ -54,6 +54,8 @@ export function retryUntilHostAnswers(
   name: string,
   { name: node, ssh }: ResolvedWorker,
 ): pulumi.ResourceTransformation {
+  // The monitor of Pulumi's mocks does not know error hooks.
+  if (!("registerErrorHook" in pulumi.runtime.getMonitor()!)) return () => undefined;
   const host = ssh.bastion ? `${node} or its bastion` : node;
   const firstFailures = new Map<pulumi.URN, number>();
   const hook = new pulumi.ErrorHook(`${name}-ssh`, async ({ urn, errors }) => {

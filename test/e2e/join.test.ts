@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CLIENT_CERTIFICATE, expectBare } from "./bareHost";
-import { podOn } from "./pods";
+import { deploymentOf, podOn, spreadOver } from "./pods";
 import { changes, eventually, VERSION } from "./testLab";
 import {
   addFourth,
@@ -175,7 +175,7 @@ describe("a fourth worker", () => {
   });
 
   it("is drained, stopped and deleted when it is removed, and the others are not affected", async () => {
-    await lab.apply(spreadDeployment(4));
+    await lab.apply(deploymentOf("spread", 4, { topologySpreadConstraints: spreadOver("spread", "ScheduleAnyway") }));
     await lab.kubectl("rollout", "status", "deployment/spread", "--timeout=120s");
     const podsOn = async (node: string) =>
       (await lab.get<{ items: any[] }>("pods", "-l", "app=spread", "--field-selector", `spec.nodeName=${node}`)).items
@@ -220,34 +220,4 @@ it("no secret was seen in state, logs, output, process lists or journals", () =>
 async function readyCondition(node: string): Promise<{ status: string; lastHeartbeatTime: string }> {
   const { status } = await lab.get<any>("node", node);
   return status.conditions.find(({ type }: { type: string }) => type === "Ready");
-}
-
-function spreadDeployment(replicas: number) {
-  const labels = { app: "spread" };
-  return {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name: "spread" },
-    spec: {
-      replicas,
-      selector: { matchLabels: labels },
-      template: {
-        metadata: { labels },
-        spec: {
-          terminationGracePeriodSeconds: 0,
-          topologySpreadConstraints: [
-            {
-              maxSkew: 1,
-              topologyKey: "kubernetes.io/hostname",
-              whenUnsatisfiable: "ScheduleAnyway",
-              labelSelector: { matchLabels: labels },
-            },
-          ],
-          containers: [
-            { name: "main", image: "lab.local/busybox:1", command: ["sleep", "3600"], imagePullPolicy: "Never" },
-          ],
-        },
-      },
-    },
-  };
 }

@@ -1,4 +1,5 @@
 import { expectBare } from "./bareHost";
+import { deploymentOf, podOn } from "./pods";
 import { PoolSettings } from "./poolSettings";
 import { changes, eventually, TestLab } from "./testLab";
 
@@ -17,18 +18,6 @@ afterAll(async () => {
 });
 
 const nodes = async () => (await lab.status()).nodes?.map(({ name }) => name);
-
-const pod = (name: string, node: string, more: object = {}) => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  metadata: { name, labels: { app: name } },
-  spec: {
-    nodeName: node,
-    terminationGracePeriodSeconds: 0,
-    containers: [{ name: "main", image: "lab.local/busybox:1", command: ["sleep", "3600"], imagePullPolicy: "Never" }],
-    ...more,
-  },
-});
 
 const running = (name: string) => lab.kubectl("wait", "pod", name, "--for=condition=Ready", "--timeout=120s");
 
@@ -66,7 +55,7 @@ describe("a join that fails when the node is Ready", () => {
     await eventually(() => lab.kubectl("patch", binding, "--type=json", "-p", '[{"op":"remove","path":"/subjects"}]'));
     expect(await failing).toContain("worker-1 has joined, but its certificate would not be renewed");
     await eventually(async () => expect(await lab.isReady("worker-1")).toBe(true));
-    await lab.apply(pod("left-over", "worker-1", { tolerations: [{ operator: "Exists" }] }));
+    await lab.apply(podOn("worker-1", { tolerations: [{ operator: "Exists" }] }, "left-over"));
     await running("left-over");
     await lab.kubectl("delete", "pod", "left-over", "--now");
     await lab.shell("worker-1", "echo secret >/etc/cni/net.d/plugin-kubeconfig");
@@ -100,22 +89,9 @@ describe("a removal", () => {
   });
 
   it("names the pods that it would destroy, and removes nothing until the settings allow it", async () => {
-    await lab.apply(pod("bare", "worker-1", { volumes: [{ name: "data", emptyDir: {} }] }));
-    await lab.apply({
-      apiVersion: "apps/v1",
-      kind: "Deployment",
-      metadata: { name: "cache" },
-      spec: {
-        selector: { matchLabels: { app: "cache" } },
-        template: {
-          metadata: { labels: { app: "cache" } },
-          spec: {
-            ...pod("cache", "worker-1", { volumes: [{ name: "data", emptyDir: {} }] }).spec,
-            nodeName: undefined,
-          },
-        },
-      },
-    });
+    const volumes = [{ name: "data", emptyDir: {} }];
+    await lab.apply(podOn("worker-1", { volumes }, "bare"));
+    await lab.apply(deploymentOf("cache", 1, { volumes }));
     await lab.kubectl("rollout", "status", "deployment/cache", "--timeout=120s");
     await running("bare");
     await configure({});

@@ -28,8 +28,8 @@ export const generationOf = (generation: number, changed: Record<string, object>
   Object.fromEntries(FOUR.map((name) => [name, { generation, ...changed[name] }]));
 
 /**
- * Holds the requests of a worker's scripts that contain a text, until they are released. Puts a script in the place of kubectl, which stays
- * until the worker is removed.
+ * Holds the requests of a worker's scripts that contain a text, until they are released. In the text, '*' with its quotes stands for any
+ * text. Puts a script in the place of kubectl, which stays until the worker is removed.
  */
 export const hold = (worker: string, text: string) =>
   lab.shell(
@@ -63,8 +63,12 @@ export async function takeAwayAt(requests: Record<string, string>, happens: () =
   const workers = Object.keys(requests);
   for (const name of workers) await hold(name, requests[name]);
   const away = async () => {
-    await areHeld(workers);
-    await takeAway(() => release(workers));
+    try {
+      await areHeld(workers);
+      await takeAway(() => release(workers));
+    } finally {
+      await release(workers);
+    }
   };
   await Promise.all([happens(), away()]);
 }

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { issueCertificate } from "../../../lab/control-plane/certificates";
 import { requireLab } from "../../../lab/labState";
 import { liveTokens } from "../api";
+import { CLIENT_CERTIFICATE } from "../bareHost";
 import { BOOTSTRAP_KUBECONFIG, startPendingJoin } from "../pendingJoin";
+import { deploymentOf, podOn } from "../pods";
 import { PoolSettings } from "../poolSettings";
 import { changes, eventually, TestLab } from "../testLab";
 
@@ -14,19 +16,6 @@ import { changes, eventually, TestLab } from "../testLab";
 const lab = new TestLab();
 const { remember, configure } = new PoolSettings(lab);
 const THREE = ["worker-1", "worker-2", "worker-3"];
-const CLIENT_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem";
-
-const podSpec = (more: object) => ({
-  terminationGracePeriodSeconds: 0,
-  containers: [{ name: "main", image: "lab.local/busybox:1", command: ["sleep", "3600"], imagePullPolicy: "Never" }],
-  ...more,
-});
-const pod = (node: string) => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  metadata: { name: `on-${node}` },
-  spec: podSpec({ nodeName: node }),
-});
 
 /** When the node has last reported that it is Ready; undefined when it is not. */
 async function lastReady(node: string): Promise<number | undefined> {
@@ -79,7 +68,7 @@ beforeAll(async () => {
   await remember();
   await configure({ "worker-1": {}, "worker-2": {}, "worker-3": {} });
   await lab.operate("deploy");
-  await lab.apply({ apiVersion: "v1", kind: "List", items: THREE.map(pod) });
+  await lab.apply({ apiVersion: "v1", kind: "List", items: THREE.map((node) => podOn(node)) });
   await lab.kubectl("wait", "pods", "--all", "--for=condition=Ready", "--timeout=120s");
   const { items } = await lab.get<{ items: any[] }>("pods");
   uids = Object.fromEntries(items.map(({ spec, metadata }) => [spec.nodeName, metadata.uid]));
@@ -143,18 +132,12 @@ describe("a worker that does not reach the API server until its node is not Read
   let kubelet: string;
 
   it("loses the pods that may move, and Pulumi has nothing to do", async () => {
-    const labels = { app: "moving" };
     const expression = { key: "kubernetes.io/hostname", operator: "In", values: ["worker-3"] };
     const preferred = [{ weight: 100, preference: { matchExpressions: [expression] } }];
     const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: preferred } };
     const toleration = { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute" };
-    const spec = podSpec({ affinity, tolerations: [{ ...toleration, tolerationSeconds: 1 }] });
-    await lab.apply({
-      apiVersion: "apps/v1",
-      kind: "Deployment",
-      metadata: { name: "moving" },
-      spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
-    });
+    const tolerations = [{ ...toleration, tolerationSeconds: 1 }];
+    await lab.apply(deploymentOf("moving", 1, { affinity, tolerations }));
     await available();
     expect(await nodeOfMoving()).toEqual(["worker-3"]);
     kubelet = await lab.kubeletPid("worker-3");

@@ -1,9 +1,9 @@
 import { createAuthority, issueCertificate } from "../../../lab/control-plane/certificates";
+import { CLIENT_CERTIFICATE } from "../bareHost";
 import { changes, TestLab } from "../testLab";
 
 /** The errors of a join when the cluster does not do its part, or when the host belongs to another cluster. */
 const lab = new TestLab();
-const CLIENT_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem";
 const JOIN = "/opt/tls-bootstrap/scripts/join.sh";
 
 let worker: any;

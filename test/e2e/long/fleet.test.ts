@@ -43,7 +43,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await lab.out("start", DEAD);
   await lab.run("destroy");
   await lab.out("up", "--workers", "4");
 });

@@ -109,7 +109,10 @@ describe("a node's key", () => {
 
   it("writes and reads as the node", async () => {
     await lab.kubectl("create", "secret", "generic", "used", "--from-literal=a=b");
-    await start(podOn(VICTIM, [{ name: "used", secret: { secretName: "used" } }]), ...NODES.map((node) => podOn(node)));
+    await start(
+      podOn(VICTIM, { volumes: [{ name: "used", secret: { secretName: "used" } }] }),
+      ...NODES.map((node) => podOn(node)),
+    );
     stolen = await connectWithCertificate(
       await lab.exec(VICTIM, "cat", "/var/lib/kubelet/pki/kubelet-client-current.pem"),
     );

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { issueCertificate } from "../../../lab/control-plane/certificates";
 import { REPOSITORY } from "../../repository";
+import { CLIENT_CERTIFICATE } from "../bareHost";
 import { hostOf } from "../bareWorkers";
 import { blocksOf, missingFrom } from "../pageBlocks";
+import { deploymentOf, podOn, spreadOver } from "../pods";
 import { PoolSettings } from "../poolSettings";
 import { changes, eventually, TestLab } from "../testLab";
 
@@ -17,7 +19,6 @@ const lab = new TestLab();
 const { remember, configure } = new PoolSettings(lab);
 const THREE = { "worker-1": {}, "worker-2": {}, "worker-3": {} };
 const TWO = { "worker-1": {}, "worker-2": {} };
-const CLIENT_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem";
 
 const pages = Object.fromEntries(
   ["remove", "lost-machine", "rejoin", "change"].map((name) => [
@@ -52,24 +53,6 @@ const ready = (...names: string[]) => names.map((name) => [name, true]);
 const isCordoned = async (name: string): Promise<boolean> =>
   (await lab.get<any>("node", name)).spec.unschedulable ?? false;
 
-const container = {
-  name: "main",
-  image: "lab.local/busybox:1",
-  command: ["sh", "-c", "trap exit TERM; while :; do sleep 1 & wait; done"],
-  imagePullPolicy: "Never",
-};
-
-const deployment = (name: string, replicas: number, podSpec: object) => ({
-  apiVersion: "apps/v1",
-  kind: "Deployment",
-  metadata: { name },
-  spec: {
-    replicas,
-    selector: { matchLabels: { app: name } },
-    template: { metadata: { labels: { app: name } }, spec: { containers: [container], ...podSpec } },
-  },
-});
-
 beforeAll(async () => {
   await remember();
   await configure(THREE, { drain: { timeoutSeconds: 10 } });
@@ -84,13 +67,7 @@ afterAll(async () => {
 
 describe("remove.md", () => {
   it("a removal waits for a PodDisruptionBudget", async () => {
-    const spread = {
-      maxSkew: 1,
-      topologyKey: "kubernetes.io/hostname",
-      whenUnsatisfiable: "DoNotSchedule",
-      labelSelector: { matchLabels: { app: "web" } },
-    };
-    await lab.apply(deployment("web", 3, { topologySpreadConstraints: [spread] }));
+    await lab.apply(deploymentOf("web", 3, { topologySpreadConstraints: spreadOver("web", "DoNotSchedule") }));
     await lab.kubectl("rollout", "status", "deployment/web", "--timeout=120s");
     await lab.kubectl("create", "poddisruptionbudget", "web", "--selector=app=web", "--min-available=3");
     await configure(TWO);
@@ -110,16 +87,13 @@ describe("remove.md", () => {
 
   it("a removal names the pods that it would destroy, and destroys them when the settings say so", async () => {
     await lab.apply(
-      deployment("cache", 1, {
+      deploymentOf("cache", 1, {
         nodeSelector: { "kubernetes.io/hostname": "worker-3" },
         volumes: [{ name: "data", emptyDir: {} }],
       }),
     );
     await lab.kubectl("rollout", "status", "deployment/cache", "--timeout=120s");
-    await lab.apply({
-      ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "bare" } },
-      spec: { nodeName: "worker-3", containers: [container] },
-    });
+    await lab.apply(podOn("worker-3", {}, "bare"));
     await lab.kubectl("wait", "pod", "bare", "--for=condition=Ready", "--timeout=120s");
     await configure(TWO);
     expectShown(await deployFails(), "remove", "would destroy these pods");

@@ -1,5 +1,6 @@
 import { areHeld, configure, expectReady, FOUR, generationOf, hold, lab, maxPods } from "../outage";
 import { release, runScript, SCRIPTS, takeAwayAt } from "../outage";
+import { podOn } from "../pods";
 
 /** An API server that stays away from its workers, and one that is away while workers leave. Each test builds on the tests before it. */
 beforeAll(async () => {
@@ -66,15 +67,7 @@ describe("an API server that stays away from a worker", () => {
 describe("while workers with pods are removed", () => {
   it("the API server is away for 30 s: they are drained and removed by the same deployment", async () => {
     const requests = { "worker-2": "unschedulable", "worker-3": "get pods", "worker-4": "eviction" };
-    const containers = [
-      { name: "main", image: "lab.local/busybox:1", command: ["sleep", "3600"], imagePullPolicy: "Never" },
-    ];
-    const items = Object.keys(requests).map((nodeName) => ({
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { name: `on-${nodeName}` },
-      spec: { nodeName, terminationGracePeriodSeconds: 5, containers },
-    }));
+    const items = Object.keys(requests).map((node) => podOn(node));
     await lab.apply({ apiVersion: "v1", kind: "List", items });
     await lab.kubectl("wait", "pods", "--all", "--for=condition=Ready", "--timeout=120s");
 

@@ -4,6 +4,7 @@ import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import releases from "../../../components/kubelet/releases.json";
 import { architecture } from "../../../lab/host/platform";
+import { deploymentOf } from "../pods";
 import { PoolSettings } from "../poolSettings";
 import { changes, TestLab, VERSION } from "../testLab";
 
@@ -61,35 +62,8 @@ beforeAll(async () => {
 
   await setVersion(OLDER);
   await lab.operate("deploy");
-  const labels = { app: "web" };
-  const container = {
-    name: "main",
-    image: "lab.local/busybox:1",
-    command: ["sh", "-c", "trap exit TERM; while :; do sleep 1 & wait; done"],
-    imagePullPolicy: "Never",
-  };
-  await lab.apply({
-    apiVersion: "v1",
-    kind: "List",
-    items: [
-      {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        metadata: { name: "web" },
-        spec: {
-          replicas: REPLICAS,
-          selector: { matchLabels: labels },
-          template: { metadata: { labels }, spec: { containers: [container] } },
-        },
-      },
-      {
-        apiVersion: "policy/v1",
-        kind: "PodDisruptionBudget",
-        metadata: { name: "web" },
-        spec: { minAvailable: AT_LEAST, selector: { matchLabels: labels } },
-      },
-    ],
-  });
+  await lab.apply(deploymentOf("web", REPLICAS));
+  await lab.kubectl("create", "poddisruptionbudget", "web", "--selector=app=web", `--min-available=${AT_LEAST}`);
   await lab.kubectl("rollout", "status", "deployment/web", "--timeout=120s");
 }, 900_000);
 

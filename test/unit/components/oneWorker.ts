@@ -13,8 +13,7 @@ export const ONE_WORKER: TlsBootstrapArgs = {
 };
 
 /** Declares a TlsBootstrap called `t`: ONE_WORKER with these changes. */
-export async function declareTlsBootstrap(changes: Partial<TlsBootstrapArgs> = {}) {
-  const program = new Program();
+export async function declareTlsBootstrap(changes: Partial<TlsBootstrapArgs> = {}, program = new Program()) {
   const result = await program.run((opts) => new TlsBootstrap("t", { ...ONE_WORKER, ...changes }, opts));
   return { program, result };
 }

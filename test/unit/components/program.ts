@@ -85,8 +85,14 @@ export class Program {
   /** Resource options by `type name`, taken by a transformation. */
   readonly options: Record<string, pulumi.CustomResourceOptions> = {};
 
-  /** @param outputs in place of OUTPUTS, by type */
-  constructor(private readonly outputs: typeof OUTPUTS = {}) {}
+  /**
+   * @param outputs in place of OUTPUTS, by type
+   * @param knowsErrorHooks whether Pulumi does; its mocks do not
+   */
+  constructor(
+    private readonly outputs: typeof OUTPUTS = {},
+    private readonly knowsErrorHooks = false,
+  ) {}
 
   async run<T>(body: (opts: pulumi.ComponentResourceOptions) => T): Promise<T> {
     await pulumi.runtime.setMocks(
@@ -105,10 +111,10 @@ export class Program {
       "test",
       false,
     );
-    // The mocks of this SDK version do not know error hooks.
-    Object.assign(pulumi.runtime.getMonitor()!, {
-      registerErrorHook: (_: unknown, done: (error: null) => void) => done(null),
-    });
+    if (this.knowsErrorHooks)
+      Object.assign(pulumi.runtime.getMonitor()!, {
+        registerErrorHook: (_: unknown, done: (error: null) => void) => done(null),
+      });
     const result = body({
       transformations: [
         ({ type, name, opts }) => {

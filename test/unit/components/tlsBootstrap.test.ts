@@ -104,7 +104,8 @@ describe("TlsBootstrap with one worker", () => {
 
   it("pins the host key, and leaves it to a hook to wait for a VM that is booting", async () => {
     const bastion = { host: "jump", hostKey: ED25519_OTHER, user: "jump", privateKey: BASTION_KEY };
-    const { program } = await declare({ ssh: { ...ssh, port: 2222, bastion } });
+    const program = new Program({}, true);
+    await declareTlsBootstrap({ ssh: { ...ssh, port: 2222, bastion } }, program);
     for (const step of ["host", "leave", "serving", "kubelet", "join"]) {
       const { connection, ...inputs } = program.find(COMMAND, `t-worker-1-${step}`).inputs;
       const dialErrorLimit = step === "leave" ? 8 : 0;

@@ -39,7 +39,7 @@ evict_all() {
   fi
   ! drain || return 0
   [ "$1" = rejoin ] || fail "$NODE_NAME is not removed$cordoned: $not_drained" \
-    "$drain_hint; settings reach this host only while its worker is in the config, so restore its line first to change them"
+    "$drain_hint; to change a setting, restore the worker's line first"
   (uncordon) || true
   fail "$NODE_NAME goes on as it was: $not_drained" "$drain_hint"
 }

@@ -39,15 +39,26 @@ fetch_releases() {
   fetch_release cni-plugins "$CNI_VERSION" "$CNI_SHA256" "$CNI_FILE" "$CNI_SUMS"
 }
 
+# move_links: moves the links of an earlier binDir to this one. containerd goes on, because it runs by the path of its release.
+move_links() {
+  [ -e "$LINKS" ] || return 0
+  while read -r path; do
+    case "${path%/*}" in
+      "$BIN_DIR" | "$CNI_BIN") ;;
+      *)
+        own_link "$(readlink "$path")" "$BIN_DIR/${path##*/}"
+        drop_link "$path"
+        ;;
+    esac
+  done <"$LINKS"
+}
+
 link_releases() {
+  move_links
   for program in containerd ctr containerd-shim-runc-v2; do
     own_link "$RELEASES/containerd-$CONTAINERD_VERSION/bin/$program" "$BIN_DIR/$program"
   done
   own_link "$RELEASES/runc-$RUNC_VERSION/runc" "$BIN_DIR/runc"
-  # Links in an earlier binDir.
-  while read -r path; do
-    case "${path%/*}" in "$BIN_DIR" | "$CNI_BIN") ;; *) drop_link "$path" ;; esac
-  done <"$LINKS"
 }
 
 # remove_releases [KEPT...]: removes all releases except the folders KEPT.

@@ -215,7 +215,10 @@ start() {
 fetch() {
   case "$RUNTIME" in
     package) fetch_packages ;;
-    tarball) fetch_releases ;;
+    tarball)
+      fetch_releases
+      move_links
+      ;;
   esac
   if [ "$CONFIGURE" = yes ]; then configure_registries; fi
   rm -rf "$PREVIOUS"

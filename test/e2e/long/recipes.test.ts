@@ -76,12 +76,16 @@ describe("remove.md", () => {
     expect(await isCordoned("worker-3")).toBe(true);
   });
 
-  it("a worker that stays after all keeps its kubelet and takes pods again", async () => {
-    const before = await lab.kubeletPid("worker-3");
+  it("a worker that stays after all keeps its identity and its pods, and takes new ones again", async () => {
+    const kept = async () => [
+      await lab.exec("worker-3", "sha256sum", CLIENT_CERTIFICATE),
+      await lab.kubectl("get", "pods", "-o", "jsonpath={.items[*].metadata.uid} {.items[*].status..restartCount}"),
+    ];
+    const before = await kept();
     await configure(THREE);
     await deploy();
     expect(await isCordoned("worker-3")).toBe(false);
-    expect(await lab.kubeletPid("worker-3")).toBe(before);
+    expect(await kept()).toEqual(before);
     await lab.kubectl("delete", "poddisruptionbudget/web", "deployment/web", "--now");
   });
 

@@ -35,8 +35,10 @@ function blockOf(page: string, words: string, language = "text"): string {
 }
 
 /** Expects that an output has the lines that a page shows. */
-const expectShown = (output: string, page: string, words: string): void =>
-  expect(missingFrom(output, blockOf(page, words))).toEqual([]);
+function expectShown(output: string, page: string, words: string): void {
+  const missing = missingFrom(output, blockOf(page, words));
+  expect(missing.length > 0 ? { missing, output } : {}).toEqual({});
+}
 
 const preview = (...options: string[]): Promise<string> => lab.out("preview", ...options);
 const deploy = (): Promise<string> => lab.out("deploy");
@@ -118,7 +120,7 @@ describe("lost-machine.md", () => {
   it("a VM that is gone costs one update, and its line can go later", async () => {
     await lab.out("stop", "worker-3", "--kill");
     await configure({ ...TWO, "worker-3": { lost: true } });
-    expectShown(await preview(), "lost-machine", "update [diff: -delete]");
+    expectShown(await preview(), "lost-machine", "update [diff: -delete,stdin]");
     await deploy();
     expect(await nodes()).toEqual(ready("worker-1", "worker-2"));
     await configure(TWO);

@@ -117,6 +117,12 @@ describe("remove.md", () => {
 });
 
 describe("lost-machine.md", () => {
+  /** Starts the lost VM, whose kubelet makes its Node anew. */
+  async function comeBack(): Promise<void> {
+    await lab.out("start", "worker-3");
+    await eventually(async () => expect(await lab.isReady("worker-3")).toBe(true));
+  }
+
   it("a VM that is gone costs one update, and its line can go later", async () => {
     await lab.out("stop", "worker-3", "--kill");
     await configure({ ...TWO, "worker-3": { lost: true } });
@@ -129,8 +135,7 @@ describe("lost-machine.md", () => {
   });
 
   it("a VM that comes back is taken back", async () => {
-    await lab.out("start", "worker-3");
-    await eventually(async () => expect(await lab.isReady("worker-3")).toBe(true));
+    await comeBack();
     expectShown(await lab.kubectl("get", "nodes"), "lost-machine", "$ kubectl get nodes");
     await configure(THREE);
     expect(await deployFails()).toContain("already exists");
@@ -148,10 +153,10 @@ describe("lost-machine.md", () => {
     expect(await nodes()).toEqual(ready("worker-1", "worker-2"));
     await configure(TWO);
     await deploy();
-    await lab.out("start", "worker-3");
-    await lab.run("kubectl", "delete", "node", "worker-3");
+    await comeBack();
+    await lab.kubectl("delete", "node", "worker-3");
     await configure(THREE);
-    await eventually(deploy);
+    await deploy();
   });
 
   it("a reimaged VM joins again with its new host key", async () => {

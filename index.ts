@@ -17,7 +17,7 @@ kubectl certificate approve <name>
 
 export = async () => {
   const settings = readSettings();
-  const { server, ca, kubeconfig, servingCa, kubernetesVersion } = await readClusterAccess(settings);
+  const { server, ca, clientCa, kubeconfig, servingCa, kubernetesVersion } = await readClusterAccess(settings);
 
   const cluster = new Provider("cluster", {
     kubeconfig,
@@ -35,7 +35,7 @@ export = async () => {
   };
   const nodes = new TlsBootstrap(
     "tls-bootstrap",
-    { ...bootstrap, servingCertificates, cluster: { server, ca, kubernetesVersion } },
+    { ...bootstrap, servingCertificates, cluster: { server, ca, clientCa, kubernetesVersion } },
     { providers: { kubernetes: cluster } },
   );
 

@@ -16,6 +16,8 @@ export interface ClusterAccess extends ClusterEndpoint {
   readonly kubeconfig: pulumi.Output<string>;
   /** The CA for kubelet serving certificates of a platform stack that has one. */
   readonly servingCa?: CertificateAuthority;
+  /** See {@link ClusterSpec.clientCa}. */
+  readonly clientCa?: string;
   /** The version of the API servers, when it is known. */
   readonly kubernetesVersion?: string;
 }
@@ -29,6 +31,9 @@ const PLATFORM_OUTPUTS: Readonly<Record<"server" | "ca" | "kubeconfig", rules.Ru
 
 /** The output that a platform stack may export: `{ certificate, key }`. */
 const SERVING_CA_OUTPUT = "kubeletServingCa";
+
+/** The output that a platform stack may export: the CA of the client certificate with which its API servers call kubelets. */
+const CLIENT_CA_OUTPUT = "kubeletClientCa";
 
 /** The output that a platform stack may export: the version of its API servers. */
 const VERSION_OUTPUT = "kubernetesVersion";
@@ -54,9 +59,10 @@ async function fromPlatform(stack: string): Promise<ClusterAccess> {
     const details: { value?: unknown; secretValue?: unknown } = await platform.getOutputDetails(name);
     return [name, details.value ?? details.secretValue] as const;
   };
-  const names = [...Object.keys(PLATFORM_OUTPUTS), SERVING_CA_OUTPUT, VERSION_OUTPUT];
+  const names = [...Object.keys(PLATFORM_OUTPUTS), SERVING_CA_OUTPUT, CLIENT_CA_OUTPUT, VERSION_OUTPUT];
   const {
     [SERVING_CA_OUTPUT]: authority,
+    [CLIENT_CA_OUTPUT]: clientCa,
     [VERSION_OUTPUT]: version,
     ...outputs
   } = Object.fromEntries(await Promise.all(names.map(read)));
@@ -71,16 +77,26 @@ async function fromPlatform(stack: string): Promise<ClusterAccess> {
   return {
     ...{ server, ca, kubeconfig: pulumi.secret(kubeconfig) },
     servingCa: servingCaOf(stack, authority),
-    kubernetesVersion: versionOf(stack, version),
+    clientCa: optionalText(
+      `Platform stack '${stack}' has no usable client CA`,
+      CLIENT_CA_OUTPUT,
+      clientCa,
+      rules.caCertificates,
+    ),
+    kubernetesVersion: optionalText(
+      `Platform stack '${stack}' has no usable version of its API servers`,
+      VERSION_OUTPUT,
+      version,
+      apiServerVersion,
+    ),
   };
 }
 
-function versionOf(stack: string, value: unknown): string | undefined {
+/** An output that may be missing. */
+function optionalText(what: string, name: string, value: unknown, rule: rules.Rule): string | undefined {
   if (value === undefined) return undefined;
-  refuse(`Platform stack '${stack}' has no usable version of its API servers`, [
-    typeof value === "string"
-      ? [`output ${VERSION_OUTPUT}`, apiServerVersion(value), value]
-      : [`output ${VERSION_OUTPUT}`, "is not text"],
+  refuse(what, [
+    typeof value === "string" ? [`output ${name}`, rule(value), value] : [`output ${name}`, "is not text"],
   ]);
   return value as string;
 }
@@ -97,17 +113,23 @@ function servingCaOf(stack: string, value: unknown): CertificateAuthority | unde
 
 function fromSettings(access: Access): ClusterAccess {
   const { kubeconfig, caFile, token, clientCertificate, clientKey, kubernetesVersion, ...given } = access;
+  const { clientCa, clientCaFile } = given;
   const fromKubeconfig: Partial<ClusterEndpoint> = kubeconfig ? endpointOf(kubeconfig) : {};
   const endpoint = {
     server: (given.server ?? fromKubeconfig.server)!,
-    ca: (caFile === undefined ? (given.ca ?? fromKubeconfig.ca) : readCa(caFile))!,
+    ca: (caFile === undefined ? (given.ca ?? fromKubeconfig.ca) : readCa("caFile", caFile))!,
   };
   const credentials = { token, clientCertificate, clientKey };
   const written = kubeconfig ?? renderKubeconfig(endpoint, "pulumi", credentials);
-  return { ...endpoint, kubeconfig: pulumi.secret(written), kubernetesVersion };
+  return {
+    ...endpoint,
+    kubeconfig: pulumi.secret(written),
+    clientCa: clientCaFile === undefined ? clientCa : readCa("clientCaFile", clientCaFile),
+    kubernetesVersion,
+  };
 }
 
-function readCa(file: string): string {
+function readCa(key: string, file: string): string {
   let text = "";
   let problem: string | undefined;
   try {
@@ -115,6 +137,6 @@ function readCa(file: string): string {
   } catch (error) {
     problem = `cannot be read: ${(error as NodeJS.ErrnoException).code}`;
   }
-  refuse("The CA of the cluster cannot be used", [["cluster.caFile", problem ?? rules.caCertificates(text), file]]);
+  refuse("The CA of the cluster cannot be used", [[`cluster.${key}`, problem ?? rules.caCertificates(text), file]]);
   return text;
 }

@@ -1,7 +1,12 @@
 /** Schemas of a stack's config: access to the cluster, and the settings of the components. */
 import { z } from "zod";
 import { endpointOf } from "../components/cluster/kubeconfig";
-import { apiServerVersionSetting, bootstrapSchema, environmentSchema } from "../components/spec/bootstrapSchema";
+import {
+  apiServerVersionSetting,
+  clientCaSetting,
+  bootstrapSchema,
+  environmentSchema,
+} from "../components/spec/bootstrapSchema";
 import { poolSchema } from "../components/spec/poolSchema";
 import * as rules from "../components/validation/rules";
 import { hiddenString, ruledString } from "../components/validation/ruledString";
@@ -27,6 +32,8 @@ export const accessSchema = z
       .optional()
       .describe("PEM certificates of the CA that signed the API server's certificate. Default: from `kubeconfig`."),
     caFile: z.string().optional().describe("File with the CA certificates, instead of `ca`."),
+    clientCa: clientCaSetting.optional(),
+    clientCaFile: z.string().optional().describe("File with the certificates of `clientCa`."),
     token: z.string().min(1).optional().meta({ secret: true }).describe("Bearer token, instead of `kubeconfig`."),
     clientCertificate: z.string().optional().describe("PEM client certificate, instead of `kubeconfig`."),
     clientKey: hiddenString(rules.privateKey, { secret: true })
@@ -38,6 +45,7 @@ export const accessSchema = z
     const problem = (key: keyof typeof value, message: string) =>
       context.addIssue({ code: "custom", path: [key], message });
     if (value.ca && value.caFile) problem("caFile", "cannot be given together with 'ca'");
+    if (value.clientCa && value.clientCaFile) problem("clientCaFile", "cannot be given together with 'clientCa'");
     if (value.kubeconfig) {
       if (value.token || value.clientCertificate || value.clientKey)
         problem("kubeconfig", "cannot be given together with 'token' or 'clientCertificate'");
@@ -63,7 +71,7 @@ export const targetSchema = z.strictObject({
   platform: ruledString(rules.stackName, { pattern: "^[\\w.-]+/[\\w.-]+/[\\w.-]+$" })
     .optional()
     .describe(
-      "`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret). It may also export `kubeletServingCa` and `kubernetesVersion` (see `cluster.kubernetesVersion`).",
+      "`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret). It may also export `kubeletServingCa`, `kubeletClientCa` (see `cluster.clientCa`) and `kubernetesVersion` (see `cluster.kubernetesVersion`).",
     ),
 });
 

@@ -63,6 +63,8 @@ export const PATCH_FORCE = { "pulumi.com/patchForce": "true" } as const;
 /** Paths on a worker, where CIS benchmarks (kube-bench) and administrators expect them. */
 export const PATHS = {
   ca: "/etc/kubernetes/pki/ca.crt",
+  /** The CA of the API server's client certificate, where it is not `ca`. */
+  clientCa: "/etc/kubernetes/pki/kubelet-client-ca.crt",
   bootstrapKubeconfig: "/etc/kubernetes/bootstrap-kubelet.conf",
   kubeconfig: "/etc/kubernetes/kubelet.conf",
   kubeletConfig: "/var/lib/kubelet/config.yaml",

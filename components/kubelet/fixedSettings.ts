@@ -1,4 +1,3 @@
-import { PATHS } from "../cluster/names";
 import { isMap } from "../validation/maps";
 import { below } from "../validation/problems";
 import type { Check } from "../validation/refuse";
@@ -9,7 +8,11 @@ const FIXED_SETTINGS: readonly [path: string, value: unknown, reason: string][] 
   ["kind", "KubeletConfiguration", "the kubelet's config file has no other kind"],
   ["authentication.anonymous.enabled", false, "anonymous requests to a kubelet can run commands in pods"],
   ["authentication.webhook.enabled", true, "without it the kubelet accepts no tokens, such as those of metrics-server"],
-  ["authentication.x509.clientCAFile", PATHS.ca, `this module writes the CA to ${PATHS.ca}`],
+  [
+    "authentication.x509.clientCAFile",
+    undefined,
+    "this module writes the file; set cluster.clientCa for another CA than cluster.ca",
+  ],
   ["authorization.mode", "Webhook", "AlwaysAllow lets every client run commands in pods"],
   ["readOnlyPort", 0, "the read-only port shows pods and their environment to the network"],
   ["rotateCertificates", true, "without rotation the node drops out of the cluster when its first certificate expires"],

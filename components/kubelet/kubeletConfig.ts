@@ -14,6 +14,8 @@ export interface KubeletConfigArgs {
   readonly containerRuntimeEndpoint: string;
   /** `issued`: this module writes the kubelet's serving certificate. Otherwise the kubelet requests it from the cluster. */
   readonly servingMode: ServingMode;
+  /** Whether the API server that calls the kubelet has a client certificate of another CA than the cluster's. */
+  readonly hasClientCa?: boolean;
   /** Fields that override this module's defaults. */
   readonly settings: KubeletConfiguration;
 }
@@ -41,7 +43,7 @@ function defaults(args: KubeletConfigArgs): Record<string, unknown> {
     authentication: {
       anonymous: { enabled: false },
       webhook: { enabled: true, cacheTTL: "2m0s" },
-      x509: { clientCAFile: PATHS.ca },
+      x509: { clientCAFile: args.hasClientCa ? PATHS.clientCa : PATHS.ca },
     },
     authorization: { mode: "Webhook" },
     readOnlyPort: 0,

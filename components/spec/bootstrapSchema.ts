@@ -15,6 +15,10 @@ export const apiServerVersionSetting = ruledString(apiServerVersion, { pattern: 
   "Version of the API servers. The preview then refuses a `kubernetesVersion` that is a newer minor, or more than three minors older. While the API servers have different versions, set the oldest one.",
 );
 
+export const clientCaSetting = hiddenString(rules.caCertificates).describe(
+  "PEM certificates of the CA that signed the API server's client certificate for kubelets (kube-apiserver `--kubelet-client-certificate`), where it is not `ca`. Kubelets accept client certificates of this CA only.",
+);
+
 /** The API server as workers reach it. */
 export const clusterSchema = z
   .strictObject({
@@ -22,6 +26,7 @@ export const clusterSchema = z
     ca: stringInput(hiddenString(rules.caCertificates)).describe(
       "PEM certificates of the CA that signed the API server's certificate.",
     ),
+    clientCa: stringInput(clientCaSetting).optional(),
     kubernetesVersion: stringInput(apiServerVersionSetting).optional(),
   })
   .meta({ id: "ClusterSpec" });

@@ -28,10 +28,15 @@ import { type ScaleGroupSetting, scaleGroupSchema, type workerSchema } from "./p
 import { resolvedRollout, type Rollout } from "./rolloutSchema";
 import type { BootstrapSpec, ClusterSpec, EnvironmentSpec, PoolSpec, ScaleGroupSpec, WorkerSpec } from "./specs";
 
+export interface Cluster extends ClusterEndpoint {
+  /** See {@link ClusterSpec.clientCa}. */
+  readonly clientCa: string;
+}
+
 /** A worker with everything it needs. */
 export interface ResolvedWorker extends Environment, Required<Omit<z.output<typeof workerSchema>, "nodeAddress">> {
   readonly nodeAddress: pulumi.Input<string>;
-  readonly cluster: pulumi.Output<ClusterEndpoint>;
+  readonly cluster: pulumi.Output<Cluster>;
   /** How long it must stay healthy after a change. */
   readonly pauseSeconds: number;
   /** The end of the batch before this worker's, see {@link WorkerPool}. */
@@ -45,7 +50,7 @@ export interface ResolvedPool extends Environment {
   readonly tokenTtl: string;
   /** Undefined when all workers change at once. */
   readonly rollout?: Rollout;
-  readonly cluster: pulumi.Output<ClusterEndpoint>;
+  readonly cluster: pulumi.Output<Cluster>;
   readonly workers: ResolvedWorker[];
 }
 
@@ -54,7 +59,7 @@ export const presentNodes = ({ workers }: Pick<ResolvedPool, "workers">): Resolv
   workers.filter(({ lost }) => !lost);
 
 export interface ResolvedBootstrap extends Omit<CheckedBootstrap, "pools"> {
-  readonly cluster: pulumi.Output<ClusterEndpoint>;
+  readonly cluster: pulumi.Output<Cluster>;
   readonly pools: readonly ResolvedPool[];
 }
 
@@ -231,16 +236,18 @@ function checkedLater(
 const skewsFrom = ({ kubernetesVersion }: ClusterSpec, given: Readonly<Record<string, unknown>>): Check[] =>
   skewChecks({ version: kubernetesVersion, source: "cluster.kubernetesVersion" }, given);
 
-/** Server and CA, and nothing else: whatever else the caller's object holds may be secret, and would make the files on the workers secret too. */
-function resolveCluster(what: string, { server, ca }: ClusterSpec): pulumi.Output<ClusterEndpoint> {
-  return pulumi.output({ server, ca }).apply((known) => {
+/**
+ * Server and CAs, and nothing else: whatever else the caller's object holds may be secret, and would make the files on the workers secret too.
+ */
+function resolveCluster(what: string, { server, ca, clientCa }: ClusterSpec): pulumi.Output<Cluster> {
+  return pulumi.output({ server, ca, clientCa }).apply((known) => {
     refuse(what, clusterChecks(known));
-    return known;
+    return { ...known, clientCa: known.clientCa ?? known.ca };
   });
 }
 
-/** What is wrong with server, CA and version, as far as they are known. */
-function clusterChecks({ server, ca, kubernetesVersion }: ClusterSpec): Check[] {
-  const { error } = clusterSchema.safeParse({ server, ca, kubernetesVersion }, REQUIRED);
+/** What is wrong with server, CAs and version, as far as they are known. */
+function clusterChecks({ server, ca, clientCa, kubernetesVersion }: ClusterSpec): Check[] {
+  const { error } = clusterSchema.safeParse({ server, ca, clientCa, kubernetesVersion }, REQUIRED);
   return error ? problemsOf(error, "cluster") : [];
 }

@@ -70,6 +70,11 @@ export interface ClusterSpec {
   /** PEM certificates of the CA that signed the API server's certificate. */
   readonly ca: pulumi.Input<string>;
   /**
+   * PEM certificates of the CA that signed the API server's client certificate for kubelets (kube-apiserver
+   * `--kubelet-client-certificate`), where it is not `ca`. Kubelets accept client certificates of this CA only.
+   */
+  readonly clientCa?: pulumi.Input<string>;
+  /**
    * Version of the API servers. The preview then refuses a `kubernetesVersion` that is a newer minor, or more than three minors older.
    * While the API servers have different versions, set the oldest one.
    */

@@ -1,11 +1,11 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterEndpoint } from "../../cluster/kubeconfig";
 import { binariesOf, CONTAINERD_SOCKET, PATHS } from "../../cluster/names";
 import { renderKubeletConfig } from "../../kubelet/kubeletConfig";
 import { renderKubeletUnit } from "../../kubelet/kubeletUnit";
 import { renderConf } from "../../host/hostConf";
 import { type HostFile, renderBundle } from "../../host/hostFiles";
+import type { Cluster } from "../../spec/resolve";
 import { runtimeInUse } from "../../runtime/runtimeFiles";
 import { runtimeArgsOf } from "./hostStep";
 import { kubeProxyFiles } from "./kubeProxyStep";
@@ -24,6 +24,7 @@ export function kubeletFiles(context: StepContext): pulumi.Output<HostFile[]> {
         clusterDns: worker.clusterDns,
         containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
         servingMode: worker.servingCertificates.mode,
+        hasClientCa: cluster.clientCa !== cluster.ca,
         settings: worker.kubelet,
       }),
       restarts: "kubelet",
@@ -43,14 +44,15 @@ export function kubeletFiles(context: StepContext): pulumi.Output<HostFile[]> {
   ]);
 }
 
-/** The cluster's CA, and the variables of the node for the scripts. */
+/** The cluster's CAs, and the variables of the node for the scripts. */
 function trustFiles(
-  { server, ca }: ClusterEndpoint,
+  { server, ca, clientCa }: Cluster,
   urn: string,
   { worker, mintCommand, joinPolicyName }: StepContext,
 ): HostFile[] {
   return [
-    { path: PATHS.ca, mode: "0644", text: `${ca.trim()}\n`, restarts: "kubelet" },
+    caFile(PATHS.ca, ca),
+    ...(clientCa !== ca ? [caFile(PATHS.clientCa, clientCa)] : []),
     {
       path: PATHS.nodeConf,
       mode: "0644",
@@ -68,6 +70,13 @@ function trustFiles(
     },
   ];
 }
+
+const caFile = (path: string, certificates: string): HostFile => ({
+  path,
+  mode: "0644",
+  text: `${certificates.trim()}\n`,
+  restarts: "kubelet",
+});
 
 /** Writes the files and restarts the kubelet when they change. The files' text is the input, so a preview shows the lines that change. */
 export function writeKubeletFiles(

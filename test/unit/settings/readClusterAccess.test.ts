@@ -35,6 +35,20 @@ it("has the version that the settings name", async () => {
   expect(access).toMatchObject({ kubernetesVersion: "1.36.3" });
 });
 
+it("has the CA of the API servers' client certificate, where settings or the platform stack name it", async () => {
+  expect(await read({ kubeletClientCa: CA })).toMatchObject({ clientCa: CA });
+  await expect(read({ kubeletClientCa: "no CA" })).rejects.toThrow(`'${PLATFORM}' has no usable client CA: 1 problem`);
+  const cluster = { server: "https://10.0.0.1:6443", ca: CA, token: "t" };
+  const [a] = [{ name: "a", workers: fleet(1) }];
+  expect(await readClusterAccess(settings([a], { cluster: { ...cluster, clientCa: CA } }))).toMatchObject({
+    clientCa: CA,
+  });
+  writeFileSync("client-ca.crt", CA);
+  expect(
+    await readClusterAccess(settings([a], { cluster: { ...cluster, clientCaFile: "client-ca.crt" } })),
+  ).toMatchObject({ clientCa: CA });
+});
+
 it("refuses an output that is no version", () =>
   expect(read({ kubernetesVersion: "v1.36.3" })).rejects.toThrow(
     `Platform stack '${PLATFORM}' has no usable version of its API servers: 1 problem\n  output kubernetesVersion: 'v1.36.3' is not a version such as 1.37.2`,

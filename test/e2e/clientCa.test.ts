@@ -1,0 +1,84 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { request } from "node:https";
+import { join } from "node:path";
+import { type CertificatePair, createAuthority, issueCertificate } from "../../lab/control-plane/certificates";
+import { podOn } from "./pods";
+import { PoolSettings } from "./poolSettings";
+import { changes, eventually, TestLab } from "./testLab";
+
+/** An API server whose client certificate for kubelets is of another CA than its serving certificate. */
+const lab = new TestLab();
+const { remember, configure } = new PoolSettings(lab);
+const ADMINISTRATOR = { commonName: "somebody", organization: "system:masters" };
+let clientCa: string;
+let ofClientCa: CertificatePair;
+let ofClusterCa: CertificatePair;
+
+/** The kubelet's answer to a client with this certificate. */
+async function answerTo({ certificate, key }: CertificatePair): Promise<number> {
+  const { address } = (await lab.status()).workers[0];
+  return new Promise((done, failed) => {
+    const options = { host: address, port: 10250, path: "/pods", cert: certificate, key, rejectUnauthorized: false };
+    request(options, (response) => {
+      response.resume();
+      done(response.statusCode!);
+    })
+      .on("error", failed)
+      .end();
+  });
+}
+
+beforeAll(async () => {
+  const { stateDir } = await lab.facts();
+  const read = (name: string) => readFile(join(stateDir, "pki", name), "utf8");
+  const authority = await createAuthority("kubelet-clients", new Date());
+  clientCa = authority.certificate;
+  ofClientCa = await issueCertificate(authority, ADMINISTRATOR, new Date());
+  const ca = { certificate: await read("ca.crt"), key: await read("ca.key") };
+  ofClusterCa = await issueCertificate(ca, ADMINISTRATOR, new Date());
+  const [certificate, key] = ["kubelet-client.crt", "kubelet-client.key"].map((name) => join(stateDir, name));
+  await writeFile(certificate, ofClientCa.certificate);
+  await writeFile(key, ofClientCa.key, { mode: 0o600 });
+  const flags = [`--kubelet-client-certificate=${certificate}`, `--kubelet-client-key=${key}`];
+  await lab.out("up", ...flags.flatMap((flag) => ["--flag", `kube-apiserver=${flag}`]));
+  await remember();
+  await configure({ "worker-1": {} });
+  await lab.operate("deploy");
+  await lab.apply(podOn("worker-1"));
+  await lab.kubectl("wait", "pod", "on-worker-1", "--for=condition=Ready", "--timeout=120s");
+});
+
+afterAll(async () => {
+  await lab.run("kubectl", "delete", "pods", "--all", "--now");
+  await lab.run("destroy");
+  await lab.out("up", "--reset-flags");
+});
+
+it("without clientCa, kubelets accept clients of the cluster's CA, and the API server gets no logs", async () => {
+  expect(await answerTo(ofClusterCa)).toBe(200);
+  expect(await answerTo(ofClientCa)).toBe(401);
+  expect((await lab.run("kubectl", "logs", "on-worker-1")).stderr).toContain("provide credentials");
+});
+
+it("with clientCa, kubelets accept clients of that CA only, and logs and exec work", async () => {
+  await lab.configure((settings) => {
+    settings["tls-bootstrap:cluster"].clientCa = clientCa;
+  });
+  expect(changes(await lab.operate("preview"))).toEqual(["update tls-bootstrap-worker-1-kubelet"]);
+  await lab.operate("deploy");
+  expect(await answerTo(ofClusterCa)).toBe(401);
+  expect(await answerTo(ofClientCa)).toBe(200);
+  await eventually(async () => expect(await lab.kubectl("logs", "on-worker-1")).toBe("a line\n"));
+  expect(await lab.kubectl("exec", "on-worker-1", "--", "echo", "done")).toBe("done\n");
+  expect(await lab.exec("worker-1", "cat", "/etc/kubernetes/pki/kubelet-client-ca.crt")).toBe(clientCa);
+  expect(changes(await lab.operate("preview"))).toEqual([]);
+});
+
+it("a clientCa that is taken back leaves no file", async () => {
+  await lab.configure((settings) => {
+    delete settings["tls-bootstrap:cluster"].clientCa;
+  });
+  await lab.operate("deploy");
+  expect(await answerTo(ofClusterCa)).toBe(200);
+  expect(await lab.shell("worker-1", "ls /etc/kubernetes/pki")).not.toContain("client-ca");
+});

@@ -63,7 +63,7 @@ export const PATCH_FORCE = { "pulumi.com/patchForce": "true" } as const;
 /** Paths on a worker, where CIS benchmarks (kube-bench) and administrators expect them. */
 export const PATHS = {
   ca: "/etc/kubernetes/pki/ca.crt",
-  bootstrapKubeconfig: "/etc/kubernetes/bootstrap-kubelet.conf",
+  bootstrapKubeconfig: "/run/tls-bootstrap/bootstrap-kubelet.conf",
   kubeconfig: "/etc/kubernetes/kubelet.conf",
   kubeletConfig: "/var/lib/kubelet/config.yaml",
   kubeletCertificates: "/var/lib/kubelet/pki",

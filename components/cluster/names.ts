@@ -65,7 +65,7 @@ export const PATHS = {
   ca: "/etc/kubernetes/pki/ca.crt",
   /** The CA of the API server's client certificate, where it is not `ca`. */
   clientCa: "/etc/kubernetes/pki/kubelet-client-ca.crt",
-  bootstrapKubeconfig: "/etc/kubernetes/bootstrap-kubelet.conf",
+  bootstrapKubeconfig: "/run/tls-bootstrap/bootstrap-kubelet.conf",
   kubeconfig: "/etc/kubernetes/kubelet.conf",
   kubeletConfig: "/var/lib/kubelet/config.yaml",
   kubeletCertificates: "/var/lib/kubelet/pki",

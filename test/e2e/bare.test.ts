@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { RELEASES } from "../../components/runtime/releases";
 import { API_SERVER_SERVICE } from "../../lab/network/addresses";
 import { ARCH, BRING_UP_MS, bringUpBareWorkers, inventoryOf, PACKAGE, removeBareWorkers, TARBALL } from "./bareWorkers";
-import { changes, eventually, TestLab } from "./testLab";
+import { changes, eventually, TestLab, VERSION } from "./testLab";
 
 /** Bare workers become nodes, change, and are bare again. Each test builds on the tests before it. */
 const lab = new TestLab();
@@ -27,6 +27,9 @@ const server = createServer((incoming, outgoing) => {
   incoming.pipe(onward);
 });
 
+/** A file of somebody else's in a folder that this module also uses. */
+const THEIRS = "/opt/kubernetes/v0/notes";
+
 const inventory = (worker: string) => inventoryOf(lab, worker);
 const before: Record<string, string> = {};
 
@@ -47,6 +50,13 @@ beforeAll(async () => {
     settings["tls-bootstrap:proxy"] = { http: own };
     runtime.containerd.registryMirrors = { "docker.io": [own] };
   });
+  // Images have a file system of their own. Somebody has killed dpkg. SELinux's command is there, and writes down what it is asked for.
+  await lab.shell(TARBALL, "mkdir /var/lib/containerd && mount -t tmpfs tmpfs /var/lib/containerd");
+  await lab.shell(
+    TARBALL,
+    `mkdir -p ${THEIRS}; mount -t tmpfs tmpfs /usr/local/sbin; cd /usr/local/sbin; printf '#!/bin/sh\necho "$@" >>/run/relabelled\n' >restorecon; chmod +x restorecon`,
+  );
+  await lab.shell(PACKAGE, "dpkg -s tzdata >/var/lib/dpkg/updates/0001");
   for (const worker of BOTH) before[worker] = await inventory(worker);
 }, BRING_UP_MS);
 
@@ -77,6 +87,10 @@ it("both become Ready nodes, with downloads through the proxy only", async () =>
     [TARBALL, `containerd://${RELEASES.containerd.version}`],
   ]);
   expect((await lab.status()).nodes?.map(({ ready }) => ready)).toEqual([true, true]);
+  const relabelled = await lab.exec(TARBALL, "cat", "/run/relabelled");
+  for (const path of [`/opt/kubernetes/v${VERSION}/bin/kubelet`, "/etc/systemd/system/kubelet.service"])
+    expect(relabelled).toContain(`-RF ${path}\n`);
+  expect(relabelled).toMatch(/^-RF \/opt\/tls-bootstrap\/containerd-/m);
   for (const file of ["/containerd.deb", `/kubelet`, `/runc.${ARCH}`, `-linux-${ARCH}.tar.gz`])
     expect(asked.join("\n")).toContain(`${file}\n`);
 });

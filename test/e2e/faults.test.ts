@@ -47,6 +47,52 @@ it("a killed join leaves no token and no running kubelet, and the next deploymen
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });
 
+it("a step that systemd cannot start fails with systemd's error, and leaves no token", async () => {
+  await lab.shell(
+    "worker-1",
+    "printf '#!/bin/sh\\necho \"Failed to connect to bus: No such file or directory\" >&2\\nexit 1\\n' >/usr/local/bin/systemd-run; chmod +x /usr/local/bin/systemd-run",
+  );
+  await configure({ "worker-1": { generation: 2 } });
+  const errors = await lab.fails("deploy");
+  expect(errors).toContain(
+    'systemd did not start step "kubelet apply": Failed to connect to bus: No such file or directory',
+  );
+  expect(await lab.shell("worker-1", "ls /run/tls-bootstrap")).toBe("lock\n");
+  await lab.shell("worker-1", "rm /usr/local/bin/systemd-run");
+  await configure({ "worker-1": {} });
+  await lab.operate("deploy");
+});
+
+it("a join whose Node was deleted by hand restarts the kubelet, which makes its Node anew", async () => {
+  await lab.kubectl("delete", "node", "worker-1");
+  const { status, stderr } = await lab.run(
+    ...["exec", "worker-1", "--", "sh", "-c", "/opt/tls-bootstrap/scripts/run.sh join </dev/null"],
+  );
+  expect(stderr).toBe("worker-1 has no Node any more; its kubelet makes one when it starts\n");
+  expect(status).toBe(0);
+  expect(await lab.isReady("worker-1")).toBe(true);
+  await lab.operate("deploy", "--refresh"); // gives the Node its labels
+});
+
+it("scripts and settings of a host do not change while another run is busy there", async () => {
+  const settings = "/etc/tls-bootstrap/host.conf";
+  const [conf, release] = [await lab.exec("worker-1", "cat", settings), "/run/release"];
+  await lab.shell(
+    "worker-1",
+    `systemd-run --quiet --unit busy flock /run/tls-bootstrap/lock sh -c 'until [ -e ${release} ]; do sleep 0.1; done'`,
+  );
+  await configure({ "worker-1": {} }, { drain: { timeoutSeconds: 60 } });
+  const deploying = lab.operate("deploy");
+  await eventually(() => lab.shell("worker-1", "pgrep -f 'flock -w'"), 60);
+  expect(await lab.exec("worker-1", "cat", settings)).toBe(conf);
+  await lab.shell("worker-1", `touch ${release}`);
+  await deploying;
+  expect(await lab.exec("worker-1", "cat", settings)).toContain("DRAIN_SECONDS='60'");
+  await lab.shell("worker-1", `rm ${release}`);
+  await configure({ "worker-1": {} }, { drain: undefined });
+  await lab.operate("deploy");
+});
+
 describe("an update that is killed between the new kubelet files and the restart", () => {
   /** Kills the step instead of the restart, once. */
   const killInsteadOfRestart = () =>

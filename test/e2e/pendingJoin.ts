@@ -1,7 +1,7 @@
 import type { OperationResult } from "../../lab/pulumi/events";
 import { eventually, type TestLab } from "./testLab";
 
-export const BOOTSTRAP_KUBECONFIG = "/etc/kubernetes/bootstrap-kubelet.conf";
+export const BOOTSTRAP_KUBECONFIG = "/run/tls-bootstrap/bootstrap-kubelet.conf";
 
 /**
  * Starts a deployment whose join waits for a certificate that nobody signs.

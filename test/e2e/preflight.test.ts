@@ -24,11 +24,17 @@ const traces = () =>
     "find /etc /opt /usr/local /var/lib/kubelet /var/lib/tls-bootstrap /run/tls-bootstrap -newer /root/before -not -path '/etc/ssl/*' 2>/dev/null || true; ls -d /run/tmp.* /tmp/tmp.* 2>/dev/null || true",
   );
 
+/** How swap is turned on at boot: by units of systemd, and by a service. */
+const swapUnits = () => lab.shell("worker-1", "systemctl is-enabled swap.target zramswap.service || true");
+
 beforeAll(() => lab.shell("worker-1", "touch /root/before"));
 
 afterAll(async () => {
   await lab.run("destroy");
-  await lab.shell("worker-1", "rm -f /root/before /run/swaps; [ ! -e /root/fstab ] || mv /root/fstab /etc/fstab");
+  await lab.shell(
+    "worker-1",
+    "rm -f /root/before /run/swaps; cd /etc/systemd/system; systemctl disable --quiet --now zramswap.service dev-vdb.swap; rm -f zramswap.service dev-vdb.swap; systemctl daemon-reload",
+  );
 });
 
 /** Breaks the host, expects the deployment to fail, and repairs the host. Returns the reported problems. */
@@ -48,7 +54,7 @@ async function report(breakage: string, repair: string, file: string): Promise<s
   }
 }
 
-it("reports all problems at once: systemd, architecture, port, disk, address, runtime, another's files, clock", async () => {
+it("reports all problems at once: systemd, architecture, SELinux, port, disk, address, runtime, another's files, clock", async () => {
   const file = await settingsFile("preflight", (worker) => {
     worker.nodeAddress = "192.0.2.1";
   });
@@ -58,21 +64,25 @@ it("reports all problems at once: systemd, architecture, port, disk, address, ru
      systemd-run --quiet --unit busy --property Type=exec systemd-socket-activate -l 10250 true
      mount -t tmpfs -o size=8m,noexec tmpfs /opt/kubernetes
      printf '#!/bin/sh\\necho mips\\n' >/usr/local/bin/uname
+     printf '#!/bin/sh\\n[ "$*" = --version ] || exec /usr/bin/systemctl "$@"\\necho "systemd 245 (245.4-4ubuntu3)"\\n' >/usr/local/bin/systemctl
+     printf '#!/bin/sh\\necho Enforcing\\n' >/usr/local/bin/getenforce
      printf '#!/bin/sh\\ncase "$*" in +%%s) echo $(($(/usr/bin/date +%%s) - 400)) ;; *) exec /usr/bin/date "$@" ;; esac\\n' >/usr/local/bin/date
-     chmod +x /usr/local/bin/uname /usr/local/bin/date
+     chmod +x /usr/local/bin/uname /usr/local/bin/date /usr/local/bin/systemctl /usr/local/bin/getenforce
      mv /etc/machine-id /etc/machine-id.away
      mv /run/systemd/system /run/systemd/system.away`,
     `mv /run/systemd/system.away /run/systemd/system
      mv /etc/machine-id.away /etc/machine-id
-     rm -f /usr/local/bin/uname /usr/local/bin/date
+     rm -f /usr/local/bin/uname /usr/local/bin/date /usr/local/bin/systemctl /usr/local/bin/getenforce
      umount /opt/kubernetes; rm -rf /etc/kubernetes /opt/kubernetes
      systemctl stop busy; systemctl start containerd`,
     file,
   );
   expect(found).toEqual([
     "this host does not run systemd, which starts the kubelet: use an image with systemd",
+    "systemd 245 is too old: use an image with systemd 246 or newer",
     "architecture mips is not supported: use a host with x86_64 or aarch64",
     "/etc/machine-id is not set: run systemd-machine-id-setup",
+    "SELinux is enforced and 'restorecon' is missing: install policycoreutils",
     expect.stringMatching(/^only \d MiB are free for \/opt\/kubernetes: make room for at least 512 MiB$/),
     expect.stringContaining("/opt/kubernetes would be on a file system that is mounted noexec"),
     expect.stringMatching(/^port 10250, which the node needs, is in use by systemd-socket.* \(process \d+\): stop it/),
@@ -172,17 +182,21 @@ it("prepares the repaired host, turns swap off permanently, and leaves a Docker 
     "cp /usr/bin/sleep /usr/local/bin/dockerd; systemd-run --quiet --unit docker-engine /usr/local/bin/dockerd 3600",
   );
   // Fake swap that can be turned off, since the machine of the lab keeps its own.
-  const swap = "/dev/vdb none swap sw 0 0";
   await lab.shell(
     "worker-1",
-    `cp -p /etc/fstab /root/fstab; cp /proc/swaps /run/swaps; echo '/dev/vdb partition 1048572 0 -2' >>/proc/swaps; printf '%s\n' '# a comment' '${swap}' >>/etc/fstab
-     printf '#!/bin/sh\n[ "$*" = -a ] && cat /run/swaps >/proc/swaps\n' >/usr/local/sbin/swapoff; chmod +x /usr/local/sbin/swapoff`,
+    `cp /proc/swaps /run/swaps; echo '/dev/zram0 partition 1048572 0 100' >>/proc/swaps
+     printf '#!/bin/sh\n[ "$*" = -a ] && cat /run/swaps >/proc/swaps\n' >/usr/local/sbin/swapoff; chmod +x /usr/local/sbin/swapoff
+     printf '[Swap]\nWhat=/dev/vdb\n[Install]\nWantedBy=swap.target\n' >/etc/systemd/system/dev-vdb.swap
+     printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=touch /run/zramswap\nExecStop=rm -f /run/zramswap\n[Install]\nWantedBy=multi-user.target\n' >/etc/systemd/system/zramswap.service
+     systemctl enable --quiet --now zramswap.service; systemctl enable --quiet dev-vdb.swap`,
   );
   const file = await settingsFile("mended");
   await lab.operate("deploy", ...at(file));
-  expect(await lab.shell("worker-1", "cat /proc/swaps; tail -n 2 /etc/fstab; rm /usr/local/sbin/swapoff")).toBe(
-    `${await lab.shell("worker-1", "cat /run/swaps")}# a comment\n# tls-bootstrap: ${swap}\n`,
+  expect(await lab.shell("worker-1", "cat /proc/swaps; rm /usr/local/sbin/swapoff")).toBe(
+    await lab.shell("worker-1", "cat /run/swaps"),
   );
+  expect(await swapUnits()).toBe("masked\ndisabled\n");
+  expect(await lab.shell("worker-1", "ls /run/zramswap 2>/dev/null || true")).toBe("");
   expect(changes(await lab.operate("preview", ...at(file)))).toEqual([]);
   const { receipts } = await lab.json<any>("output", ...at(file));
   expect(receipts["worker-1"].notes).toEqual([expect.stringContaining("a Docker engine (dockerd) runs beside")]);
@@ -232,4 +246,22 @@ it("refuses the second of two workers with the same machine-id, and accepts it w
     ["worker-2", true],
   ]);
   expect(changes(await lab.operate("preview", ...at(file)))).toEqual([]);
+});
+
+it("compares an IPv6 address as an address", async () => {
+  const check = (address: string) =>
+    lab.run(
+      ...["exec", "worker-1", "--", "sh", "-c"],
+      `sed "s/^NODE_ADDRESS=.*/NODE_ADDRESS='${address}'/" /etc/tls-bootstrap/host.conf >/run/ipv6.conf
+       /opt/tls-bootstrap/scripts/preflight.sh /run/ipv6.conf`,
+    );
+  await lab.shell("worker-1", "sysctl -qw net.ipv6.conf.lo.disable_ipv6=0; ip address add fd00:5::1/64 dev lo");
+  expect((await check("FD00:5:0:0::0001")).stderr).toBe("");
+  expect((await check("fd00:5::2")).stderr).toContain("address fd00:5::2 is on no interface of this host");
+  await lab.shell("worker-1", "ip address del fd00:5::1/64 dev lo; rm /run/ipv6.conf");
+});
+
+it("a removal gives the host its swap back for the next boot", async () => {
+  await lab.operate("destroy", ...at(await settingsFile("mended")));
+  expect(await swapUnits()).toBe("static\nenabled\n");
 });

@@ -12,7 +12,7 @@ PATIENCE_SECONDS=90               # how long a request waits for an API server t
 CA=/etc/kubernetes/pki/ca.crt
 KUBELET_DIR=/var/lib/kubelet
 KUBELET_KUBECONFIG=/etc/kubernetes/kubelet.conf
-BOOTSTRAP_KUBECONFIG=/etc/kubernetes/bootstrap-kubelet.conf
+BOOTSTRAP_KUBECONFIG=$RUN/bootstrap-kubelet.conf # the token; a power cut deletes it, because this is a tmpfs
 CLIENT_CERTIFICATE=$KUBELET_DIR/pki/kubelet-client-current.pem
 SERVING_CERTIFICATE=/etc/kubernetes/pki/kubelet-serving.crt # when the stack signs it
 KUBELET_UNIT=/etc/systemd/system/kubelet.service
@@ -46,6 +46,13 @@ now_ms() { date +%s%3N; }
 now_rfc3339() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
 # --- the host ---
+
+# hold_lock SECONDS: waits until no other run changes this host. The lock is that of the open file 9.
+hold_lock() {
+  flock -n 9 && return 0
+  say "another run of tls-bootstrap is busy on this host; waiting for it"
+  flock -w "$1" 9 || fail "another run still holds $RUN/lock" "find it on this host: systemctl list-units 'tls-bootstrap-*'"
+}
 
 architecture() {
   case "$(uname -m)" in
@@ -81,6 +88,7 @@ install_file() {
   chmod "$1" "$2.tls-bootstrap"
   sync "$2.tls-bootstrap"
   mv -fT "$2.tls-bootstrap" "$2"
+  relabel "$2"
   sync "${2%/*}"
 }
 
@@ -107,6 +115,17 @@ restore_previous() {
     else
       rm -f "$path"
     fi
+  done
+}
+
+# relabel PATH...: gives files the SELinux types of their paths. Does nothing where SELinux is off.
+relabel() { ! command -v restorecon >/dev/null || restorecon -RF "$@" 2>/dev/null || true; }
+
+# delete_folders FOLDER...: a mount point stays, empty.
+delete_folders() {
+  for folder in "$@"; do
+    [ ! -d "$folder" ] || find "$folder" -xdev -mindepth 1 -delete
+    rmdir "$folder" 2>/dev/null || true
   done
 }
 
@@ -221,6 +240,9 @@ patiently() {
 
 # patch_node PATCH: with a field manager of its own. Pulumi takes over the fields of managers that are called kubectl, and drops them.
 patch_node() { as_node patch node "$NODE_NAME" --type merge --field-manager tls-bootstrap-node --patch "$1"; }
+
+# read_node: reads this host's Node from the API server of node.conf. kubelet.conf may name another cluster's server and CA.
+read_node() { as_node --server "$API_SERVER" --certificate-authority "$CA" get node "$NODE_NAME" -o name 2>&1; }
 
 # node_field TEMPLATE: what a JSONPath template selects from this host's Node; empty when the Node cannot be read.
 node_field() { as_node get node "$NODE_NAME" -o "jsonpath=$1" 2>/dev/null || true; }

@@ -13,6 +13,8 @@ set -eu
 
 VERSIONS=/opt/kubernetes
 LINK_FOLDERS=$STATE/link-folders # FOLDER [new]: folders with links of ours; new ones were made for the links
+SWAP_UNITS=$STATE/swap-units # the units that we have turned off
+SWAP_SERVICES='zramswap.service zram-config.service armbian-zram-config.service nvzramconfig.service dphys-swapfile.service systemd-swap.service'
 SYSCTL=/etc/sysctl.d/90-tls-bootstrap.conf
 MODULES=/etc/modules-load.d/tls-bootstrap.conf
 
@@ -20,12 +22,36 @@ MODULES=/etc/modules-load.d/tls-bootstrap.conf
 archive=
 [ -z "${AIR_GAP:-}" ] || archive=$(getent passwd "$AIR_GAP_USER" | cut -d : -f 6)/$AIR_GAP_FILE
 
-prepare() {
-  if [ "$SWAP" = off ] && [ -n "$(tail -n +2 /proc/swaps)" ]; then
-    say "turning swap off, now and after a reboot"
-    swapoff -a
-    sed 's/^\([^#].*[[:space:]]swap[[:space:]].*\)$/# tls-bootstrap: \1/' /etc/fstab | install_file 0644 /etc/fstab
+# keep_swap_off: turns swap off, now and after a reboot. swap.target starts what fstab and unit files name and what systemd's generators find
+# (zram, partitions). Some services turn swap on by themselves.
+keep_swap_off() {
+  if [ "$(systemctl is-enabled swap.target 2>/dev/null)" != masked ]; then
+    echo swap.target >>"$SWAP_UNITS"
+    systemctl mask --quiet swap.target
   fi
+  for unit in $SWAP_SERVICES; do
+    [ "$(systemctl is-enabled "$unit" 2>/dev/null)" = enabled ] || continue
+    echo "$unit" >>"$SWAP_UNITS"
+    systemctl disable --quiet --now "$unit"
+  done
+  [ -n "$(tail -n +2 /proc/swaps)" ] || return 0
+  say "turning swap off, now and after a reboot"
+  swapoff -a
+}
+
+# restore_swap: from the next boot on.
+restore_swap() {
+  [ -e "$SWAP_UNITS" ] || return 0
+  while read -r unit; do
+    if [ "$unit" = swap.target ]; then systemctl unmask --quiet "$unit"; else systemctl enable --quiet "$unit"; fi
+  done <"$SWAP_UNITS"
+  rm -f "$SWAP_UNITS"
+}
+
+prepare() {
+  mkdir -p "$STATE"
+  chmod 0700 "$STATE"
+  if [ "$SWAP" = off ]; then keep_swap_off; else restore_swap; fi
   install_file 0644 "$MODULES" <<'END'
 # Layers of container images, and iptables for bridged pod traffic.
 overlay
@@ -45,8 +71,8 @@ END
   # The network plugin's files, which go with the node, are those that come later.
   if ! joined && [ ! -e "$STATE/cni-files" ]; then find /etc/cni/net.d -mindepth 1 -maxdepth 1 2>/dev/null | install_file 0644 "$STATE/cni-files"; fi
 
-  mkdir -p /etc/kubernetes/pki "$KUBELET_DIR" /var/log/pods "$STATE"
-  chmod 0700 "$STATE" "$KUBELET_DIR"
+  mkdir -p /etc/kubernetes/pki "$KUBELET_DIR" /var/log/pods
+  chmod 0700 "$KUBELET_DIR"
 
   # Pods cannot reach the stub resolver of systemd-resolved on 127.0.0.53, so they get the servers behind it.
   resolv=/etc/resolv.conf
@@ -79,6 +105,7 @@ install_binaries() {
     sync "$STAGING/$name"
     mkdir -p "$bin"
     mv -fT "$STAGING/$name" "$bin/$name"
+    relabel "$bin/$name"
     printf '%s\n' "$expected" | install_file 0644 "$bin/$name.sha256"
   done
   # Links follow when all binaries are there.
@@ -118,7 +145,10 @@ apply() { # create | update
 remove() {
   "$LIB/runtime.sh" remove
   remove_links
-  rm -rf "$VERSIONS" "$CONF" "$STATE" "$SYSCTL" "$MODULES"
+  for name in kubelet kubectl kube-proxy; do rm -f "$VERSIONS"/v*/bin/"$name" "$VERSIONS"/v*/bin/"$name".sha256; done
+  rmdir "$VERSIONS"/v*/bin "$VERSIONS"/v* "$VERSIONS" 2>/dev/null || true
+  restore_swap
+  rm -rf "$CONF" "$STATE" "$SYSCTL" "$MODULES"
   rmdir /etc/kubernetes/pki /etc/kubernetes 2>/dev/null || true
   rm -rf "$LIB" # last, since these scripts are in it
   rmdir "${LIB%/*}" 2>/dev/null || true

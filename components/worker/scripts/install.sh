@@ -17,7 +17,12 @@ main() { # create | update
   sh "$staged$scripts/preflight.sh" "$staged/etc/tls-bootstrap/host.conf"
   # shellcheck source=common.sh
   . "$staged$scripts/common.sh"
+  # Not while a step runs: it would go on with half of the old scripts and half of the new ones.
+  (umask 077 && mkdir -p "$RUN")
+  exec 9>"$RUN/lock"
+  hold_lock 900
   while read -r mode path; do install_file "$mode" "$path" <"$staged$path"; done <"$staged/files"
+  exec 9>&-
   rm -rf "$staged"
   exec "$scripts/run.sh" host apply "$1" </dev/null
 }

@@ -2,8 +2,8 @@
 # join.sh < BOOTSTRAP-KUBECONFIG   makes this host a Ready node of its cluster and prints the receipt
 # join.sh clean-up                 removes the token, and stops a kubelet without a certificate; run.sh calls it however the join has ended
 #
-# A raised generation takes the node out of the cluster first. The kubelet makes its own key and requests a certificate with the bootstrap token. A node that has joined before gets no new certificate; the
-# script waits until it is Ready and prints its receipt. Both prove first that the API server restrains them (in-force.sh).
+# A raised generation takes the node out of the cluster first. The kubelet makes its own key and requests a certificate with the bootstrap token.
+# A node that has joined before gets no new certificate; the script waits until it is Ready and prints its receipt. Both prove first that the API server restrains them (in-force.sh).
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
@@ -19,6 +19,7 @@ set -eu
 CERTIFICATE_SECONDS=180 # approval and signing; the controllers take (2N - 30) / 20 s for N nodes at once
 REFUSED_SECONDS=75 # the join policy refuses the name of a Ready node, and a node that has just stopped stays Ready while its heartbeats are awaited
 READY_SECONDS=180
+NETWORK_SECONDS=600 # to become Ready, while only the network plugin is missing: its pods pull large images
 JOINED_GENERATION=$STATE/generation # the generation of the identity on this host
 
 # clean_up: a kubelet without a certificate would go on trying with the token, so it is stopped. preflight.sh would take its kubelet.conf for that
@@ -37,14 +38,12 @@ if [ "${1:-}" = clean-up ]; then
 fi
 
 started=$(now_ms)
-bootstrap=$(mktemp "$RUN/bootstrap.XXXXXX") # 0600, on a tmpfs
-trap 'rm -f "$bootstrap"' EXIT
-cat >"$bootstrap"
+install_file 0600 "$BOOTSTRAP_KUBECONFIG"
 
-with_token() { "$KUBECTL" --kubeconfig "$bootstrap" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
+with_token() { "$KUBECTL" --kubeconfig "$BOOTSTRAP_KUBECONFIG" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
 
 # The part before the dot: an identifier, not a secret.
-token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$bootstrap"; }
+token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$BOOTSTRAP_KUBECONFIG"; }
 
 # wipe_old_identity: the settings ask for a new identity.
 wipe_old_identity() {
@@ -68,7 +67,7 @@ refuse_foreign_identity() {
 # refuse_copy: the input names the worker that has this machine-id too, if there is one. A node that has joined already is not refused.
 refuse_copy() {
   ! joined || return 0
-  owner=$(sed -n "s/^# machine $(machine) is //p" "$bootstrap")
+  owner=$(sed -n "s/^# machine $(machine) is //p" "$BOOTSTRAP_KUBECONFIG")
   [ -z "$owner" ] ||
     fail "$NODE_NAME has the same machine-id as $owner: one image, copied after its first boot; the kubelet was not started" \
       "give $NODE_NAME a machine-id of its own, then run 'pulumi up' again: rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot"
@@ -185,12 +184,19 @@ check_renewal() {
 }
 
 wait_for_ready() {
-  deadline=$(($(date +%s) + READY_SECONDS))
+  limit=$READY_SECONDS
+  began=$(date +%s)
   until ready_since "$1"; do
-    if [ "$(date +%s)" -ge "$deadline" ]; then
+    if [ "$(date +%s)" -ge $((began + limit)) ]; then
       message=$(node_field '{.status.conditions[?(@.type=="Ready")].message}')
+      case "$limit $message" in "$READY_SECONDS "*NetworkReady=false*)
+        say "$NODE_NAME waits for its network plugin: $message"
+        limit=$NETWORK_SECONDS
+        continue
+        ;;
+      esac
       unit_journal kubelet
-      fail "$NODE_NAME has its certificate but is not Ready after $READY_SECONDS s: ${message:-its Node cannot be read}" \
+      fail "$NODE_NAME has its certificate but is not Ready after $limit s: ${message:-its Node cannot be read}" \
         "correct what the message and the lines above name, then run 'pulumi up' again"
     fi
     sleep 0.1
@@ -228,15 +234,20 @@ if ! joined; then
   fi
   token=$(now_ms)
   printf '%s\n' "$GENERATION" | install_file 0644 "$JOINED_GENERATION"
-  install_file 0600 "$BOOTSTRAP_KUBECONFIG" <"$bootstrap"
   since=$(now_rfc3339)
-  systemctl enable --quiet kubelet
   systemctl restart kubelet
   wait_for_certificate
+  systemctl enable --quiet kubelet # not before: after a power cut a kubelet without a certificate has no token
 else
   had_joined=yes
   since=0 # any heartbeat counts, because a kubelet that runs on reports rarely
   systemctl enable --quiet --now kubelet
+  case "$(read_node || true)" in *NotFound*)
+    say "$NODE_NAME has no Node any more; its kubelet makes one when it starts"
+    since=$(now_rfc3339)
+    systemctl restart kubelet
+    ;;
+  esac
 fi
 certified=$(now_ms)
 prove_node_restriction "$had_joined"

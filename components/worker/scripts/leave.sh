@@ -15,8 +15,6 @@ host_owner=$OWNER
 
 PATH=$PATH:$BIN_DIR # ctr may be there
 
-read_node() { as_node --server "$API_SERVER" --certificate-authority "$CA" get node "$NODE_NAME" -o name 2>&1; }
-
 # no_drain HOW: why this node cannot be drained for good; nothing when it can. An API server that rejects the certificate may do so for a moment,
 # so that counts only when the identity is to be wiped anyway.
 no_drain() {
@@ -68,10 +66,7 @@ take_out() { # HOW
 
 # remove_traces: what pods have left outside the kubelet's folder: their logs, and the network plugin's settings, which may hold a credential.
 remove_traces() {
-  for folder in /var/log/pods /var/log/containers; do
-    [ ! -d "$folder" ] || find "$folder" -mindepth 1 -delete
-    rmdir "$folder" 2>/dev/null || true # it may be a mount point
-  done
+  delete_folders /var/log/pods /var/log/containers
   [ -e "$STATE/cni-files" ] || return 0
   for file in /etc/cni/net.d/*; do
     grep -qxF "$file" "$STATE/cni-files" || rm -rf "$file"

@@ -39,6 +39,8 @@ ours() { [ -e "$CONF/node.conf" ]; }
 
 check_system() {
   [ -d /run/systemd/system ] || problem "this host does not run systemd, which starts the kubelet: use an image with systemd"
+  systemd=$(systemctl --version 2>/dev/null | awk 'NR == 1 { print $2 + 0 }')
+  [ "${systemd:-0}" -ge 246 ] || problem "systemd ${systemd:-of this host} is too old: use an image with systemd 246 or newer"
   [ "$(architecture)" != unsupported ] || problem "architecture $(uname -m) is not supported: use a host with x86_64 or aarch64"
   for tool in awk cmp flock ip ss sha256sum sysctl mount findmnt $TOOLS; do
     command -v "$tool" >/dev/null || problem "'$tool' is missing: install it"
@@ -51,6 +53,12 @@ check_system() {
 check_module() {
   if [ -e "$2" ] && grep -q "${3:-}" "$2"; then return 0; fi
   modprobe -nq "$1" 2>/dev/null || problem "the kernel has no module $1: install the package with more modules (linux-modules-extra, kernel-modules)"
+}
+
+# SELinux keeps systemd from starting programs that have the type of a download.
+check_selinux() {
+  [ "$(getenforce 2>/dev/null)" != Enforcing ] || command -v restorecon >/dev/null ||
+    problem "SELinux is enforced and 'restorecon' is missing: install policycoreutils"
 }
 
 check_kernel() {
@@ -180,7 +188,8 @@ check_versions() {
 }
 
 check_address() {
-  ip -o address show | grep -qF " $NODE_ADDRESS/" || problem "address $NODE_ADDRESS is on no interface of this host: set the worker's nodeAddress"
+  # As an address, because an IPv6 address has many forms.
+  [ -n "$(ip -o address show to "$NODE_ADDRESS" 2>/dev/null)" ] || problem "address $NODE_ADDRESS is on no interface of this host: set the worker's nodeAddress"
 }
 
 check_runtime() {
@@ -194,6 +203,7 @@ END
 
 check_user
 check_system
+check_selinux
 check_kernel
 check_cgroups
 check_disk

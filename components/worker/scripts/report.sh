@@ -118,7 +118,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
-ExecStart=$LIB/report.sh run
+ExecStart=/bin/sh $LIB/report.sh run
 END
   systemctl daemon-reload
   systemctl enable --quiet --now "$UNIT.timer"

@@ -8,11 +8,12 @@ set -eu
 . /opt/tls-bootstrap/scripts/common.sh
 
 # sweep: deletes what a killed run has left behind. Only for the holder of the lock.
-sweep() { rm -f "$RUN"/bootstrap.* "$RUN"/bundle.* "$RUN"/certificate.* "$RUN"/credential.*; }
+sweep() { rm -f "$RUN"/bootstrap-* "$RUN"/bundle.* "$RUN"/certificate.* "$RUN"/credential.*; }
 
 # systemd runs this in the unit, where stderr is the journal.
 if [ "$1" = --inside ]; then
   work=$2 deadline=$3
+  : >"$work/begun"
   shift 3
   step=$*
   # systemd sends TERM to all processes of the unit. tee outlives it and ends after the last line of the others.
@@ -22,10 +23,7 @@ if [ "$1" = --inside ]; then
   trap 'trap "" TERM; exec 2>&-; wait "$log"' EXIT
   trap 'fail "step \"$step\" did not end within $deadline s and was stopped" "see its last lines above for the cause, then run \"pulumi up\" again"' TERM
   exec 9>"$RUN/lock"
-  flock -n 9 || {
-    say "another run of tls-bootstrap is busy on this host; waiting for it"
-    flock -w "$deadline" 9 || fail "another run still holds $RUN/lock" "find it on this host: systemctl list-units 'tls-bootstrap-*'"
-  }
+  hold_lock "$deadline"
   sweep
   script=$1
   shift
@@ -48,9 +46,10 @@ fi
 # shellcheck source=/dev/null
 . "$CONF/host.conf"
 case "$1" in
-  host) deadline=900 ;; # downloads
+  host) deadline=3600 ;; # downloads, with a slow network and a slow disk
   kubelet) deadline=$((600 + DRAIN_SECONDS + PAUSE_SECONDS)) ;;
-  join | leave) deadline=$((600 + DRAIN_SECONDS)) ;;
+  join) deadline=$((1200 + DRAIN_SECONDS)) ;; # large images of a network plugin
+  leave) deadline=$((600 + DRAIN_SECONDS)) ;;
   *) deadline=300 ;;
 esac
 
@@ -64,11 +63,12 @@ touch "$work/out" "$work/err"
 cat >"$work/input"
 trap - HUP INT TERM # from here on the unit needs the folder
 status=0
-systemd-run --quiet --collect --wait --unit "tls-bootstrap-${work##*/}" --description "tls-bootstrap step: $*" \
+answer=$(systemd-run --quiet --collect --wait --unit "tls-bootstrap-${work##*/}" --description "tls-bootstrap step: $*" \
   --property "RuntimeMaxSec=$deadline" --property TimeoutStopSec=5 \
   --property "StandardOutput=file:$work/out" --property StandardError=journal \
-  --property "ExecStopPost=-$LIB/run.sh --ended $work $1" \
-  "$LIB/run.sh" --inside "$work" "$deadline" "$@" || status=$?
+  --property "ExecStopPost=-/bin/sh $LIB/run.sh --ended $work $1" \
+  /bin/sh "$LIB/run.sh" --inside "$work" "$deadline" "$@" 2>&1) || status=$?
+[ -e "$work/begun" ] || fail "systemd did not start step \"$*\": $answer" "see 'systemctl status' and 'journalctl -xe' on this host for the cause, then run 'pulumi up' again"
 cat "$work/err" >&2
 cat "$work/out"
 exit "$status"

@@ -49,7 +49,16 @@ with_apt() { # install | fetch
   # Written down before the installation, which may be killed. An upgrade shows its old version in brackets.
   for name in $(printf '%s\n' "$plan" | awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }'); do note "$name" "$PACKAGES"; done
   say "installing$wanted"
-  answer=$(apt "$@" $wanted) || fail "installing$wanted failed: $answer" "run 'apt-get install$wanted' on this host to see the cause, then run 'pulumi up' again"
+  apt_install() { answer=$(apt "$@" $wanted); }
+  apt_install "$@" || {
+    # Somebody has killed dpkg. apt tells that only once it has the lock.
+    case "$answer" in *'dpkg --configure -a'*)
+      say "finishing an interrupted installation of packages"
+      answer=$(DEBIAN_FRONTEND=noninteractive LC_ALL=C dpkg --force-confdef --force-confold --configure -a 2>&1) && apt_install "$@"
+      ;;
+    *) false ;;
+    esac
+  } || fail "installing$wanted failed: $answer" "run 'apt-get install$wanted' on this host to see the cause, then run 'pulumi up' again"
 }
 
 # apt_users NAME...: the packages that would be removed with these.

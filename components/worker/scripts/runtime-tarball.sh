@@ -30,6 +30,7 @@ fetch_release() {
   esac
   sync -f "$STAGING/$1"
   mv -T "$STAGING/$1" "$folder"
+  relabel "$folder"
 }
 
 fetch_releases() {

@@ -191,15 +191,19 @@ configure_registries() {
 # record_placed NAME: remembers the files that this run has placed.
 record_placed() { printf '%s' "$placed" | tr ' ' '\n' | grep . | record "$1"; }
 
+# How long containerd may take to start: it reads the metadata of all its images.
+START_SECONDS=60
+
 # start: starts containerd with the new files. When it does not work with them, it gets the old ones back.
 start() {
   systemctl daemon-reload
   systemctl enable --quiet containerd
   if [ -n "$restart" ]; then verb=restart; else verb=start; fi
-  timeout 20 systemctl "$verb" containerd 2>/dev/null || true # systemctl waits without end for a unit that hangs while it starts
-  deadline=$(($(date +%s) + 20))
+  timeout "$START_SECONDS" systemctl "$verb" containerd 2>/dev/null || true # systemctl waits without end for a unit that hangs while it starts
+  deadline=$(($(date +%s) + START_SECONDS))
+  restarts=$(systemctl show -P NRestarts containerd)
   until cri=$(cri_problem) && [ -z "$cri" ]; do
-    if [ "$(date +%s)" -ge "$deadline" ]; then
+    if [ "$(date +%s)" -ge "$deadline" ] || [ "$(systemctl show -P NRestarts containerd)" -ge $((restarts + 2)) ]; then
       unit_journal containerd
       # shellcheck disable=SC2086 # a list of paths without blanks
       restore_previous $changed
@@ -264,7 +268,7 @@ remove() {
     # This containerd is ours. Its containers went with the node, and now its images and state go.
     stop_unit containerd
     for folder in /run/containerd /var/lib/containerd; do unmount_below "$folder"; done
-    rm -rf /run/containerd /var/lib/containerd /var/lib/cni
+    delete_folders /run/containerd /var/lib/containerd /var/lib/cni
   fi
   [ ! -e "$MANIFEST" ] || while read -r path; do take_back "$path"; done <"$MANIFEST"
   [ ! -e "$LINKS" ] || while read -r path; do rm -f "$path"; done <"$LINKS"

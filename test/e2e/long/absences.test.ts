@@ -183,9 +183,12 @@ describe("a worker that does not reach the API server until its node is not Read
 it("a worker that loses power while it joins is Ready after the next deployment, and its token is gone", async () => {
   await configure({ "worker-1": {}, "worker-2": {}, "worker-3": { generation: 2 }, "worker-4": {} });
   const { end } = await startPendingJoin(lab, "worker-4");
+  const token = /token: *"?(\S+\.\w+)/.exec(await lab.exec("worker-4", "cat", BOOTSTRAP_KUBECONFIG))![1];
   await cutPower(["worker-4"]);
   expect(await end()).toEqual([expect.stringMatching(/^tls-bootstrap-worker-4-join: /)]);
   await start(["worker-4"]);
+  expect(await lab.shell("worker-4", `grep -rsl '${token}' /etc /opt /root /home /run /tmp /var || true`)).toBe("");
+  expect(await lab.shell("worker-4", "systemctl is-active kubelet || true")).toBe("inactive\n");
   await lab.operate("deploy");
   expect(await lab.isReady("worker-4")).toBe(true);
   await expectNothingToDo([...THREE, "worker-4"]);

@@ -12,7 +12,7 @@ StartLimitIntervalSec=0
 
 [Service]
 ExecStart=/opt/kubernetes/v1.34.4/bin/kubelet \\
-  --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf \\
+  --bootstrap-kubeconfig=/run/tls-bootstrap/bootstrap-kubelet.conf \\
   --kubeconfig=/etc/kubernetes/kubelet.conf \\
   --cert-dir=/var/lib/kubelet/pki \\
   --config=/var/lib/kubelet/config.yaml \\

@@ -21,8 +21,8 @@ export = async () => {
 
   const cluster = new Provider("cluster", {
     kubeconfig,
-    // The server URL identifies the cluster, so a renewed kubeconfig replaces nothing.
-    clusterIdentifier: server,
+    // A stack belongs to one cluster, whatever its URL: another URL or a renewed kubeconfig replaces nothing.
+    clusterIdentifier: "cluster",
     // ConfigMaps change in place. Readers of a replaced ConfigMap would find none for a moment.
     enableConfigMapMutable: true,
   });

@@ -6,7 +6,7 @@ import { podOn } from "./pods";
 import { PoolSettings } from "./poolSettings";
 import { changes, eventually, TestLab } from "./testLab";
 
-/** An API server whose client certificate for kubelets is of another CA than its serving certificate. */
+/** What a stack says of its API server, and how nodes follow. Each test builds on the tests before it. */
 const lab = new TestLab();
 const { remember, configure } = new PoolSettings(lab);
 const ADMINISTRATOR = { commonName: "somebody", organization: "system:masters" };
@@ -81,4 +81,51 @@ it("a clientCa that is taken back leaves no file", async () => {
   await lab.operate("deploy");
   expect(await answerTo(ofClusterCa)).toBe(200);
   expect(await lab.shell("worker-1", "ls /etc/kubernetes/pki")).not.toContain("client-ca");
+});
+
+describe("another URL of the API server", () => {
+  const NAME = "kubernetes.default.svc";
+  const identities = async () => [
+    (await lab.get<any>("node", "worker-1")).metadata.uid,
+    await lab.exec("worker-1", "sha256sum", "/var/lib/kubelet/pki/kubelet-client-current.pem"),
+    (await lab.json<{ tokens: object }>("output")).tokens,
+  ];
+  const serverOf = () => lab.shell("worker-1", "sed -n 's/^ *server: //p' /etc/kubernetes/kubelet.conf");
+  const setServer = (server: string) =>
+    lab.configure((settings) => {
+      settings["tls-bootstrap:cluster"].server = server;
+    });
+
+  beforeAll(async () => {
+    const { hostname } = new URL((await lab.facts()).apiServer);
+    await lab.shell("worker-1", `echo ${hostname} ${NAME} unknown.example >>/etc/hosts`);
+  });
+  afterAll(() =>
+    lab.shell("worker-1", `sed '/ ${NAME} /d' /etc/hosts >/run/hosts; cat /run/hosts >/etc/hosts; rm /run/hosts`),
+  );
+
+  it("that does not prove itself changes no node", async () => {
+    const [before, pid] = [await serverOf(), await lab.kubeletPid("worker-1")];
+    await setServer("https://unknown.example:6443");
+    const errors = await lab.fails("deploy");
+    expect(errors).toContain("worker-1 was not changed: at https://unknown.example:6443 it gets the answer:");
+    expect(errors).toContain("x509: certificate is valid for");
+    expect([await serverOf(), await lab.kubeletPid("worker-1")]).toEqual([before, pid]);
+  });
+
+  it("reaches the kubelet, and replaces no Node, token or identity", async () => {
+    const before = await identities();
+    await setServer(`https://${NAME}:6443`);
+    const preview = changes(await lab.operate("preview"));
+    expect(preview.filter((change) => !change.startsWith("update "))).toEqual([]);
+    expect(preview).toContain("update tls-bootstrap-worker-1-kubelet");
+    const pid = await lab.kubeletPid("worker-1");
+    await lab.operate("deploy");
+    expect(await serverOf()).toBe(`https://${NAME}:6443\n`);
+    expect(await lab.kubeletPid("worker-1")).not.toBe(pid);
+    expect(await lab.isReady("worker-1")).toBe(true);
+    expect(await identities()).toEqual(before);
+    expect((await lab.get<any>("pod", "on-worker-1")).status.containerStatuses[0].restartCount).toBe(0);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
 });

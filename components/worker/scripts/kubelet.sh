@@ -87,6 +87,28 @@ install_files() {
   done <"$STAGED.manifest"
 }
 
+# --- the server of kubelet.conf, which the kubelet has written when it joined ---
+
+with_new_server() { sed "s|^\( *server: \).*|\1$API_SERVER|" "$KUBELET_KUBECONFIG"; }
+server_differs() { joined && [ -e "$KUBELET_KUBECONFIG" ] && ! with_new_server | cmp -s - "$KUBELET_KUBECONFIG"; }
+
+# check_server: while the old server still serves, a new one that does not changes nothing.
+check_server() {
+  server_differs || return 0
+  read_node() { as_node --server "$API_SERVER" --certificate-authority "$STAGED$CA" get node "$NODE_NAME" -o name 2>&1; }
+  answer=$(patiently read_node) || case "$answer" in
+    *NotFound*) ;;
+    *) fail "$NODE_NAME was not changed: at $API_SERVER it gets the answer: $(printf '%s\n' "$answer" | tail -n 1)" \
+      "correct cluster.server, or make that server accept this node, then run 'pulumi up' again" ;;
+  esac
+}
+
+follow_server() {
+  server_differs || return 0
+  keep "$KUBELET_KUBECONFIG" kubelet
+  with_new_server | install_file 0600 "$KUBELET_KUBECONFIG"
+}
+
 # restart_units UNIT...: only a node that has joined can be judged, and a unit that ran before.
 restart_units() {
   since=$(now_rfc3339)
@@ -191,10 +213,12 @@ apply() {
   if joined && [ "$judge" = yes ]; then
     fault=$(identity_fault)
     [ -z "$fault" ] || fail "$NODE_NAME was not changed: $fault" "raise this worker's 'generation' to wipe its identity and join again"
+    check_server
     move_pods
   fi
   update_runtime
   install_files
+  follow_server
   names='' units='' restarted=''
   if [ -e "$CHANGING" ]; then
     names=$(cut -d ' ' -f 1 "$CHANGING" | tr '\n' ' ')

@@ -6,6 +6,7 @@ import { airGapChecks } from "../downloads/airGap";
 import { kubeletChecks } from "../kubelet/levels";
 import { servingKubeletChecks } from "../serving/servingKubelet";
 import { poolNodesProblem } from "../serving/servingPolicy";
+import { canonicalNodeAddress } from "../validation/addresses";
 import { isMap } from "../validation/maps";
 import { below, problemsOf, REQUIRED } from "../validation/problems";
 import type { Check } from "../validation/refuse";
@@ -92,7 +93,18 @@ function checkPools(given: unknown): { checks: Check[]; pools: PlacedPool[] } {
       if (!parsed.success) checks.push(...problemsOf(parsed.error, place));
       checks.push([below(place, "nodeAddress"), isNodeAddressMissing(worker) ? NODE_ADDRESS_REQUIRED : undefined]);
       const { data } = parsed;
-      return data ? [{ place, worker: { ...data, nodeAddress: data.nodeAddress ?? data.address } }] : [];
+      const nodeAddress = data?.nodeAddress ?? data?.address;
+      return nodeAddress === undefined
+        ? []
+        : [
+            {
+              place,
+              worker: {
+                ...data!,
+                nodeAddress: typeof nodeAddress === "string" ? canonicalNodeAddress(nodeAddress) : nodeAddress,
+              },
+            },
+          ];
     });
     if (!pool.success) return [];
     return [

@@ -1,4 +1,5 @@
 /** What only all pools and scale groups together can get wrong: names and addresses that two of them have. */
+import { canonicalAddress, nodeAddressesOf } from "../validation/addresses";
 import { below } from "../validation/problems";
 import type { Check } from "../validation/refuse";
 import type { ScaleGroupSetting } from "./poolSchema";
@@ -22,14 +23,14 @@ export function duplicateChecks(pools: readonly PlacedPool[]): Check[] {
   const column = (key: "name" | "address" | "hostKey"): Placed[] =>
     (key === "name" ? workers : present).flatMap((worker) => {
       const value = worker[key];
-      return typeof value === "string" ? [{ value, where: below(worker.place, key) }] : [];
+      return typeof value === "string" ? [{ value: canonicalAddress(value), where: below(worker.place, key) }] : [];
     });
   const nodeAddresses = present.flatMap(({ address, nodeAddress, place }, i): Placed[] => {
     // Where two node addresses come from one address that is given twice, the address is reported.
     const isReported = present.findIndex((other) => other.address === address) < i;
-    return typeof nodeAddress !== "string" || isReported
-      ? []
-      : [{ value: nodeAddress, where: below(place, nodeAddress === address ? "address" : "nodeAddress") }];
+    if (typeof nodeAddress !== "string" || isReported) return [];
+    const key = typeof address === "string" && nodeAddress === canonicalAddress(address) ? "address" : "nodeAddress";
+    return nodeAddressesOf(nodeAddress).map((value) => ({ value, where: below(place, key) }));
   });
   return [
     ...duplicates(

@@ -5,6 +5,7 @@ import type { KubeletConfiguration } from "../kubelet/KubeletConfiguration";
 import { kubernetesVersion, SUPPORTED_MINORS } from "../kubelet/supportedVersions";
 import { renewedTokenTtl } from "../tokens/tokenTtl";
 import { isMap } from "../validation/maps";
+import { nodeAddressProblem } from "../validation/addresses";
 import * as rules from "../validation/rules";
 import { ruledString, stringInput } from "../validation/ruledString";
 import { poolDrainSchema } from "./drainSchema";
@@ -58,10 +59,10 @@ export const workerSchema = z
   .strictObject({
     name: ruledString(rules.nodeName).describe("Name of the Node."),
     address: address.describe("IP address or DNS name for SSH."),
-    nodeAddress: stringInput(ruledString(rules.ip))
+    nodeAddress: stringInput(ruledString(nodeAddressProblem))
       .optional()
       .describe(
-        "IP address that the node registers. It must be on an interface of the host. Default: `address`, when that is an IP address.",
+        "IP address that the node registers, or an IPv4 and an IPv6 address with a comma between. They must be on interfaces of the host. Default: `address`, when that is an IP address.",
       ),
     hostKey: stringInput(
       ruledString(rules.hostKey, { pattern: "^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) \\S+" }),

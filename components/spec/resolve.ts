@@ -2,13 +2,13 @@
  * From what a user wrote to what the components need: check, fill in defaults, and inherit (all → pool → worker). A resolved spec is marked, so that a component which
  * gets one from another component does not resolve it again.
  */
-import { isIP } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import type { ClusterEndpoint } from "../cluster/kubeconfig";
 import { KUBEADM_GROUP, WORKER_LABEL } from "../cluster/names";
 import type { KubeletConfiguration } from "../kubelet/KubeletConfiguration";
 import { skewChecks } from "../kubelet/versionSkew";
+import { canonicalNodeAddress, nodeAddressProblem } from "../validation/addresses";
 import { merge } from "../validation/maps";
 import { problemsOf, REQUIRED } from "../validation/problems";
 import { type Check, refuse } from "../validation/refuse";
@@ -210,12 +210,13 @@ function resolvedPool(
 /** Addresses and host key. What is known only later is checked then, before a step uses it. */
 function addressesOf(what: string, worker: CheckedWorker) {
   const address = checkedLater(what, "address", worker.address, rules.host);
-  const nodeAddress = worker.nodeAddress === worker.address ? address : worker.nodeAddress;
+  const registered = worker.nodeAddress === worker.address ? address : worker.nodeAddress;
+  const nodeAddress = checkedLater(what, "nodeAddress", registered, (value) =>
+    nodeAddressProblem(value) ? NODE_ADDRESS_REQUIRED : undefined,
+  );
   return {
     address,
-    nodeAddress: checkedLater(what, "nodeAddress", nodeAddress, (value) =>
-      isIP(value) ? undefined : NODE_ADDRESS_REQUIRED,
-    ),
+    nodeAddress: typeof nodeAddress === "string" ? nodeAddress : pulumi.output(nodeAddress).apply(canonicalNodeAddress),
     hostKey: checkedLater(what, "hostKey", worker.hostKey, rules.hostKey),
   };
 }

@@ -484,7 +484,10 @@ export interface WorkerSpec {
   readonly name: string;
   /** IP address or DNS name for SSH. */
   readonly address: pulumi.Input<string>;
-  /** IP address that the node registers. It must be on an interface of the host. Default: `address`, when that is an IP address. */
+  /**
+   * IP address that the node registers, or an IPv4 and an IPv6 address with a comma between. They must be on interfaces of the host.
+   * Default: `address`, when that is an IP address.
+   */
   readonly nodeAddress?: pulumi.Input<string>;
   /** Public host key, from `/etc/ssh/ssh_host_ed25519_key.pub`. Take it from the VM's console or image, never from a first connection. */
   readonly hostKey: pulumi.Input<string>;

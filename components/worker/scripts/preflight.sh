@@ -188,8 +188,10 @@ check_versions() {
 }
 
 check_address() {
-  # As an address, because an IPv6 address has many forms.
-  [ -n "$(ip -o address show to "$NODE_ADDRESS" 2>/dev/null)" ] || problem "address $NODE_ADDRESS is on no interface of this host: set the worker's nodeAddress"
+  for address in $(printf '%s\n' "$NODE_ADDRESS" | tr , ' '); do
+    # As an address, because an IPv6 address has many forms.
+    [ -n "$(ip -o address show to "$address" 2>/dev/null)" ] || problem "address $address is on no interface of this host: set the worker's nodeAddress"
+  done
 }
 
 check_runtime() {

@@ -12,6 +12,8 @@ describe("a serving request for the declared name and address", () => {
   it.each([
     ["an IPv4 address", "worker-1", "10.0.1.11", NAMES],
     ["an IPv6 address", "worker-1", "fd00::11", [dns("worker-1"), ip("fd00::11")]],
+    ["an IPv6 address in another notation", "worker-1", "FD00:0:0::0011", [dns("worker-1"), ip("fd00::11")]],
+    ["an address of each family", "worker-1", "10.0.1.11,fd00::11", [dns("worker-1"), ip("10.0.1.11"), ip("fd00::11")]],
     ["a name that is an address", "10.0.1.11", "10.0.1.11", [ip("10.0.1.11")]],
   ])("is accepted unchanged: %s", async (_, node, address, names) => {
     const subject: x509.JsonName = [{ O: ["system:nodes"] }, { CN: [`system:node:${node}`] }];

@@ -1,4 +1,5 @@
-import { changes, TestLab } from "./testLab";
+import { X509Certificate } from "node:crypto";
+import { changes, eventually, TestLab } from "./testLab";
 
 /** What a host that cannot become a worker reports, and that it does not change. */
 const lab = new TestLab();
@@ -248,17 +249,36 @@ it("refuses the second of two workers with the same machine-id, and accepts it w
   expect(changes(await lab.operate("preview", ...at(file)))).toEqual([]);
 });
 
-it("compares an IPv6 address as an address", async () => {
-  const check = (address: string) =>
-    lab.run(
-      ...["exec", "worker-1", "--", "sh", "-c"],
-      `sed "s/^NODE_ADDRESS=.*/NODE_ADDRESS='${address}'/" /etc/tls-bootstrap/host.conf >/run/ipv6.conf
-       /opt/tls-bootstrap/scripts/preflight.sh /run/ipv6.conf`,
-    );
-  await lab.shell("worker-1", "sysctl -qw net.ipv6.conf.lo.disable_ipv6=0; ip address add fd00:5::1/64 dev lo");
-  expect((await check("FD00:5:0:0::0001")).stderr).toBe("");
-  expect((await check("fd00:5::2")).stderr).toContain("address fd00:5::2 is on no interface of this host");
-  await lab.shell("worker-1", "ip address del fd00:5::1/64 dev lo; rm /run/ipv6.conf");
+it("a node registers an IPv4 and an IPv6 address, which may have any notation", async () => {
+  const { address } = (await lab.status()).workers[0];
+  const [file, wrong] = await Promise.all(
+    ["FD00:5:0:0::0001", "fd00:5::2"].map((ipv6, i) =>
+      settingsFile(`dual-stack-${i}`, (worker) => {
+        worker.nodeAddress = `${address},${ipv6}`;
+      }),
+    ),
+  );
+  const device = (await lab.shell("worker-1", `ip -o address show to ${address} | awk '{ print $2 }'`)).trim();
+  await lab.shell(
+    "worker-1",
+    `sysctl -qw net.ipv6.conf.${device}.disable_ipv6=0; ip address add fd00:5::1/64 dev ${device} nodad`,
+  );
+  expect(problems(await lab.fails("deploy", ...at(wrong)))).toEqual([
+    "address fd00:5::2 is on no interface of this host: set the worker's nodeAddress",
+  ]);
+  await lab.operate("deploy", ...at(file));
+  await eventually(async () => {
+    const { addresses } = (await lab.get<any>("node", "worker-1")).status;
+    const internal = addresses.filter(({ type }: { type: string }) => type === "InternalIP");
+    expect(internal.map((entry: { address: string }) => entry.address)).toEqual([address, "fd00:5::1"]);
+  });
+  const certificate = await lab.exec("worker-1", "cat", "/etc/kubernetes/pki/kubelet-serving.crt");
+  expect(new X509Certificate(certificate).subjectAltName).toBe(
+    `DNS:worker-1, IP Address:${address}, IP Address:FD00:5:0:0:0:0:0:1`,
+  );
+  expect(changes(await lab.operate("preview", ...at(file)))).toEqual([]);
+  await lab.operate("deploy", ...at(await settingsFile("mended")));
+  await lab.shell("worker-1", `ip address del fd00:5::1/64 dev ${device}`);
 });
 
 it("a removal gives the host its swap back for the next boot", async () => {

@@ -1,6 +1,6 @@
-import { makeRequests } from "../requests/goRequests";
-import { Api } from "./api";
-import { changes, eventually, TestLab } from "./testLab";
+import { makeRequests } from "../../requests/goRequests";
+import { Api } from "../api";
+import { changes, eventually, TestLab } from "../testLab";
 
 /** Two stacks on one cluster, with pools of the same name. */
 const lab = new TestLab();

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { caPins, discoverScript } from "../../components";
-import { createAuthority } from "../../lab/control-plane/certificates";
+import { caPins, discoverScript } from "../../../components";
+import { createAuthority } from "../../../lab/control-plane/certificates";
 import {
   initWithKubeadm,
   KUBEADM_SIGNATURE,
@@ -10,9 +10,9 @@ import {
   kubeadmRbac,
   removeKubeadmObjects,
   requireKubeadm,
-} from "./kubeadm";
-import { connectWithToken, destroyWithTokens, liveTokens } from "./api";
-import { changes, eventually, TestLab } from "./testLab";
+} from "../kubeadm";
+import { connectWithToken, destroyWithTokens, liveTokens } from "../api";
+import { changes, eventually, TestLab } from "../testLab";
 
 /**
  * kube-public/cluster-info, as kubeadm's own discovery sees it. kubeadm is built from the Kubernetes module, and runs only its first phase,
@@ -174,7 +174,7 @@ it("a destroy deletes the document and its Role", async () => {
 });
 
 describe("several stacks on a cluster", () => {
-  const PROGRAM = join(__dirname, "programs", "publisher");
+  const PROGRAM = join(__dirname, "..", "programs", "publisher");
 
   async function stackOf(name: string, change: Record<string, string> = {}): Promise<string[]> {
     const { apiServer, kubeconfig } = await lab.facts();

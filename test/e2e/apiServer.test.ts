@@ -9,6 +9,8 @@ import { changes, eventually, TestLab } from "./testLab";
 /** What a stack says of its API server, and how nodes follow. Each test builds on the tests before it. */
 const lab = new TestLab();
 const { remember, configure } = new PoolSettings(lab);
+/** A name in the certificate of the API server. */
+const NAME = "kubernetes.default.svc";
 const ADMINISTRATOR = { commonName: "somebody", organization: "system:masters" };
 let clientCa: string;
 let ofClientCa: CertificatePair;
@@ -51,6 +53,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await lab.run("kubectl", "delete", "pods", "--all", "--now");
   await lab.run("destroy");
+  await lab.shell("worker-1", `sed '/ ${NAME} /d' /etc/hosts >/run/hosts; cat /run/hosts >/etc/hosts; rm /run/hosts`);
   await lab.out("up", "--reset-flags");
 });
 
@@ -84,7 +87,6 @@ it("a clientCa that is taken back leaves no file", async () => {
 });
 
 describe("another URL of the API server", () => {
-  const NAME = "kubernetes.default.svc";
   const identities = async () => [
     (await lab.get<any>("node", "worker-1")).metadata.uid,
     await lab.exec("worker-1", "sha256sum", "/var/lib/kubelet/pki/kubelet-client-current.pem"),
@@ -100,10 +102,6 @@ describe("another URL of the API server", () => {
     const { hostname } = new URL((await lab.facts()).apiServer);
     await lab.shell("worker-1", `echo ${hostname} ${NAME} unknown.example >>/etc/hosts`);
   });
-  afterAll(() =>
-    lab.shell("worker-1", `sed '/ ${NAME} /d' /etc/hosts >/run/hosts; cat /run/hosts >/etc/hosts; rm /run/hosts`),
-  );
-
   it("that does not prove itself changes no node", async () => {
     const [before, pid] = [await serverOf(), await lab.kubeletPid("worker-1")];
     await setServer("https://unknown.example:6443");

@@ -151,7 +151,7 @@ unmount_below() { mounts_below "$1" | while read -r mounted; do umount "$mounted
 # wipe_kubelet KEPT: deletes the kubelet's credentials, then everything else in its folder except the file KEPT. Deleting through a mounted
 # volume would delete the data of the pod, so the folder stays as it is while a volume is mounted there.
 wipe_kubelet() {
-  rm -rf "$KUBELET_KUBECONFIG" "$BOOTSTRAP_KUBECONFIG" "$KUBELET_DIR/pki"
+  rm -rf "$KUBELET_KUBECONFIG" "$KUBELET_DIR/pki"
   unmount_below "$KUBELET_DIR"
   mounted=$(mounts_below "$KUBELET_DIR")
   [ -z "$mounted" ] || fail "volumes are still mounted below $KUBELET_DIR, so nothing there was deleted:

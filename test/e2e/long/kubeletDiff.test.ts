@@ -1,4 +1,4 @@
-import { changes, TestLab } from "./testLab";
+import { changes, TestLab } from "../testLab";
 
 /** The preview of one kubelet setting in a pool of ten. */
 const lab = new TestLab();

@@ -1,4 +1,4 @@
-import { makeRequests, readRequests } from "../requests/goRequests";
+import { makeRequests, readRequests } from "../../requests/goRequests";
 import {
   bringUpVerifyingApiServer,
   clusterCa,
@@ -9,8 +9,8 @@ import {
   startPods,
   trust,
   TWO,
-} from "./servingLab";
-import { changes, eventually } from "./testLab";
+} from "../servingLab";
+import { changes, eventually } from "../testLab";
 
 /**
  * Serving certificates that the kubelets request: approved by hand, by the approver, and never for another name or address. The API server

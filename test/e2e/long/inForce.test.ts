@@ -1,5 +1,5 @@
-import { PoolSettings } from "./poolSettings";
-import { changes, TestLab } from "./testLab";
+import { PoolSettings } from "../poolSettings";
+import { changes, TestLab } from "../testLab";
 
 /** A worker joins only where the API server enforces what restrains its token and its node. Each test builds on the tests before it. */
 const lab = new TestLab();

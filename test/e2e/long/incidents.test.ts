@@ -21,6 +21,7 @@ import {
   VICTIM,
   workersOf,
 } from "../incidentPage";
+import { CLIENT_CERTIFICATE } from "../bareHost";
 import { podOn } from "../pods";
 import { PoolSettings } from "../poolSettings";
 import { eventually } from "../testLab";
@@ -113,9 +114,7 @@ describe("a node's key", () => {
       podOn(VICTIM, { volumes: [{ name: "used", secret: { secretName: "used" } }] }),
       ...NODES.map((node) => podOn(node)),
     );
-    stolen = await connectWithCertificate(
-      await lab.exec(VICTIM, "cat", "/var/lib/kubelet/pki/kubelet-client-current.pem"),
-    );
+    stolen = await connectWithCertificate(await lab.exec(VICTIM, "cat", CLIENT_CERTIFICATE));
     expect(await writes()).toEqual([200, 201, 201, 200]);
     expect(await status("GET", SECRET)).toBe(200);
   });

@@ -1,9 +1,16 @@
 import { readFileSync } from "node:fs";
 
-/** Parses state and start time in /proc/<pid>/stat. The second field, the name, may contain spaces and brackets. */
-export function parseStat(text: string): { readonly state: string; readonly startTime: string } | undefined {
+interface Stat {
+  readonly state: string;
+  readonly threads: number;
+  readonly startTime: string;
+}
+
+/** Parses /proc/<pid>/stat. The second field, the name, may contain spaces and brackets. */
+export function parseStat(text: string): Stat | undefined {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return text.includes(")") && fields.length >= 20 ? { state: fields[0], startTime: fields[19] } : undefined;
+  if (!text.includes(")") || fields.length < 20) return undefined;
+  return { state: fields[0], threads: Number(fields[17]), startTime: fields[19] };
 }
 
 /** A file's text. Undefined when the file does not exist. */
@@ -16,14 +23,14 @@ export function readText(file: string): string | undefined {
 }
 
 /**
- * The pid in a pid file, when that process still runs and is no zombie. daemon.sh writes `<pid> <start time> <boot id>`, because the kernel
+ * The pid in a pid file, when that process still runs. A zombie does not, unless it has other threads: they hold its ports. daemon.sh writes `<pid> <start time> <boot id>`, because the kernel
  * reuses pids: pid, start time and boot together identify a process.
  */
 export function runningPid(pidFile: string, read: (file: string) => string | undefined = readText): number | undefined {
   const recorded = read(pidFile) ?? "";
   const pid = /^([1-9]\d*) /.exec(recorded)?.[1];
   const stat = parseStat(read(`/proc/${pid}/stat`) ?? "");
-  if (stat === undefined || stat.state === "Z") {
+  if (stat === undefined || (stat.state === "Z" && stat.threads <= 1)) {
     return undefined;
   }
   const now = `${pid} ${stat.startTime} ${read("/proc/sys/kernel/random/boot_id")?.trim()}`;

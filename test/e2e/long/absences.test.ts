@@ -137,7 +137,7 @@ describe("a worker that does not reach the API server until its node is not Read
     const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: preferred } };
     const toleration = { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute" };
     const tolerations = [{ ...toleration, tolerationSeconds: 1 }];
-    await lab.apply(deploymentOf("moving", 1, { affinity, tolerations }));
+    await lab.apply(deploymentOf("moving", 1, { affinity, tolerations, terminationGracePeriodSeconds: 0 }));
     await available();
     expect(await nodeOfMoving()).toEqual(["worker-3"]);
     kubelet = await lab.kubeletPid("worker-3");

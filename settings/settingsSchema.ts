@@ -3,8 +3,8 @@ import { z } from "zod";
 import { endpointOf } from "../components/cluster/kubeconfig";
 import {
   apiServerVersionSetting,
-  clientCaSetting,
   bootstrapSchema,
+  clientCaSetting,
   environmentSchema,
 } from "../components/spec/bootstrapSchema";
 import { poolSchema } from "../components/spec/poolSchema";

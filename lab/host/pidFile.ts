@@ -23,8 +23,8 @@ export function readText(file: string): string | undefined {
 }
 
 /**
- * The pid in a pid file, when that process still runs. A zombie does not, unless it has other threads: they hold its ports. daemon.sh writes `<pid> <start time> <boot id>`, because the kernel
- * reuses pids: pid, start time and boot together identify a process.
+ * The pid in a pid file, when that process still runs. A zombie does not, unless it has other threads: they hold its ports. daemon.sh
+ * writes `<pid> <start time> <boot id>`, because the kernel reuses pids: pid, start time and boot together identify a process.
  */
 export function runningPid(pidFile: string, read: (file: string) => string | undefined = readText): number | undefined {
   const recorded = read(pidFile) ?? "";

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { join } from "node:path";
 import { type CertificatePair, createAuthority, issueCertificate } from "../../lab/control-plane/certificates";
+import { CLIENT_CERTIFICATE } from "./bareHost";
 import { podOn } from "./pods";
 import { PoolSettings } from "./poolSettings";
 import { changes, eventually, TestLab } from "./testLab";
@@ -89,7 +90,7 @@ it("a clientCa that is taken back leaves no file", async () => {
 describe("another URL of the API server", () => {
   const identities = async () => [
     (await lab.get<any>("node", "worker-1")).metadata.uid,
-    await lab.exec("worker-1", "sha256sum", "/var/lib/kubelet/pki/kubelet-client-current.pem"),
+    await lab.exec("worker-1", "sha256sum", CLIENT_CERTIFICATE),
     (await lab.json<{ tokens: object }>("output")).tokens,
   ];
   const serverOf = () => lab.shell("worker-1", "sed -n 's/^ *server: //p' /etc/kubernetes/kubelet.conf");
@@ -102,6 +103,7 @@ describe("another URL of the API server", () => {
     const { hostname } = new URL((await lab.facts()).apiServer);
     await lab.shell("worker-1", `echo ${hostname} ${NAME} unknown.example >>/etc/hosts`);
   });
+
   it("that does not prove itself changes no node", async () => {
     const [before, pid] = [await serverOf(), await lab.kubeletPid("worker-1")];
     await setServer("https://unknown.example:6443");

@@ -241,8 +241,8 @@ patiently() {
 # patch_node PATCH: with a field manager of its own. Pulumi takes over the fields of managers that are called kubectl, and drops them.
 patch_node() { as_node patch node "$NODE_NAME" --type merge --field-manager tls-bootstrap-node --patch "$1"; }
 
-# read_node: reads this host's Node from the API server of node.conf. kubelet.conf may name another cluster's server and CA.
-read_node() { as_node --server "$API_SERVER" --certificate-authority "$CA" get node "$NODE_NAME" -o name 2>&1; }
+# read_node CA-FILE: reads this host's Node from $API_SERVER. kubelet.conf may name another server and CA.
+read_node() { as_node --server "$API_SERVER" --certificate-authority "$1" get node "$NODE_NAME" -o name 2>&1; }
 
 # node_field TEMPLATE: what a JSONPath template selects from this host's Node; empty when the Node cannot be read.
 node_field() { as_node get node "$NODE_NAME" -o "jsonpath=$1" 2>/dev/null || true; }

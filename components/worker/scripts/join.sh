@@ -242,7 +242,7 @@ else
   had_joined=yes
   since=0 # any heartbeat counts, because a kubelet that runs on reports rarely
   systemctl enable --quiet --now kubelet
-  case "$(read_node || true)" in *NotFound*)
+  case "$(read_node "$CA" || true)" in *NotFound*)
     say "$NODE_NAME has no Node any more; its kubelet makes one when it starts"
     since=$(now_rfc3339)
     systemctl restart kubelet

@@ -95,8 +95,7 @@ server_differs() { joined && [ -e "$KUBELET_KUBECONFIG" ] && ! with_new_server |
 # check_server: while the old server still serves, a new one that does not changes nothing.
 check_server() {
   server_differs || return 0
-  read_node() { as_node --server "$API_SERVER" --certificate-authority "$STAGED$CA" get node "$NODE_NAME" -o name 2>&1; }
-  answer=$(patiently read_node) || case "$answer" in
+  answer=$(patiently read_node "$STAGED$CA") || case "$answer" in
     *NotFound*) ;;
     *) fail "$NODE_NAME was not changed: at $API_SERVER it gets the answer: $(printf '%s\n' "$answer" | tail -n 1)" \
       "correct cluster.server, or make that server accept this node, then run 'pulumi up' again" ;;

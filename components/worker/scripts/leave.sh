@@ -19,7 +19,7 @@ PATH=$PATH:$BIN_DIR # ctr may be there
 # so that counts only when the identity is to be wiped anyway.
 no_drain() {
   [ -z "$fault" ] || { echo "$fault"; return 0; }
-  ! answer=$(patiently read_node) || return 0
+  ! answer=$(patiently read_node "$CA") || return 0
   case "$1 $answer" in
     *NotFound*) echo "it has no Node any more" ;;
     rejoin*Unauthorized* | rejoin*"must be logged in"*) echo "$API_SERVER does not accept its certificate" ;;

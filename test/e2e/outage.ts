@@ -10,6 +10,7 @@ export { configure };
 export const FOUR = ["worker-1", "worker-2", "worker-3", "worker-4"];
 export const SCRIPTS = "/opt/tls-bootstrap/scripts";
 const KUBECTL = `/opt/kubernetes/v${VERSION}/bin/kubectl`;
+const REAL_KUBECTL = "/opt/tls-bootstrap/kubectl"; // goes with the module's folder
 const HELD = "/run/tls-bootstrap/held";
 const RELEASED = "/run/tls-bootstrap/released";
 /** With the stop and the start of the API server, it is half a minute. */
@@ -35,13 +36,13 @@ export const hold = (worker: string, text: string) =>
   lab.shell(
     worker,
     `rm -f ${HELD} ${RELEASED}
-     [ -e ${KUBECTL}.real ] || mv ${KUBECTL} ${KUBECTL}.real
+     [ -e ${REAL_KUBECTL} ] || mv ${KUBECTL} ${REAL_KUBECTL}
      cat >${KUBECTL} <<'END'
 #!/bin/sh
 case "$*" in
   *'${text}'*) while [ ! -e ${RELEASED} ]; do touch ${HELD}; sleep 0.1; done ;;
 esac
-exec "$0.real" "$@"
+exec ${REAL_KUBECTL} "$@"
 END
      chmod 0755 ${KUBECTL}`,
   );

@@ -10,7 +10,7 @@ export { configure };
 export const FOUR = ["worker-1", "worker-2", "worker-3", "worker-4"];
 export const SCRIPTS = "/opt/tls-bootstrap/scripts";
 const KUBECTL = `/opt/kubernetes/v${VERSION}/bin/kubectl`;
-const REAL_KUBECTL = "/opt/tls-bootstrap/kubectl"; // goes with the module's folder
+const REAL_KUBECTL = `${SCRIPTS}/kubectl`; // goes with the scripts
 const HELD = "/run/tls-bootstrap/held";
 const RELEASED = "/run/tls-bootstrap/released";
 /** With the stop and the start of the API server, it is half a minute. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { apiServerUrl } from "./control-plane/componentFlags";
 import type { Lab } from "./labState";
-import { mirrorUrl } from "./mirror/mirror";
+import { checksumsFile, mirrorUrl } from "./mirror/mirror";
 import { REPOSITORY } from "./labPaths";
 import { LAB_STACK, Workspace } from "./pulumi/workspace";
 import { OWNER_ONLY, writeFileAtomic } from "./host/files";
@@ -32,6 +32,7 @@ export async function writeLabConfig(lab: Lab): Promise<void> {
     cluster: { server: apiServerUrl(lab.network), ca, kubeconfig: secrets["tls-bootstrap:kubeconfig"] },
     ssh: { user: ADMIN, privateKey: secrets["tls-bootstrap:privateKey"] },
     downloadUrl: mirrorUrl(lab),
+    checksums: checksumsFile(lab.paths.mirror),
     kubernetesVersion: lab.settings.kubernetesVersion,
     podNetwork: lab.network.podNetwork,
     workers: await Promise.all(workers),
@@ -44,6 +45,7 @@ export interface LabFacts {
   readonly cluster: object;
   readonly ssh: object;
   readonly downloadUrl: string;
+  readonly checksums: string;
   readonly kubernetesVersion: string;
   readonly podNetwork: string;
   readonly workers: readonly object[];

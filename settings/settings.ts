@@ -113,7 +113,7 @@ const sizeCheck = (bytes: number): Check => [
 
 /** The settings that decide what workers download. */
 const downloadSchema = environmentSchema
-  .pick({ kubernetesVersion: true, downloadUrl: true, runtime: true, kubeProxy: true })
+  .pick({ kubernetesVersion: true, checksums: true, downloadUrl: true, runtime: true, kubeProxy: true })
   .extend(bootstrapSchema.pick({ pools: true }).shape);
 
 /**

@@ -1,9 +1,10 @@
 /** The files that a worker downloads, and how each one is verified. */
 import { type Architecture, releaseFiles } from "../runtime/releases";
+import { checksumsOf } from "./checksums";
 import type { Environment } from "../spec/bootstrapSchema";
 
 /** The settings that decide what workers download. */
-export interface DownloadSettings extends Pick<Environment, "downloadUrl" | "kubeProxy" | "runtime"> {
+export interface DownloadSettings extends Pick<Environment, "checksums" | "downloadUrl" | "kubeProxy" | "runtime"> {
   readonly kubernetesVersions: readonly string[];
 }
 
@@ -56,15 +57,21 @@ export const binaryNames = ({ mode }: DownloadSettings["kubeProxy"]): string[] =
   ...(mode === "unit" ? ["kube-proxy"] : []),
 ];
 
+/** The path of a Kubernetes binary below `downloadUrl`, as on dl.k8s.io. */
+export const binaryPath = (version: string, architecture: Architecture, name: string): string =>
+  `v${version}/bin/linux/${architecture}/${name}`;
+
 /** The files that workers of an architecture download. */
 export function downloadsOf(
-  { kubernetesVersions, kubeProxy, runtime }: DownloadSettings,
+  { kubernetesVersions, kubeProxy, runtime, checksums }: DownloadSettings,
   architecture: Architecture,
 ): Download[] {
+  const pinned = checksumsOf(checksums);
   const binaries = kubernetesVersions.flatMap((version) =>
     binaryNames(kubeProxy).map((name): Download => {
-      const path = `v${version}/bin/linux/${architecture}/${name}`;
-      return { site: "kubernetes", path, verifiedBy: { sums: `${path}.sha256` } };
+      const path = binaryPath(version, architecture, name);
+      const sha256 = pinned.get(path);
+      return { site: "kubernetes", path, verifiedBy: sha256 ? { sha256 } : { sums: `${path}.sha256` } };
     }),
   );
   if (runtime.type !== "tarball") return binaries;

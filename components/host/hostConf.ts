@@ -6,6 +6,8 @@ export interface HostConf extends ProxyConf, RuntimeConf, RuntimeInUse, AirGapCo
   readonly KUBERNETES_VERSION: string;
   /** Base URL of the Kubernetes binaries, or a folder of the unpacked air-gap archive. */
   readonly DOWNLOAD_URL: string;
+  /** List of the pinned binaries, `<name>:<architecture>:<checksum>`. Empty when the site's checksum files count. */
+  readonly KUBERNETES_SHA256: string;
   readonly BIN_DIR: string;
   readonly API_SERVER: string;
   /** URN of the worker's resource. The host leaves only for that resource. */

@@ -42,6 +42,13 @@ export const environmentSchema = z
       .describe(
         "Base URL of `/v<version>/bin/linux/<arch>/kubelet` and the other binaries, each with a `.sha256` file beside it.",
       ),
+    checksums: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Path of a file with the SHA-256 of the Kubernetes binaries, in the format of sha256sum, by path below `downloadUrl`. `npm run checksums` writes it. Workers then accept no other binaries. Required with a `downloadUrl` of `http://`.",
+      ),
     airGap: z
       .string()
       .min(1)

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { airGapChecks } from "../downloads/airGap";
+import { checksumChecks } from "../downloads/downloadChecks";
 import { kubeletChecks } from "../kubelet/levels";
 import { servingKubeletChecks } from "../serving/servingKubelet";
 import { poolNodesProblem } from "../serving/servingPolicy";
@@ -44,7 +45,7 @@ export function checkBootstrap(given: Readonly<Record<string, unknown>>): { chec
     ...duplicateChecks(inventory.pools),
     ...claimChecks(inventory.pools, sound.scaleGroups ?? []),
     ...(mode ? servingKubeletChecks(mode, sound.kubelet ?? {}, inventory.pools) : []),
-    ...(top.success ? airGapChecks(top.data, inventory.pools) : []),
+    ...(top.success ? [...airGapChecks(top.data, inventory.pools), ...checksumChecks(top.data, inventory.pools)] : []),
     ...inventory.pools.flatMap(({ at, pool }): Check[] => [
       [below(at, "workers"), mode && mode !== "issued" ? poolNodesProblem(pool) : undefined],
     ]),

@@ -92,6 +92,11 @@ export interface EnvironmentSpec {
    * @default "https://dl.k8s.io"
    */
   readonly downloadUrl?: string;
+  /**
+   * Path of a file with the SHA-256 of the Kubernetes binaries, in the format of sha256sum, by path below `downloadUrl`. `npm run
+   * checksums` writes it. Workers then accept no other binaries. Required with a `downloadUrl` of `http://`.
+   */
+  readonly checksums?: string;
   /** Path of an archive with everything that the workers would download. Pulumi sends it over SSH. `npm run air-gap` makes it. */
   readonly airGap?: string;
   /**

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { constants, existsSync } from "node:fs";
-import { copyFile, cp, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findBinary } from "../builds/kubernetes/binaries";
 import { type Binary, WORKER_BINARIES } from "../builds/kubernetes/module";
@@ -31,6 +31,23 @@ export async function fillMirror(lab: Lab, version: string): Promise<void> {
     await rename(`${to}.new`, to);
   };
   await Promise.all(WORKER_BINARIES.map(add));
+  await writeChecksums(lab.paths.mirror);
+}
+
+/** The file of the setting `checksums`: what the binaries in the mirror have now. */
+export const checksumsFile = (mirror: string): string => join(mirror, "SHA256SUMS");
+
+/** Writes the checksums file anew from the mirror's files. */
+export async function writeChecksums(mirror: string): Promise<void> {
+  const files = await readdir(mirror, { recursive: true });
+  const lines = files
+    .filter((path) => /^v.*\.sha256$/.test(path))
+    .sort()
+    .map(async (path) => {
+      const sha256 = (await readFile(join(mirror, path), "utf8")).trim();
+      return `${sha256}  ${path.replace(/\.sha256$/, "")}\n`;
+    });
+  await writeFile(checksumsFile(mirror), (await Promise.all(lines)).join(""));
 }
 
 /** Adds what bare workers install: an apt repository, and container runtime releases laid out like GitHub. */

@@ -24,6 +24,7 @@ const PACKAGES = [
   "ethtool",
   "socat",
   "curl",
+  "wget",
   "ca-certificates",
   "kmod",
   "mount",

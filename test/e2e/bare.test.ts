@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { RELEASES } from "../../components/runtime/releases";
 import { API_SERVER_SERVICE } from "../../lab/network/addresses";
 import { ARCH, BRING_UP_MS, bringUpBareWorkers, inventoryOf, PACKAGE, removeBareWorkers, TARBALL } from "./bareWorkers";
+import { startHttpsSite } from "./httpsSite";
 import { changes, eventually, TestLab, VERSION } from "./testLab";
 
 /** Bare workers become nodes, change, and are bare again. Each test builds on the tests before it. */
@@ -192,14 +193,18 @@ describe("a host stays as it is when it cannot install", () => {
     return errors;
   };
 
-  it("a release with a wrong checksum", async () => {
+  it("a release with another checksum than the published one", async () => {
     const folder = join((await lab.facts()).mirrorDir, "github/opencontainers/runc/releases/download/v9.9.9");
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, `runc.${ARCH}`), "spoilt");
     await writeFile(join(folder, "runc.sha256sum"), `${"0".repeat(64)}  runc.${ARCH}\n`);
+    const site = await startHttpsSite(lab, [TARBALL]);
     const errors = await refused((settings) => {
-      settings["tls-bootstrap:pools"][1].runtime.runc.version = "9.9.9";
+      const { runtime } = settings["tls-bootstrap:pools"][1];
+      runtime.downloadUrl = `${site.url}/github`;
+      runtime.runc = { version: "9.9.9" };
     });
+    await site.close();
     expect(errors).toMatch(
       new RegExp(`runc.${ARCH} has SHA-256 [0-9a-f]{64}, but 0{64} is expected; nothing was installed`),
     );
@@ -221,16 +226,13 @@ describe("a host stays as it is when it cannot install", () => {
   });
 
   it("Kubernetes binaries from a mirror that is down", async () => {
-    await lab.out("stop", "mirror");
-    try {
-      const errors = await refused((settings) => {
-        settings["tls-bootstrap:kubernetesVersion"] = "1.37.999";
-      });
-      expect(errors).toContain("/v1.37.999/bin/linux/");
-      expect(errors).toContain("what ran before still runs");
-    } finally {
-      await lab.out("start", "mirror");
-    }
+    const errors = await refused((settings) => {
+      delete settings["tls-bootstrap:checksums"];
+      settings["tls-bootstrap:downloadUrl"] = "https://127.0.0.1:1";
+      settings["tls-bootstrap:kubernetesVersion"] = "1.37.999";
+    });
+    expect(errors).toContain("cannot download https://127.0.0.1:1/v1.37.999/bin/linux/");
+    expect(errors).toContain("what ran before still runs");
   });
 
   it("a package that the repositories do not have", async () => {

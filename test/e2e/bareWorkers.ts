@@ -35,6 +35,7 @@ export async function bringUpBareWorkers(lab: TestLab): Promise<void> {
   const plugins = `cni-plugins-linux-${ARCH}-v${cniPlugins.version}.tgz`;
   const sums = {
     containerd: await checksum("containerd/containerd/releases/download", `v${containerd.version}`, archive),
+    runc: await checksum("opencontainers/runc/releases/download", `v${RUNC_VERSION}`, `runc.${ARCH}`),
     cniPlugins: await checksum("containernetworking/plugins/releases/download", `v${cniPlugins.version}`, plugins),
   };
   await lab.configure((settings) => {
@@ -58,7 +59,7 @@ export async function bringUpBareWorkers(lab: TestLab): Promise<void> {
           type: "tarball",
           downloadUrl: `${mirror}/github`,
           containerd: { ...common, sha256: { [ARCH]: sums.containerd } },
-          runc: { version: RUNC_VERSION },
+          runc: { version: RUNC_VERSION, sha256: { [ARCH]: sums.runc } },
           cniPlugins: { sha256: { [ARCH]: sums.cniPlugins } },
         },
         workers: only(TARBALL),

@@ -152,7 +152,7 @@ describe("a worker that cannot be prepared", () => {
     });
     try {
       const errors = await lab.fails("deploy", ...at(file));
-      expect(errors).toMatch(new RegExp(`cannot download http.*/nowhere/v${VERSION}/bin/linux/\\w+/kubelet\\.sha256`));
+      expect(errors).toMatch(new RegExp(`cannot download http.*/nowhere/v${VERSION}/bin/linux/\\w+/kubelet;`));
       expect(await lab.shell("worker-1", "find /opt/kubernetes -type f")).toBe("");
     } finally {
       await lab.out("destroy", ...at(file));

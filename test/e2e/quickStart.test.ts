@@ -172,6 +172,7 @@ async function ofTheLab(): Promise<string> {
   const { config } = parse(await readFile((await lab.facts()).configFile, "utf8"));
   const settings = {
     "tls-bootstrap:downloadUrl": config["tls-bootstrap:downloadUrl"],
+    "tls-bootstrap:checksums": config["tls-bootstrap:checksums"],
     "tls-bootstrap:kubelet": config["tls-bootstrap:pools"][0].kubelet,
   };
   return stringify(settings).replace(/^(?=.)/gm, "  ");

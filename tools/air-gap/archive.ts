@@ -17,10 +17,10 @@ export interface LocatedDownload extends Download {
 /** The downloads that the pools of a stack need, each once. */
 export async function downloadsForStack(stackFile: string, architecture: Architecture): Promise<LocatedDownload[]> {
   const { config } = parse(await readFile(stackFile, "utf8")) as { config?: Record<string, unknown> };
-  const { kubernetesVersion, kubeProxy, downloadUrl, runtime, pools } = parseDownloadSettings(config ?? {});
+  const { kubernetesVersion, kubeProxy, checksums, downloadUrl, runtime, pools } = parseDownloadSettings(config ?? {});
   const located = pools.flatMap((pool) => {
     const kubernetesVersions = kubernetesVersionsOf(kubernetesVersion, pool);
-    const settings = { kubernetesVersions, kubeProxy, downloadUrl, runtime: pool.runtime ?? runtime };
+    const settings = { kubernetesVersions, kubeProxy, checksums, downloadUrl, runtime: pool.runtime ?? runtime };
     const urls = siteUrls(settings);
     return downloadsOf(settings, architecture).map((download): LocatedDownload => ({
       ...download,

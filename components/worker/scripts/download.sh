@@ -4,6 +4,21 @@
 # host.conf sets these when the settings name a proxy. curl, wget, apt and dnf read them.
 export http_proxy https_proxy no_proxy
 
+# redirected URL: where its redirects end. wget itself would also follow them from https to http.
+redirected() {
+  url=$1
+  for _ in 1 2 3 4 5; do
+    location=$(wget --quiet --spider --max-redirect=0 --tries=3 --timeout=30 --server-response "$url" 2>&1 | tr -d '\r' | sed -n 's/^ *[Ll]ocation: *\([^ ]*\).*/\1/p' | tail -n 1)
+    [ -n "$location" ] || { echo "$url"; return 0; }
+    case "$url $location" in
+      *' '/*) url=$(printf '%s' "$url" | cut -d / -f 1-3)$location ;;
+      https:*' https:'* | http:*' http'*) url=$location ;;
+      *) say "$url redirects to $location"; return 1 ;;
+    esac
+  done
+  return 1
+}
+
 # download URL FILE: URL may also be a path in the unpacked air-gap archive.
 download() {
   case "$1" in /*)
@@ -11,10 +26,12 @@ download() {
     return
     ;;
   esac
+  # A redirect must not leave https.
+  case "$1" in https:*) protocols='=https' ;; *) protocols='=http,https' ;; esac
   if command -v curl >/dev/null; then
-    curl --fail --silent --show-error --location --connect-timeout 10 --retry 3 --retry-connrefused --speed-limit 1024 --speed-time 30 --output "$2" "$1"
+    curl --proto "$protocols" --fail --silent --show-error --location --connect-timeout 10 --retry 3 --retry-connrefused --speed-limit 1024 --speed-time 30 --output "$2" "$1"
   else
-    wget --quiet --tries=3 --timeout=30 --output-document="$2" "$1"
+    url=$(redirected "$1") && wget --quiet --tries=3 --timeout=30 --max-redirect=0 --output-document="$2" "$url"
   fi || fail "cannot download $1; what ran before still runs" "make sure that this host reaches the URL (settings downloadUrl and proxy), then run 'pulumi up' again"
 }
 

@@ -97,9 +97,12 @@ install_binaries() {
   from=$DOWNLOAD_URL/v$KUBERNETES_VERSION/bin/linux/$(architecture)
   stage "$VERSIONS"
   for name in $BINARIES; do
+    pin=$(printf '%s\n' "$KUBERNETES_SHA256" | tr ' ' '\n' | sed -n "s/^$name:$(architecture)://p")
+    [ -n "$pin" ] || [ -z "$KUBERNETES_SHA256" ] ||
+      fail "setting checksums has no SHA-256 of $name $KUBERNETES_VERSION for $(architecture)" "write the file again (npm run checksums), then run 'pulumi up' again"
     # The checksum stays beside the binary, so that another run needs no network.
-    if [ -f "$bin/$name.sha256" ] && matches "$bin/$name" "$(cat "$bin/$name.sha256")"; then continue; fi
-    expected=$(published "$from/$name.sha256" "$name")
+    if [ -f "$bin/$name.sha256" ] && matches "$bin/$name" "${pin:-$(cat "$bin/$name.sha256")}"; then continue; fi
+    expected=${pin:-$(published "$from/$name.sha256" "$name")}
     download_verified "$from/$name" "$STAGING/$name" "$expected"
     chmod 0755 "$STAGING/$name"
     sync "$STAGING/$name"

@@ -1,10 +1,12 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { CONTAINERD_SOCKET } from "../../cluster/names";
-import { binaryNames } from "../../downloads/downloads";
+import { checksumsOf } from "../../downloads/checksums";
+import { binaryNames, binaryPath } from "../../downloads/downloads";
 import { allowsCgroupV1, cgroupDriverOf, keepsSwap, portsOf } from "../../kubelet/kubeletConfig";
 import { KUBE_PROXY_PORTS } from "../../kubeProxy/kubeProxyConfig";
 import { proxyVariables } from "../../runtime/containerd";
+import { ARCHITECTURES } from "../../runtime/releases";
 import { runtimeFiles, runtimeInUse, runtimeVariables } from "../../runtime/runtimeFiles";
 import { servingNamesOf } from "../../serving/servingNames";
 import type { ResolvedWorker } from "../../spec/resolve";
@@ -50,6 +52,7 @@ function hostConf(
   return {
     KUBERNETES_VERSION: kubernetesVersion,
     DOWNLOAD_URL: sites.kubernetes,
+    KUBERNETES_SHA256: pinnedBinaries(worker).join(" "),
     BIN_DIR: worker.binDir,
     API_SERVER: server,
     OWNER: urn,
@@ -76,6 +79,15 @@ function hostConf(
     ...airGapVariables(context),
   };
 }
+
+/** The pinned checksums of a worker's binaries. */
+const pinnedBinaries = ({ kubernetesVersion, kubeProxy, checksums }: ResolvedWorker): string[] =>
+  binaryNames(kubeProxy).flatMap((name) =>
+    ARCHITECTURES.flatMap((architecture) => {
+      const sha256 = checksumsOf(checksums).get(binaryPath(kubernetesVersion, architecture, name));
+      return sha256 ? [`${name}:${architecture}:${sha256}`] : [];
+    }),
+  );
 
 /** Commands that the host must have before the step. The packages of containerd install iptables. */
 const requiredTools = ({ kubeProxy, runtime, servingCertificates, airGap }: ResolvedWorker): string[] => [

@@ -4,6 +4,7 @@ import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import releases from "../../../components/kubelet/releases.json";
 import { architecture } from "../../../lab/host/platform";
+import { writeChecksums } from "../../../lab/mirror/mirror";
 import { deploymentOf } from "../pods";
 import { PoolSettings } from "../poolSettings";
 import { changes, TestLab, VERSION } from "../testLab";
@@ -59,6 +60,7 @@ beforeAll(async () => {
   const script = "#!/bin/sh\necho 'Error: this kubelet does not start' >&2\nexit 1\n";
   await writeFile(kubelet, script);
   await writeFile(`${kubelet}.sha256`, hash("sha256", script));
+  await writeChecksums(mirrorDir);
 
   await setVersion(OLDER);
   await lab.operate("deploy");

@@ -4,6 +4,7 @@ const facts = {
   cluster: { server: "https://10.89.0.1:6443", ca: "CA", kubeconfig: { marked: "kubeconfig" } },
   ssh: { user: "admin", privateKey: { marked: "key" } },
   downloadUrl: "http://10.89.0.1:8080",
+  checksums: "/lab/mirror/SHA256SUMS",
   kubernetesVersion: "1.34.4",
   podNetwork: "10.128.0.0/16",
   workers: [{ name: "worker-1", address: "10.89.0.11", hostKey: "ssh-ed25519 AAAA" }],
@@ -13,6 +14,7 @@ const filledIn = {
   "tls-bootstrap:cluster": facts.cluster,
   "tls-bootstrap:ssh": facts.ssh,
   "tls-bootstrap:downloadUrl": "http://10.89.0.1:8080",
+  "tls-bootstrap:checksums": "/lab/mirror/SHA256SUMS",
   "tls-bootstrap:kubernetesVersion": "1.34.4",
   "tls-bootstrap:kubeProxy": { clusterCidr: "10.128.0.0/16" },
 };

@@ -72,7 +72,7 @@ export class Worker extends pulumi.ComponentResource {
       this.registerOutputs({});
       return;
     }
-    const node = declareNode(context);
+    const { node, patches } = declareNode(context);
     const host = prepareHost(context, sendAirGap(context));
     const leave = declareLeave(context, [node, host]);
     const serving = installServingCertificate(context, host);
@@ -81,7 +81,7 @@ export class Worker extends pulumi.ComponentResource {
     this.#kubelet = kubelet;
     const kubeProxy = startKubeProxy(context, kubeProxyKubeconfig, kubelet);
     const before = [opts?.dependsOn ?? []].flat() as pulumi.Resource[];
-    const dependsOn = [node, ...(kubeProxy ? [kubeProxy] : []), ...before];
+    const dependsOn = [node, ...patches, ...(kubeProxy ? [kubeProxy] : []), ...before];
     const join = joinCluster(context, { host, kubelet, dependsOn, bootstrapKubeconfig });
     this.#lastStep = join;
 

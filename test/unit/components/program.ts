@@ -39,6 +39,7 @@ const OUTPUTS: Record<string, (name: string, inputs: any) => Outputs | Promise<O
   // A ConfigMap that does not exist yet.
   "kubernetes:core/v1:ConfigMapPatch": () => ({}),
   "kubernetes:core/v1:Node": () => ({}),
+  "kubernetes:core/v1:NodePatch": () => ({}),
   "kubernetes:core/v1:ServiceAccount": () => ({}),
   "kubernetes:apps/v1:DaemonSet": () => ({}),
   "kubernetes:apps/v1:Deployment": () => ({}),

@@ -5,6 +5,7 @@ import { COMMAND, declareTlsBootstrap, findTokenClock, ONE_WORKER, poolWith } fr
 import { Program, unboxed, valueOf } from "./program";
 
 const NODE = "kubernetes:core/v1:Node";
+const NODE_PATCH = "kubernetes:core/v1:NodePatch";
 
 const ssh = { user: "debian", privateKey: SSH_KEY };
 const declare = (args: Partial<TlsBootstrapArgs> = {}) => declareTlsBootstrap({ ssh, ...args });
@@ -28,6 +29,7 @@ describe("TlsBootstrap with one worker", () => {
       "kubernetes:core/v1:ConfigMapPatch t-test-cluster-info",
       "kubernetes:core/v1:ConfigMapPatch t-test-cluster-info-existing",
       "kubernetes:core/v1:Node t-worker-1-node",
+      "kubernetes:core/v1:NodePatch t-worker-1-labels",
       "kubernetes:core/v1:Secret t-worker-token",
       "kubernetes:core/v1:SecretPatch t-worker-token-revoked",
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding t-test-approve-first-certificates",
@@ -191,22 +193,23 @@ describe("TlsBootstrap with one worker", () => {
         { labels: { rack: "r1", zone: "a" }, taints: [{ key: "dedicated", value: "batch", effect: "NoSchedule" }] },
       ),
     );
-    const { metadata, spec } = program.find(NODE, "t-worker-1-node").inputs;
-    expect(metadata).toEqual({
-      name: "worker-1",
-      labels: {
-        "node-role.kubernetes.io/worker": "",
-        "node-restriction.kubernetes.io/tls-bootstrap": "t-test",
-        rack: "r2",
-        zone: "a",
-        disk: "ssd",
+    const annotations = { "pulumi.com/patchForce": "true" };
+    expect(program.find(NODE, "t-worker-1-node").inputs).toMatchObject({
+      metadata: { name: "worker-1", labels: { "node-restriction.kubernetes.io/tls-bootstrap": "t-test" }, annotations },
+      spec: {
+        taints: [
+          { key: "dedicated", value: "batch", effect: "NoSchedule" },
+          { key: "own", effect: "NoExecute" },
+        ],
       },
-      annotations: { "pulumi.com/patchForce": "true" },
     });
-    expect(spec.taints).toEqual([
-      { key: "dedicated", value: "batch", effect: "NoSchedule" },
-      { key: "own", effect: "NoExecute" },
-    ]);
+    expect(program.find(NODE_PATCH, "t-worker-1-labels").inputs).toMatchObject({
+      metadata: {
+        name: "worker-1",
+        labels: { "node-role.kubernetes.io/worker": "", rack: "r2", zone: "a", disk: "ssd" },
+        annotations,
+      },
+    });
   });
 
   it("outputs the receipt, parsed and in plain text", async () => {

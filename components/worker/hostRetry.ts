@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedWorker } from "../spec/resolve";
+import { hooksAreKnown } from "./hooks";
 
 /** How long a VM may take to boot. */
 const BOOT_MS = 120_000;
@@ -54,8 +55,7 @@ export function retryUntilHostAnswers(
   name: string,
   { name: node, ssh }: ResolvedWorker,
 ): pulumi.ResourceTransformation {
-  // The monitor of Pulumi's mocks does not know error hooks.
-  if (!("registerErrorHook" in pulumi.runtime.getMonitor()!)) return () => undefined;
+  if (!hooksAreKnown()) return () => undefined;
   const host = ssh.bastion ? `${node} or its bastion` : node;
   const firstFailures = new Map<pulumi.URN, number>();
   const hook = new pulumi.ErrorHook(`${name}-ssh`, async ({ urn, errors }) => {

@@ -1,6 +1,8 @@
 import { Node, NodePatch } from "@pulumi/kubernetes/core/v1";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { PATCH_FORCE, WORKER_LABEL } from "../../cluster/names";
+import type { Taint } from "../../spec/poolSchema";
+import { hooksAreKnown } from "../hooks";
 import type { StepContext } from "./step";
 
 /**
@@ -27,12 +29,14 @@ export function declareNode({ name, worker, parent }: StepContext): DeclaredNode
     `${name}-node`,
     {
       metadata: { name: worker.name, labels: { [WORKER_LABEL]: scope }, annotations: PATCH_FORCE },
-      spec: { taints: worker.taints },
+      spec: worker.taints.length > 0 ? { taints: worker.taints } : {},
     },
     {
       parent,
-      // Keeps an administrator's cordon. Otherwise the provider takes over this field, and lifts the cordon when a taint changes.
-      ignoreChanges: ["spec.unschedulable"],
+      hooks: hooksAreKnown() ? { afterUpdate: [reportKeptTaints(name)] } : {},
+      // What an administrator sets with kubectl. Otherwise the provider takes over these fields: when a taint changes, it lifts a cordon, and
+      // fails to clear the id.
+      ignoreChanges: ["spec.unschedulable", "spec.providerID"],
     },
   );
   const patch = (what: string, change: object, opts: pulumi.CustomResourceOptions = {}) =>
@@ -53,3 +57,24 @@ export function declareNode({ name, worker, parent }: StepContext): DeclaredNode
     );
   return { node, patches };
 }
+
+/**
+ * Warns of taints that are no longer declared, but still there. When no taints are left, the update gives up the list. If a controller has
+ * changed the list since, it is the controller's too, and the API server keeps it. An empty list cannot be declared: the API server leaves
+ * it out, and then each preview would show it as a change.
+ */
+const reportKeptTaints = (name: string): pulumi.ResourceHook =>
+  new pulumi.ResourceHook(`${name}-kept-taints`, async ({ oldInputs, newInputs, newOutputs }) => {
+    const idsOf = (node?: { spec?: { taints?: Taint[] } }) => (node?.spec?.taints ?? []).map(idOf);
+    const [before, declared, live] = [oldInputs, newInputs, newOutputs].map(idsOf);
+    const kept = live.filter((id) => before.includes(id) && !declared.includes(id));
+    if (kept.length === 0) return;
+    const node = (newOutputs as { metadata: { name: string } }).metadata.name;
+    const command = `kubectl taint node ${node} ${kept.map((id) => `${id}-`).join(" ")}`;
+    await pulumi.log.warn(
+      `${node} still has taints that are no longer declared, because a controller has changed its taints: run '${command}'`,
+    );
+  });
+
+/** A taint as `kubectl taint` names it to remove it. */
+const idOf = ({ key, effect }: Taint): string => `${key}:${effect}`;

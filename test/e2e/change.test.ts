@@ -73,7 +73,10 @@ it("labels and taints follow the settings, also when they are removed", async ()
       taints: [{ key: "dedicated", value: "batch", effect: "NoSchedule" }],
     });
   });
-  expect(changes(await lab.operate("preview"))).toEqual([`update ${names("node", "worker-1")}`]);
+  expect(changes(await lab.operate("preview"))).toEqual([
+    `update ${names("labels", "worker-1")}`,
+    `update ${names("node", "worker-1")}`,
+  ]);
   await lab.operate("deploy");
   expect(await node()).toEqual({
     rack: "r1",

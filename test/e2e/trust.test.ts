@@ -150,7 +150,10 @@ describe("a stolen token", () => {
 
 it("a Node that its kubelet has made anew gets its labels back by an update with a refresh", async () => {
   expect(changes(await lab.operate("preview"))).toEqual([]);
-  expect(changes(await lab.operate("preview", "--refresh"))).toEqual(["update tls-bootstrap-worker-1-node"]);
+  expect(changes(await lab.operate("preview", "--refresh"))).toEqual([
+    "update tls-bootstrap-worker-1-labels",
+    "update tls-bootstrap-worker-1-node",
+  ]);
   await lab.operate("deploy", "--refresh");
   expect((await lab.get<any>("node", "worker-1")).metadata.labels).toHaveProperty([WORKER_LABEL], "tls-bootstrap-lab");
   expect(changes(await lab.operate("preview", "--refresh"))).toEqual([]);

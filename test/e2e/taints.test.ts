@@ -85,12 +85,18 @@ it("taints that are no longer declared go, or the update says how", async () => 
   expect(await taints()).toEqual([]);
 });
 
-it("a Node that was deleted by hand gets labels and taints back, and the taint for the cloud controller", async () => {
+it("a Node that is made anew gets labels and taints back, and the taint for the cloud controller", async () => {
   await configure({ taints: [OURS], labels: { disk: "ssd" } });
   await lab.operate("deploy");
   await lab.kubectl("delete", "node", NODE);
   await lab.operate("deploy", "--refresh");
   expect(await labelsOf()).toMatchObject({ disk: "ssd" });
   expect(await taints()).toEqual(expect.arrayContaining([OURS_ID, `${UNINITIALIZED}:NoSchedule`]));
+  expect(changes(await lab.operate("preview"))).toEqual([]);
+
+  await initialize();
+  await lab.operate("deploy", "--replace", `**::tls-bootstrap-${NODE}-node`);
+  expect(await taints()).toContain(`${UNINITIALIZED}:NoSchedule`);
+  expect(await labelsOf()).toMatchObject({ disk: "ssd" });
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });

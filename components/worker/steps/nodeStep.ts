@@ -52,7 +52,7 @@ export function declareNode({ name, worker, parent }: StepContext): DeclaredNode
         "uninitialized",
         { spec: { taints: [...worker.taints, UNINITIALIZED] } },
         // The cloud controller removes the taint.
-        { ignoreChanges: ["spec"], replacementTrigger: node.metadata.uid },
+        { ignoreChanges: ["spec"], replaceWith: [node] },
       ),
     );
   return { node, patches };

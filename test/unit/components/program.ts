@@ -88,11 +88,11 @@ export class Program {
 
   /**
    * @param outputs in place of OUTPUTS, by type
-   * @param knowsErrorHooks whether Pulumi does; its mocks do not
+   * @param knowsHooks whether the monitor does; the one of the mocks does not
    */
   constructor(
     private readonly outputs: typeof OUTPUTS = {},
-    private readonly knowsErrorHooks = false,
+    private readonly knowsHooks = false,
   ) {}
 
   async run<T>(body: (opts: pulumi.ComponentResourceOptions) => T): Promise<T> {
@@ -112,10 +112,9 @@ export class Program {
       "test",
       false,
     );
-    if (this.knowsErrorHooks)
-      Object.assign(pulumi.runtime.getMonitor()!, {
-        registerErrorHook: (_: unknown, done: (error: null) => void) => done(null),
-      });
+    const register = (_: unknown, done: (error: null) => void) => done(null);
+    if (this.knowsHooks)
+      Object.assign(pulumi.runtime.getMonitor()!, { registerErrorHook: register, registerResourceHook: register });
     const result = body({
       transformations: [
         ({ type, name, opts }) => {

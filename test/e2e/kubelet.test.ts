@@ -155,6 +155,8 @@ it("wrong settings are one report at preview, without a connection to the API se
     // Nobody answers there, and a request would show in the errors.
     settings["tls-bootstrap:cluster"].server = "https://192.0.2.1:6443";
     settings["tls-bootstrap:kubernetesVersion"] = "1.33.4";
+    settings["tls-bootstrap:downloadUrl"] = "https://192.0.2.1";
+    delete settings["tls-bootstrap:checksums"];
     settings["tls-bootstrap:kubelet"] = { maxPod: 50 };
     const [pool] = settings["tls-bootstrap:pools"];
     pool.kubelet = { ...pool.kubelet, tlsCurvePreferences: [29], evictionHard: { "memory.available": "100MB" } };

@@ -93,10 +93,4 @@ it("a Node that is made anew gets labels and taints back, and the taint for the 
   expect(await labelsOf()).toMatchObject({ disk: "ssd" });
   expect(await taints()).toEqual(expect.arrayContaining([OURS_ID, `${UNINITIALIZED}:NoSchedule`]));
   expect(changes(await lab.operate("preview"))).toEqual([]);
-
-  await initialize();
-  await lab.operate("deploy", "--replace", `**::tls-bootstrap-${NODE}-node`);
-  expect(await taints()).toContain(`${UNINITIALIZED}:NoSchedule`);
-  expect(await labelsOf()).toMatchObject({ disk: "ssd" });
-  expect(changes(await lab.operate("preview"))).toEqual([]);
 });

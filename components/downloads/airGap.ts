@@ -4,9 +4,15 @@
  */
 import { createHash } from "node:crypto";
 import * as tar from "tar";
-import { type Download, downloadsOf, type DownloadSettings, kubernetesVersionsOf, pathsOf } from "./downloads";
+import {
+  type Download,
+  downloadsOf,
+  type DownloadSettings,
+  fewestOfArchitectures,
+  kubernetesVersionsOf,
+  pathsOf,
+} from "./downloads";
 import type { Check } from "../validation/refuse";
-import { ARCHITECTURES } from "../runtime/releases";
 import type { Environment } from "../spec/bootstrapSchema";
 import type { PlacedPool } from "../spec/check";
 import { below } from "../validation/problems";
@@ -63,11 +69,11 @@ export function airGapProblem(file: string, settings: DownloadSettings): string 
   } catch (error) {
     return `${(error as Error).message}; make it on a machine with internet access: npm run air-gap -- stacks/Pulumi.<stack>.yaml`;
   }
-  const missing = ARCHITECTURES.map((architecture) =>
+  const missing = fewestOfArchitectures((architecture) =>
     downloadsOf(settings, architecture)
       .flatMap((download) => pathsOf(download).map((path) => airGapPath(download, path)))
       .filter((path) => !archive.files.has(path)),
-  ).sort((one, other) => one.length - other.length)[0];
+  );
   return missing.length > 0
     ? `lacks ${missing.join(", ")}; make it again: npm run air-gap -- stacks/Pulumi.<stack>.yaml`
     : undefined;

@@ -1,17 +1,19 @@
 /** Whether what workers download can be verified. */
-import { ARCHITECTURES } from "../runtime/releases";
 import type { Environment } from "../spec/bootstrapSchema";
 import type { PlacedPool } from "../spec/check";
 import { below } from "../validation/problems";
 import type { Check } from "../validation/refuse";
 import { type Checksums, readChecksums } from "./checksums";
-import { type Download, downloadsOf, type DownloadSettings, kubernetesVersionsOf, siteUrls } from "./downloads";
+import {
+  type Download,
+  downloadsOf,
+  type DownloadSettings,
+  fewestOfArchitectures,
+  kubernetesVersionsOf,
+  siteUrls,
+} from "./downloads";
 
 const MAKE = "npm run checksums -- stacks/Pulumi.<stack>.yaml";
-
-/** The architecture that needs the least. */
-const fewest = (paths: (architecture: (typeof ARCHITECTURES)[number]) => string[]): string[] =>
-  ARCHITECTURES.map(paths).sort((one, other) => one.length - other.length)[0];
 
 /** What is wrong with the checksums file of workers with these settings. Undefined when it has all binaries for one architecture. */
 function checksumsProblem(file: string, settings: DownloadSettings): string | undefined {
@@ -22,7 +24,7 @@ function checksumsProblem(file: string, settings: DownloadSettings): string | un
     return `${(error as Error).message}; write it: ${MAKE}`;
   }
   const lacks = ({ site, path }: Download) => site === "kubernetes" && !checksums.has(path);
-  const missing = fewest((architecture) =>
+  const missing = fewestOfArchitectures((architecture) =>
     downloadsOf(settings, architecture)
       .filter(lacks)
       .map(({ path }) => path),
@@ -33,10 +35,10 @@ function checksumsProblem(file: string, settings: DownloadSettings): string | un
 /** The settings whose URL is not encrypted, although a file below it has no checksum in the settings. */
 function unencrypted(settings: DownloadSettings): ("downloadUrl" | "runtime.downloadUrl")[] {
   const urls = siteUrls(settings);
-  const sites = ARCHITECTURES.map((architecture) => {
+  const sites = fewestOfArchitectures((architecture) => {
     const unpinned = downloadsOf(settings, architecture).filter(({ verifiedBy }) => "sums" in verifiedBy);
     return [...new Set(unpinned.map(({ site }) => site))].filter((site) => urls[site]!.startsWith("http://"));
-  }).sort((one, other) => one.length - other.length)[0];
+  });
   return sites.map((site) => (site === "kubernetes" ? "downloadUrl" : "runtime.downloadUrl"));
 }
 

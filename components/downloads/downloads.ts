@@ -1,5 +1,5 @@
 /** The files that a worker downloads, and how each one is verified. */
-import { type Architecture, releaseFiles } from "../runtime/releases";
+import { type Architecture, ARCHITECTURES, releaseFiles } from "../runtime/releases";
 import { checksumsOf } from "./checksums";
 import type { Environment } from "../spec/bootstrapSchema";
 
@@ -60,6 +60,10 @@ export const binaryNames = ({ mode }: DownloadSettings["kubeProxy"]): string[] =
 /** The path of a Kubernetes binary below `downloadUrl`, as on dl.k8s.io. */
 export const binaryPath = (version: string, architecture: Architecture, name: string): string =>
   `v${version}/bin/linux/${architecture}/${name}`;
+
+/** The shortest of the lists that the architectures give, such as of missing files. It is empty when one architecture has everything. */
+export const fewestOfArchitectures = <T>(list: (architecture: Architecture) => T[]): T[] =>
+  ARCHITECTURES.map(list).sort((one, other) => one.length - other.length)[0];
 
 /** The files that workers of an architecture download. */
 export function downloadsOf(

@@ -172,5 +172,6 @@ describe("while a join runs on a host", () => {
         `${WAITING}tls-bootstrap: the serving certificate that was signed for worker-2 is not for the key in`,
       ),
     );
+    await eventually(async () => expect(await lab.shell("worker-2", "ls /run/tls-bootstrap")).toBe("lock\n"));
   });
 });

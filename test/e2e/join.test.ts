@@ -96,11 +96,8 @@ describe("three bare workers", () => {
       const places = "/etc /var /run /tmp /root /home /usr/local";
       // The brackets keep the token out of grep's own command line.
       expect(await lab.shell(name, `grep -rl '[${token[0]}]${token.slice(1)}' ${places} 2>/dev/null || true`)).toBe("");
-      // A timer may be running a step, whose input is here meanwhile.
-      await eventually(async () =>
-        expect(await lab.shell(name, "ls /etc/kubernetes /run/tls-bootstrap")).toBe(
-          "/etc/kubernetes:\nkubelet.conf\npki\n\n/run/tls-bootstrap:\nlock\n",
-        ),
+      expect(await lab.shell(name, "ls /etc/kubernetes /run/tls-bootstrap")).toBe(
+        "/etc/kubernetes:\nkubelet.conf\npki\n\n/run/tls-bootstrap:\nlock\n",
       );
       const files =
         "/etc/kubernetes/kubelet.conf /var/lib/kubelet/config.yaml /etc/systemd/system/kubelet.service /etc/kubernetes/pki/ca.crt";

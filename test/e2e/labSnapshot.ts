@@ -127,6 +127,7 @@ async function snapshotWorker(lab: Lab, worker: LabWorker): Promise<Snapshot> {
     ...snapshotFiles(worker),
     ...present(namesIn(join(worker.paths.var, "lib")).map((name) => `/var/lib/${name}`)),
     ...present(namesIn(`/proc/${leader}/root/run`).map((name) => `/run/${name}`)),
+    ...present(namesIn(`/proc/${leader}/root/run/tls-bootstrap`).map((name) => `/run/tls-bootstrap/${name}`)),
     ...present(namesIn(`/proc/${leader}/root/run/systemd/system`).map((name) => `/run/systemd/system/${name}`)),
     ...present(mountsOf(leader).map((path) => `mount ${path}`)),
     ...present(programsOf(worker).map((name) => `process ${name}`)),
@@ -146,7 +147,7 @@ const OF_THE_MACHINE = [
   /^mount \/run\/(credentials|user|containerd|netns)\b/, // of services, and of pods that were not deleted before their node
   /^\/var\/lib\/(cni|systemd|private|containers)$/,
   /\/\.sudo_as_admin_successful$/,
-  /^\/run\/tls-bootstrap$/, // the lock by which runs wait for each other
+  /^\/run\/tls-bootstrap(\/lock)?$/, // the lock by which runs wait for each other
   /^(\/root)?\/\.kube\b/, // what kubectl keeps of a cluster
 ];
 

@@ -35,7 +35,8 @@ fi
 
 # systemd runs this after the unit has ended, also when it was killed.
 if [ "$1" = --ended ]; then
-  rm -f "$2/input"
+  # The caller reads the output and deletes the folder. After a dropped connection there is no caller.
+  if kill -0 "$4" 2>/dev/null; then rm -f "$2/input"; else rm -rf "$2"; fi
   exec 9>"$RUN/lock"
   flock -n 9 || exit 0 # the run that holds it now sweeps
   sweep
@@ -66,7 +67,7 @@ status=0
 answer=$(systemd-run --quiet --collect --wait --unit "tls-bootstrap-${work##*/}" --description "tls-bootstrap step: $*" \
   --property "RuntimeMaxSec=$deadline" --property TimeoutStopSec=5 \
   --property "StandardOutput=file:$work/out" --property StandardError=journal \
-  --property "ExecStopPost=-/bin/sh $LIB/run.sh --ended $work $1" \
+  --property "ExecStopPost=-/bin/sh $LIB/run.sh --ended $work $1 $$" \
   /bin/sh "$LIB/run.sh" --inside "$work" "$deadline" "$@" 2>&1) || status=$?
 [ -e "$work/begun" ] || fail "systemd did not start step \"$*\": $answer" "see 'systemctl status' and 'journalctl -xe' on this host for the cause, then run 'pulumi up' again"
 cat "$work/err" >&2

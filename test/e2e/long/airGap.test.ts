@@ -67,9 +67,7 @@ it("a missing program is reported with the command that copies the archive again
     settings["tls-bootstrap:binDir"] = "/opt/programs";
   });
   const errors = await lab.fails("deploy");
-  expect(errors).toContain(
-    `kubernetes/v${VERSION}/bin/linux/${ARCH}/kubectl is neither on this host nor in its`,
-  );
+  expect(errors).toContain(`kubernetes/v${VERSION}/bin/linux/${ARCH}/kubectl is neither on this host nor in its`);
   const targets = [CLOCK, `**::tls-bootstrap-${TARBALL}-air-gap`];
   expect(errors).toContain(`pulumi up ${targets.map((target) => `--replace "${target}"`).join(" ")}`);
   await lab.operate("deploy", ...targets.flatMap((target) => ["--replace", target]));

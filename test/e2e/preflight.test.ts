@@ -1,29 +1,9 @@
 import { X509Certificate } from "node:crypto";
-import { changes, eventually, TestLab } from "./testLab";
+import { run } from "../../lab/host/run";
+import { at, lab, problems, report, settingsFile, SWAP_OFF, swapOn } from "./preflightReport";
+import { changes, eventually } from "./testLab";
 
 /** What a host that cannot become a worker reports, and that it does not change. */
-const lab = new TestLab();
-
-/** A settings file with one worker and a change. */
-const settingsFile = (name: string, change: (worker: any, pool: any) => void = () => undefined) =>
-  lab.configFile(name, (settings) => {
-    const [pool] = settings["tls-bootstrap:pools"];
-    pool.workers.splice(1);
-    change(pool.workers[0], pool);
-    return settings;
-  });
-
-const at = (file: string) => ["--config-file", file];
-
-/** The lines of the report. */
-const problems = (errors: string) => errors.split("\n").flatMap((line) => /^ {2}- (.*)/.exec(line)?.[1] ?? []);
-
-/** Files that have changed on the host since the test broke it. */
-const traces = () =>
-  lab.shell(
-    "worker-1",
-    "find /etc /opt /usr/local /var/lib/kubelet /var/lib/tls-bootstrap /run/tls-bootstrap -newer /root/before -not -path '/etc/ssl/*' 2>/dev/null || true; ls -d /run/tmp.* /tmp/tmp.* 2>/dev/null || true",
-  );
 
 /** How swap is turned on at boot: by units of systemd, and by a service. */
 const swapUnits = () => lab.shell("worker-1", "systemctl is-enabled swap.target zramswap.service || true");
@@ -38,24 +18,7 @@ afterAll(async () => {
   );
 });
 
-/** Breaks the host, expects the deployment to fail, and repairs the host. Returns the reported problems. */
-async function report(breakage: string, repair: string, file: string): Promise<string[]> {
-  await lab.shell("worker-1", breakage);
-  await lab.shell("worker-1", "touch /root/before");
-  try {
-    const errors = await lab.fails("deploy", ...at(file));
-    expect(errors).toContain("this host cannot become a worker yet");
-    expect(errors).toContain(
-      "what to do: fix every item in the list, then run 'pulumi up' again; nothing was changed on the host",
-    );
-    expect(await traces()).toBe("");
-    return problems(errors);
-  } finally {
-    await lab.shell("worker-1", repair);
-  }
-}
-
-it("reports all problems at once: systemd, architecture, SELinux, port, disk, address, runtime, another's files, clock", async () => {
+it("reports all problems at once: systemd, architecture, SELinux, port, disk, swap, address, runtime, another's files, clock", async () => {
   const file = await settingsFile("preflight", (worker) => {
     worker.nodeAddress = "192.0.2.1";
   });
@@ -70,8 +33,9 @@ it("reports all problems at once: systemd, architecture, SELinux, port, disk, ad
      printf '#!/bin/sh\\ncase "$*" in +%%s) echo $(($(/usr/bin/date +%%s) - 400)) ;; *) exec /usr/bin/date "$@" ;; esac\\n' >/usr/local/bin/date
      chmod +x /usr/local/bin/uname /usr/local/bin/date /usr/local/bin/systemctl /usr/local/bin/getenforce
      mv /etc/machine-id /etc/machine-id.away
-     mv /run/systemd/system /run/systemd/system.away`,
-    `mv /run/systemd/system.away /run/systemd/system
+     mv /run/systemd/system /run/systemd/system.away
+     ${swapOn(0)}`,
+    `${SWAP_OFF}; mv /run/systemd/system.away /run/systemd/system
      mv /etc/machine-id.away /etc/machine-id
      rm -f /usr/local/bin/uname /usr/local/bin/date /usr/local/bin/systemctl /usr/local/bin/getenforce
      umount /opt/kubernetes; rm -rf /etc/kubernetes /opt/kubernetes
@@ -93,7 +57,43 @@ it("reports all problems at once: systemd, architecture, SELinux, port, disk, ad
     "address 192.0.2.1 is on no interface of this host: set the worker's nodeAddress",
     expect.stringContaining("no containerd answers on /run/containerd/containerd.sock"),
     expect.stringMatching(/^this host's clock is -(39|40)\d s off the API server's, more than 120 s: /),
+    "no action is needed: step host turns swap off (/dev/zram0), now and after a reboot; kubelet.failSwapOn: false keeps it",
   ]);
+});
+
+it("reports that a host has IPv6 addresses only, and swap that does not fit into memory", async () => {
+  const { address } = (await lab.status()).workers[0];
+  const { hostname: gateway, origin } = new URL((await lab.facts()).apiServer);
+  const deviceOf = (lines: string) => lines.split(/\s+/)[1];
+  const inWorker = deviceOf(await lab.shell("worker-1", `ip -o address show to ${address}`));
+  const bridge = deviceOf(await run("ip", ["-o", "address", "show", "to", gateway]));
+  const file = await settingsFile("ipv6-only", (worker) => {
+    worker.address = "fd00:5::1";
+  });
+  await run("sh", [
+    "-c",
+    `echo 0 >/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6; ip address add fd00:5::ff/64 dev ${bridge} nodad`,
+  ]);
+  try {
+    const found = await report(
+      `echo 0 >/proc/sys/net/ipv6/conf/${inWorker}/disable_ipv6; ip address add fd00:5::1/64 dev ${inWorker} nodad
+       ip -4 address flush dev ${inWorker}
+       ${swapOn(2 ** 40)}`,
+      `${SWAP_OFF}
+       ip address del fd00:5::1/64 dev ${inWorker}; ip address add ${address}/24 dev ${inWorker}; ip route add default via ${gateway}`,
+      file,
+    );
+    expect(found).toEqual([
+      expect.stringMatching(
+        /^swap is on \(\/dev\/zram0\), and its 1073741824 MiB do not fit into the \d+ MiB of memory that are/,
+      ),
+      expect.stringMatching(
+        `^the API server at ${origin} cannot be reached from this host \\(.*\\), which has IPv6 addresses only: set cluster.server to`,
+      ),
+    ]);
+  } finally {
+    await run("ip", ["address", "del", "fd00:5::ff/64", "dev", bridge]);
+  }
 });
 
 it("reports a user without sudo, and other problems that need no root", async () => {
@@ -185,7 +185,7 @@ it("prepares the repaired host, turns swap off permanently, and leaves a Docker 
   // Fake swap that can be turned off, since the machine of the lab keeps its own.
   await lab.shell(
     "worker-1",
-    `cp /proc/swaps /run/swaps; echo '/dev/zram0 partition 1048572 0 100' >>/proc/swaps
+    `${swapOn(0)}
      printf '#!/bin/sh\n[ "$*" = -a ] && cat /run/swaps >/proc/swaps\n' >/usr/local/sbin/swapoff; chmod +x /usr/local/sbin/swapoff
      printf '[Swap]\nWhat=/dev/vdb\n[Install]\nWantedBy=swap.target\n' >/etc/systemd/system/dev-vdb.swap
      printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=touch /run/zramswap\nExecStop=rm -f /run/zramswap\n[Install]\nWantedBy=multi-user.target\n' >/etc/systemd/system/zramswap.service
@@ -200,7 +200,10 @@ it("prepares the repaired host, turns swap off permanently, and leaves a Docker 
   expect(await lab.shell("worker-1", "ls /run/zramswap 2>/dev/null || true")).toBe("");
   expect(changes(await lab.operate("preview", ...at(file)))).toEqual([]);
   const { receipts } = await lab.json<any>("output", ...at(file));
-  expect(receipts["worker-1"].notes).toEqual([expect.stringContaining("a Docker engine (dockerd) runs beside")]);
+  expect(receipts["worker-1"].notes).toEqual([
+    expect.stringContaining("step host turns swap off (/dev/zram0)"),
+    expect.stringContaining("a Docker engine (dockerd) runs beside"),
+  ]);
   expect(await lab.shell("worker-1", "systemctl is-active docker-engine")).toBe("active\n");
   await lab.shell("worker-1", "systemctl stop docker-engine; rm /usr/local/bin/dockerd");
 });

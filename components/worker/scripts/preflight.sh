@@ -22,8 +22,14 @@ problems=
 problem() { problems="$problems
   - $1"; }
 
+# For the JSON, and for the report of problems.
 notes=
-note() { notes="$notes${notes:+,}$(json_string "$1")"; }
+noted=
+note() {
+  notes="$notes${notes:+,}$(json_string "$1")"
+  noted="$noted
+  - no action is needed: $1"
+}
 
 check_user() {
   [ "$(id -u)" != 0 ] || return 0
@@ -81,6 +87,20 @@ check_cgroups() {
     awk -v name="$controller" '$3 == "cgroup" && ("," $4 ",") ~ ("," name ",") { found = 1 } END { exit !found }' /proc/mounts ||
       problem "cgroup controller $controller is not mounted: boot with systemd.unified_cgroup_hierarchy=1, or mount it"
   done
+}
+
+# check_swap: step host turns swap off. What swap holds must then fit into memory, or the kernel ends programs.
+check_swap() {
+  [ "$SWAP" = off ] || return 0
+  devices=$(awk 'NR > 1 { printf "%s%s", separator, $1; separator = ", " }' /proc/swaps)
+  [ -n "$devices" ] || return 0
+  used=$(awk 'NR > 1 { kib += $4 } END { print int(kib / 1024) }' /proc/swaps)
+  free=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
+  if [ "$used" -ge "$free" ]; then
+    problem "swap is on ($devices), and its $used MiB do not fit into the $free MiB of memory that are available: end programs or add memory, or set kubelet.failSwapOn: false to keep swap"
+  else
+    note "step host turns swap off ($devices), now and after a reboot; kubelet.failSwapOn: false keeps it"
+  fi
 }
 
 # parent FOLDER: FOLDER, or its nearest parent that exists.
@@ -150,7 +170,11 @@ check_api_server() {
     answer=$(api_date)
     if [ -n "$answer" ] && there=$(date -d "$answer" +%s 2>/dev/null); then break; fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
-      problem "the API server at $API_SERVER cannot be reached from this host (${answer:-no answer}): check the network between them, and cluster.server"
+      if [ -n "$(ip -4 -o address show scope global)" ]; then
+        problem "the API server at $API_SERVER cannot be reached from this host (${answer:-no answer}): check the network between them, and cluster.server"
+      else
+        problem "the API server at $API_SERVER cannot be reached from this host (${answer:-no answer}), which has IPv6 addresses only: set cluster.server to an IPv6 address or a name that has one, or give this host an IPv4 address"
+      fi
       return 0
     fi
     sleep 2
@@ -208,6 +232,7 @@ check_system
 check_selinux
 check_kernel
 check_cgroups
+check_swap
 check_disk
 check_ports
 check_other_installations
@@ -215,5 +240,5 @@ check_address
 check_runtime
 check_api_server
 check_versions
-[ -z "$problems" ] || fail "this host cannot become a worker yet:$problems" "fix every item in the list, then run 'pulumi up' again; nothing was changed on the host"
+[ -z "$problems" ] || fail "this host cannot become a worker yet:$problems$noted" "fix every item in the list, then run 'pulumi up' again; nothing was changed on the host"
 printf '{"step":"preflight","machine":"%s","notes":[%s]}\n' "$(machine)" "$notes"

@@ -1,5 +1,5 @@
+import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { run } from "../../lab/host/run";
 import { at, lab, problems, report, settingsFile, SWAP_OFF, swapOn } from "./preflightReport";
 import { changes, eventually } from "./testLab";
 
@@ -64,23 +64,22 @@ it("reports all problems at once: systemd, architecture, SELinux, port, disk, sw
 it("reports that a host has IPv6 addresses only, and swap that does not fit into memory", async () => {
   const { address } = (await lab.status()).workers[0];
   const { hostname: gateway, origin } = new URL((await lab.facts()).apiServer);
+  const onMachine = (command: string) => execFileSync("sh", ["-c", command], { encoding: "utf8" });
   const deviceOf = (lines: string) => lines.split(/\s+/)[1];
   const inWorker = deviceOf(await lab.shell("worker-1", `ip -o address show to ${address}`));
-  const bridge = deviceOf(await run("ip", ["-o", "address", "show", "to", gateway]));
+  const bridge = deviceOf(onMachine(`ip -o address show to ${gateway}`));
   const file = await settingsFile("ipv6-only", (worker) => {
     worker.address = "fd00:5::1";
   });
-  await run("sh", [
-    "-c",
-    `echo 0 >/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6; ip address add fd00:5::ff/64 dev ${bridge} nodad`,
-  ]);
+  onMachine(`echo 0 >/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6; ip address add fd00:5::ff/64 dev ${bridge} nodad`);
   try {
     const found = await report(
       `echo 0 >/proc/sys/net/ipv6/conf/${inWorker}/disable_ipv6; ip address add fd00:5::1/64 dev ${inWorker} nodad
-       ip -4 address flush dev ${inWorker}
+       ip -4 route show >/run/routes; ip -4 address flush dev ${inWorker}
        ${swapOn(2 ** 40)}`,
       `${SWAP_OFF}
-       ip address del fd00:5::1/64 dev ${inWorker}; ip address add ${address}/24 dev ${inWorker}; ip route add default via ${gateway}`,
+       ip address del fd00:5::1/64 dev ${inWorker}; ip address add ${address}/24 dev ${inWorker}
+       while read -r route; do ip route replace $route; done </run/routes; rm /run/routes`,
       file,
     );
     expect(found).toEqual([
@@ -92,7 +91,7 @@ it("reports that a host has IPv6 addresses only, and swap that does not fit into
       ),
     ]);
   } finally {
-    await run("ip", ["address", "del", "fd00:5::ff/64", "dev", bridge]);
+    onMachine(`ip address del fd00:5::ff/64 dev ${bridge}`);
   }
 });
 

@@ -22,6 +22,7 @@ afterAll(async () => {
   await lab.out("up"); // also what a test has stopped
   await lab.run("kubectl", "delete", "pods", "--all", "--force");
   await lab.run("destroy");
+  await Promise.all(FOUR.map((name) => lab.shell(name, `rm -f ${HELD} ${RELEASED}`)));
 });
 
 /** All workers with this generation, and some with changes. */

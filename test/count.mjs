@@ -1,11 +1,12 @@
 // Prints the last lines of a test run: node test/count.mjs [OPTION] FOLDER PROJECT…
 //   --table   all but the last line, which counts the tests
-//   --line    only the last line
+//   --line    the beginning of each failure, and the last line
 //   --record  prints nothing, and stores the seconds of each passed e2e file for the sequencer
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { URL } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 
 const LENGTHS = new URL("e2e/lengths.json", import.meta.url);
 
@@ -25,6 +26,7 @@ const inLab = projects
 
 if (option === "--record") record();
 if (option === undefined || option === "--table") table();
+if (option === "--line") failures();
 if (option === undefined || option === "--line") count();
 
 function record() {
@@ -45,6 +47,18 @@ function table() {
   row("E2E FILE", "SECONDS", "PASSED", "FAILED", "SKIPPED");
   for (const { file, seconds, passed, failed, skipped } of inLab) row(file, seconds, passed, failed, skipped);
   say("");
+}
+
+/** The beginnings of the failures, because the end of a long log is what its readers see first. */
+function failures() {
+  const ofProject = (project) => (filesOf(project) ?? []).map((file) => ({ project, ...file }));
+  for (const { project, file, message } of projects.flatMap(ofProject)) {
+    if (!message) continue;
+    const lines = stripVTControlCharacters(message)
+      .split("\n")
+      .filter((line) => line.trim());
+    say(`Failed in ${project}, ${file}:\n${lines.slice(0, 20).join("\n")}\n`);
+  }
 }
 
 function count() {

@@ -48,6 +48,7 @@ export default class {
       // A file that cannot be loaded has no tests, and counts as a failure.
       failed: counts.numFailingTests + (testExecError ? 1 : 0),
       skipped: counts.numPendingTests,
+      message: failureMessage ?? testExecError?.message,
     };
     files.push(result);
     this.#running.delete(path);

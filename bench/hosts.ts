@@ -72,7 +72,7 @@ async function answer(host: Host, command: string, certificate: string, request:
     const ms = { token: 1, certificate: 1, ready: 1, total: 3 };
     return `${JSON.stringify({ node: host.name, certificate, ms })}\n`;
   }
-  if (!command.endsWith("/bin/sh -s")) return "{}\n";
+  if (!command.endsWith("/bin/sh -s create")) return "{}\n";
   const checked = { machine: host.name, notes: [] };
   return `${JSON.stringify(checked)}\n${JSON.stringify({ step: "host", servingRequest: await request(host) })}\n`;
 }

@@ -1,0 +1,165 @@
+/** Renders a preview as Markdown for a pull request. */
+import { clusterChange } from "./cluster";
+import { type FileChange, pathsText } from "./files";
+import { count, groupBy, nameList } from "./lists";
+import type { Preview } from "./preview";
+import { type Fact, type Fate, FATES, workerChange, type WorkerChange, workerOf } from "./workers";
+
+const FATE_TEXTS: Readonly<Record<Fate, string>> = {
+  join: "**Join**",
+  leave: "**Leave** (drained, stopped and wiped by SSH)",
+  lose: "**Lost** (no SSH; the Node is deleted, and its pods with it)",
+  forget: "**Forgotten** (was lost before; no SSH)",
+  move: "**Move to another VM** (the new VM is prepared, the old VM leaves, the new VM joins)",
+  reimage: "**Join again on a new disk** (the host key is new)",
+  rejoin: "**Leave and join again** (drained, and the identity is wiped)",
+  repeat: "**Repeat steps** (a step is replaced, and those that build on it)",
+  drain: "**Drain and restart**",
+  restart: "**Restart**",
+  run: "**Prepare** (checks, downloads and files; nothing restarts)",
+};
+
+/** Lines of files that the summary shows for a group of workers, and groups. A pull request is no place for more. */
+const SHOWN_LINES = 40;
+const SHOWN_GROUPS = 5;
+const SHOWN_WIDTH = 160;
+
+/** Renders the summary of one stack. */
+export function renderSummary(preview: Preview): string {
+  const { stack, changes, unchanged, errors } = preview;
+  const byWorker = groupBy(changes, workerOf);
+  const others = byWorker.get(undefined) ?? [];
+  const workers = [...byWorker].flatMap(([name, own]) => (name === undefined ? [] : [workerChange(name, own)]));
+  if (errors.length > 0)
+    return [`### ${stack}: the preview failed`, "", ...fence("text", errors.join("\n").split("\n"))].join("\n");
+  if (changes.length === 0) return [`### ${stack}`, "", "Nothing changes."].join("\n");
+  const items = [...workerItems(workers), ...clusterItems(clusterChange(others)), ...warningItems(preview)];
+  return [
+    `### ${stack}: ${changes.length} of ${count(changes.length + unchanged, "resource")} change${changes.length === 1 ? "s" : ""}`,
+    "",
+    ...items.map((item) => `- ${item}`),
+    ...fileSections(workers),
+  ].join("\n");
+}
+
+function workerItems(workers: readonly WorkerChange[]): string[] {
+  const fates = FATES.flatMap((fate) => {
+    const own = workers.filter((worker) => worker.fate === fate);
+    return [...groupBy(own, (worker) => fateText(fate, worker))].map(
+      ([text, group]) => `${text}: ${inBatches(fate, group)}`,
+    );
+  });
+  return [
+    ...fates,
+    ...grouped(workers, ({ facts }) => facts.filter((fact) => fact.what !== "Generation").map(factText)),
+    ...grouped(workers, ({ labels }) => (labels.length > 0 ? [`**Labels** ${code(labels)}`] : [])),
+    ...grouped(workers, ({ taints }) => (taints.length > 0 ? [`**Taints** ${code(taints)}`] : [])),
+    ...grouped(workers, (worker) =>
+      worker.servingCertificate ? ["**New serving certificate** (the kubelet restarts)"] : [],
+    ),
+    ...grouped(workers, ({ scripts }) =>
+      scripts.length > 0 ? [`**Scripts of this module** (${nameList(scripts)})`] : [],
+    ),
+    ...grouped(workers, ({ hidden }) =>
+      hidden === undefined ? [] : [`**Files** are ${hidden === "secret" ? "secret" : "known only during the update"}`],
+    ),
+  ];
+}
+
+/** The texts of all workers, each once with the names of its workers. */
+const grouped = (workers: readonly WorkerChange[], textsOf: (worker: WorkerChange) => readonly string[]): string[] =>
+  [
+    ...groupBy(
+      workers.flatMap((worker) => textsOf(worker).map((text) => ({ text, worker }))),
+      ({ text }) => text,
+    ),
+  ].map(([text, group]) => `${text}: ${namesOf(group.map(({ worker }) => worker))}`);
+
+const namesOf = (workers: readonly WorkerChange[]): string => nameList(workers.map(({ name }) => name));
+const code = (items: readonly string[]): string => items.map((item) => `\`${item}\``).join(" ");
+
+function fateText(fate: Fate, { restarts, reasons, facts }: WorkerChange): string {
+  const generation = facts.find(({ what }) => what === "Generation");
+  if (fate === "rejoin" && generation)
+    return `${FATE_TEXTS[fate]}, generation ${generation.from ?? "?"} → ${generation.to ?? "?"}`;
+  if (fate === "restart") return `${FATE_TEXTS[fate]} ${restarts.join(" and ")}`;
+  if (fate === "run" && reasons.length > 0) return `**Run again** with another ${reasons.join(", ")}`;
+  return FATE_TEXTS[fate];
+}
+
+function factText({ what, from, to }: Fact): string {
+  if (from === undefined) return `**${what}** ${to ?? "?"}`;
+  return `**${what}** ${from} → ${to ?? "?"}`;
+}
+
+/** How many batches the summary lists. */
+const SHOWN_BATCHES = 6;
+
+/** The workers, one batch after the other where a pool has a rollout. Only what the step `kubelet` disrupts goes in batches. */
+function inBatches(fate: Fate, workers: readonly WorkerChange[]): string {
+  const waits = fate === "drain" || fate === "restart";
+  if (!waits || workers.every(({ batch }) => batch === undefined)) return namesOf(workers);
+  const batches = [...groupBy(workers, ({ batch }) => batch?.number ?? 1)].sort(([a], [b]) => a - b);
+  const text = (list: typeof batches) => list.map(([number, group]) => `batch ${number}: ${namesOf(group)}`).join("; ");
+  if (batches.length <= SHOWN_BATCHES) return text(batches);
+  const rest = batches.slice(SHOWN_BATCHES - 1);
+  const left = rest.flatMap(([, group]) => group);
+  return `${text(batches.slice(0, SHOWN_BATCHES - 1))}; ${count(rest.length, "more batch").replace(/batchs$/, "batches")}: ${namesOf(left)}`;
+}
+
+function clusterItems({ tokens, policies, rollouts, objects, others }: ReturnType<typeof clusterChange>): string[] {
+  const item = (title: string, parts: readonly string[], separator = "; ") =>
+    parts.length > 0 ? [`**${title}**: ${parts.join(separator)}`] : [];
+  return [
+    ...item("Tokens", tokens),
+    ...item("Policies", policies),
+    ...item("Batches", rollouts),
+    ...item("Cluster", objects),
+    ...item("Other resources", others, ", "),
+  ];
+}
+
+const warningItems = ({ warnings }: Preview): string[] =>
+  [...new Set(warnings)].map((warning) => `**Warning**: ${warning.split("\n")[0]}`);
+
+/** The lines that change, once for all workers with the same lines. */
+function fileSections(workers: readonly WorkerChange[]): string[] {
+  const groups = [
+    ...groupBy(
+      workers.filter(({ files }) => files.length > 0),
+      ({ files }) => diffLines(files).join("\n"),
+    ),
+  ];
+  const shown = groups.slice(0, SHOWN_GROUPS);
+  const rest = groups.slice(SHOWN_GROUPS).flatMap(([, group]) => group);
+  return [
+    ...shown.flatMap(([diff, group]) => [
+      "",
+      `Lines that change on ${namesOf(group)}:`,
+      ...fence("diff", shorten(diff.split("\n"))),
+    ]),
+    ...(rest.length > 0
+      ? ["", `${count(rest.length, "more worker")} with other lines, see \`pulumi preview --diff\`: ${namesOf(rest)}`]
+      : []),
+  ];
+}
+
+/** The lines of each file, and those of several files once when they are the same. */
+const diffLines = (files: readonly FileChange[]): string[] =>
+  [...groupBy(files, ({ lines }) => lines.join("\n"))].flatMap(([lines, group]) => [
+    `@@ ${pathsText(group.map(({ path }) => path))} @@`,
+    ...lines.split("\n"),
+  ]);
+
+function shorten(lines: readonly string[]): string[] {
+  const narrow = lines.map((line) => (line.length > SHOWN_WIDTH ? `${line.slice(0, SHOWN_WIDTH)}…` : line));
+  if (narrow.length <= SHOWN_LINES) return narrow;
+  return [...narrow.slice(0, SHOWN_LINES), `… ${narrow.length - SHOWN_LINES} more lines, see pulumi preview --diff`];
+}
+
+/** A fenced block. The fence is longer than any in the lines. */
+function fence(language: string, lines: readonly string[]): string[] {
+  const longest = Math.max(2, ...lines.flatMap((line) => [...line.matchAll(/`+/g)].map(([ticks]) => ticks.length)));
+  const ticks = "`".repeat(longest + 1);
+  return [`${ticks}${language}`, ...lines, ticks];
+}

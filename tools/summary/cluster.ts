@@ -36,14 +36,19 @@ export function clusterChange(changes: readonly Change[]): ClusterChange {
   const of = (kind: keyof ClusterChange) => kinds.get(kind) ?? [];
   return {
     tokens: tokensOf(of("tokens")),
-    policies: of("policies").map(policyText),
+    policies: [
+      ...of("policies")
+        .filter(({ op }) => op === "update")
+        .map(policyText),
+      ...byOperation(of("policies").filter(({ op }) => op !== "update")),
+    ],
     rollouts: [
       ...groupBy(of("rollouts"), ({ name }) => shortName(name.replace(/-batch-\d+$/, ""), of("rollouts"))),
     ].map(
       ([pool, barriers]) =>
         `${pool} (${[...groupBy(barriers, ({ op }) => op)].map(([op, { length }]) => `${length} ${DONE[op]}`).join(", ")})`,
     ),
-    objects: byOperation(of("objects"), ({ type, name }) => `${type.split(":").at(-1)} ${name}`),
+    objects: byOperation(of("objects")),
     others: [...groupBy(of("others"), ({ op, type }) => `${DONE[op]} ${type}`)].map(
       ([what, { length }]) => `${length} ${what}`,
     ),
@@ -58,9 +63,12 @@ function shortName(name: string, [change]: readonly Change[]): string {
   return name.startsWith(`${project}-`) ? name.slice(project.length + 1) : name;
 }
 
-function byOperation(changes: readonly Change[], textOf: (change: Change) => string): string[] {
-  return [...groupBy(changes, ({ op }) => op)].map(([op, group]) => `${DONE[op]}: ${nameList(group.map(textOf))}`);
-}
+/** Such as `created: Role (a), RoleBinding (b, c)`. */
+const byOperation = (changes: readonly Change[]): string[] =>
+  [...groupBy(changes, ({ op }) => op)].map(([op, group]) => {
+    const kinds = groupBy(group, ({ type }) => type.split(":").at(-1)!);
+    return `${DONE[op]}: ${[...kinds].map(([kind, own]) => `${kind} (${nameList(own.map(({ name }) => name))})`).join(", ")}`;
+  });
 
 /** Tokens by the resources that make them: the clock is replaced exactly when a token is minted. */
 function tokensOf(changes: readonly Change[]): string[] {
@@ -91,16 +99,15 @@ function groupTokenText(group: string, clock: Change | undefined): string {
   return `the token of scale group ${group} changes`;
 }
 
-/** A policy, and the names that come or go in its lists. See `inVariables` in components/admission. */
+/** A policy that changes, and the names that come or go in its lists. See `inVariables` in components/admission. */
 function policyText(change: Change): string {
-  if (change.op !== "update") return `${change.name} ${DONE[change.op]}`;
   const lines = changedLines(textsIn(change.old?.spec), textsIn(change.new?.spec)).filter(
     (line) => !line.startsWith(" "),
   );
   const names = lines.map((line) => /^([-+])\s+"([^"]+)"/.exec(line));
   const all = (sign: string) => names.flatMap((match) => (match?.[1] === sign ? [match[2]] : []));
   const [gone, come] = [all("-"), all("+")];
-  if (names.some((match) => match === null)) return `${change.name}: ${lines.length} lines`;
+  if (lines.length === 0 || names.some((match) => match === null)) return `${change.name}: ${lines.length} lines`;
   // An entry whose value changes is a line that goes and one that comes.
   const changed = come.filter((name) => gone.includes(name));
   const part = (sign: string, list: readonly string[]) => {
@@ -116,7 +123,7 @@ function policyText(change: Change): string {
 }
 
 /** All texts of a value, one below the other. */
-function textsIn(value: unknown): string {
+export function textsIn(value: unknown): string {
   if (typeof value === "object" && value !== null) return Object.values(value).map(textsIn).join("\n");
   return String(value);
 }

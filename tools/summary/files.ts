@@ -42,8 +42,19 @@ export function fileChanges(before: string, after: string): FileChange[] {
   return [...new Set([...old.keys(), ...now.keys()])].flatMap((path): FileChange[] => {
     const [was, is] = [old.get(path), now.get(path)];
     if (was?.text === is?.text) return [];
-    return [{ path, unit: (is ?? was)?.unit, lines: changedLines(was?.text ?? "", is?.text ?? "") }];
+    const lines = was && is ? changedLines(was.text, is.text) : wholeFile(was ? "-" : "+", (was ?? is)!.text);
+    return [{ path, unit: (is ?? was)?.unit, lines }];
   });
+}
+
+/** How many lines of a file that comes or goes are shown. A longer file is one that this module renders from few settings. */
+const SHORT_FILE = 4;
+
+function wholeFile(sign: "-" | "+", text: string): string[] {
+  const lines = readable(text).trimEnd().split("\n");
+  if (lines.length > SHORT_FILE)
+    return [`${sign} ${sign === "+" ? "a new file" : "the file"} of ${lines.length} lines`];
+  return lines.map((line) => `${sign}${line}`);
 }
 
 /** The lines that differ. Above an indented line are the lines that it belongs to, as in YAML. */

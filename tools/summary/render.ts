@@ -66,14 +66,20 @@ function workerItems(workers: readonly WorkerChange[]): string[] {
   ];
 }
 
+/** How many texts of one kind the summary shows. */
+const SHOWN_TEXTS = 8;
+
 /** The texts of all workers, each once with the names of its workers. */
-const grouped = (workers: readonly WorkerChange[], textsOf: (worker: WorkerChange) => readonly string[]): string[] =>
-  [
-    ...groupBy(
-      workers.flatMap((worker) => textsOf(worker).map((text) => ({ text, worker }))),
-      ({ text }) => text,
-    ),
-  ].map(([text, group]) => `${text}: ${namesOf(group.map(({ worker }) => worker))}`);
+function grouped(workers: readonly WorkerChange[], textsOf: (worker: WorkerChange) => readonly string[]): string[] {
+  const said = workers.flatMap((worker) => textsOf(worker).map((text) => ({ text, worker })));
+  const groups = [...groupBy(said, ({ text }) => text)];
+  const names = (group: typeof said) => namesOf(group.map(({ worker }) => worker));
+  const rest = groups.slice(SHOWN_TEXTS).flatMap(([, group]) => group);
+  return [
+    ...groups.slice(0, SHOWN_TEXTS).map(([text, group]) => `${text}: ${names(group)}`),
+    ...(rest.length > 0 ? [`${count(rest.length, "more change")} of this kind: ${names(rest)}`] : []),
+  ];
+}
 
 const namesOf = (workers: readonly WorkerChange[]): string => nameList(workers.map(({ name }) => name));
 const code = (items: readonly string[]): string => items.map((item) => `\`${item}\``).join(" ");
@@ -98,7 +104,9 @@ const SHOWN_BATCHES = 6;
 /** The workers, one batch after the other where a pool has a rollout. Only what the step `kubelet` disrupts goes in batches. */
 function inBatches(fate: Fate, workers: readonly WorkerChange[]): string {
   const waits = fate === "drain" || fate === "restart";
-  if (!waits || workers.every(({ batch }) => batch === undefined)) return namesOf(workers);
+  if (!waits) return namesOf(workers);
+  if (workers.every(({ batch }) => batch === undefined))
+    return workers.length === 1 ? namesOf(workers) : `${namesOf(workers)}, all at once`;
   const batches = [...groupBy(workers, ({ batch }) => batch?.number ?? 1)].sort(([a], [b]) => a - b);
   const text = (list: typeof batches) => list.map(([number, group]) => `batch ${number}: ${namesOf(group)}`).join("; ");
   if (batches.length <= SHOWN_BATCHES) return text(batches);

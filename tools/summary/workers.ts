@@ -23,7 +23,7 @@ export type Fate = (typeof FATES)[number];
 
 /** A worker's value that changes. `from` is missing when the worker joins. */
 export interface Fact {
-  readonly what: "Kubernetes" | "Runtime" | "API server" | "Generation";
+  readonly what: "Kubernetes" | "Runtime" | "API server" | "Address" | "Generation";
   readonly from?: string;
   readonly to?: string;
 }
@@ -130,7 +130,7 @@ const confVariables = (stdin: string): Map<string, string> =>
 
 /** Variables that the summary says in words, or that follow from such a variable. */
 const SAID =
-  /^(KUBERNETES_VERSION|KUBECTL|RUNTIME_RELEASES|RUNTIME_SETTINGS|(CONTAINERD|RUNC|CNI)_(VERSION|FILE|SUMS)|API_SERVER|GENERATION)=/;
+  /^(KUBERNETES_VERSION|KUBECTL|RUNTIME|RUNTIME_RELEASES|RUNTIME_SETTINGS|(CONTAINERD|RUNC|CNI)_(VERSION|FILE|SUMS)|API_SERVER|NODE_ADDRESS|SERVING_NAMES|GENERATION)=/;
 
 /** A file without the lines that the summary says in words. Empty when no line is left. */
 function withoutFacts(change: FileChange): FileChange[] {
@@ -146,6 +146,7 @@ const VALUES: Readonly<Record<Fact["what"], (variables: ReadonlyMap<string, stri
   Kubernetes: versionOf,
   Runtime: (variables) => variables.get("RUNTIME_RELEASES"),
   "API server": (variables) => variables.get("API_SERVER"),
+  Address: (variables) => variables.get("NODE_ADDRESS"),
   Generation: (variables) => variables.get("GENERATION"),
 };
 const WHATS = Object.keys(VALUES) as Fact["what"][];

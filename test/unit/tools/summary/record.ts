@@ -50,7 +50,6 @@ class Recorder {
     const { config } = document;
     const [pool] = config["tls-bootstrap:pools"] as Config[];
     pool.workers = structuredClone(this.workers.slice(0, 3));
-    delete config["tls-bootstrap:checksums"]; // they are those of one version
     for (const change of changes) change(config, structuredClone(this.workers[3]));
     await writeFile(this.configFile, stringify(document, { lineWidth: 0 }), { mode: 0o600 });
   }

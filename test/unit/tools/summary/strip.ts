@@ -1,6 +1,7 @@
 /** Makes a preview small enough to keep as a test's input: only what the summary reads, and no address of the machine that recorded it. */
 import { filesIn, isConf, isScript } from "../../../../tools/summary/files";
 import { digestSchema, SECRET, UNKNOWN } from "../../../../tools/summary/preview";
+import { textsIn } from "../../../../tools/summary/cluster";
 import { typeOfUrn } from "../../../../lab/plugins/urn";
 
 type Inputs = Record<string, any>;
@@ -18,12 +19,17 @@ export function stripPreview(text: string): string {
     const strip = (inputs: Inputs | undefined, other: Inputs | undefined) => inputs && stripInputs(type, inputs, other);
     return {
       ...step,
-      oldState: before && { ...before, inputs: strip(old, now) },
-      newState: after && { ...after, inputs: strip(now, old) },
+      oldState: before && { ...before, ...barriersOf(before), inputs: strip(old, now) },
+      newState: after && { ...after, ...barriersOf(after), inputs: strip(now, old) },
     };
   });
   return `${JSON.stringify({ steps: kept, diagnostics, changeSummary }, null, 1)}\n`.replace(LAB_ADDRESS, "10.0.0.");
 }
+
+/** What a resource waits for between two batches. A worker waits for many more resources. */
+const barriersOf = ({ dependencies }: { dependencies?: string[] | null }) => ({
+  dependencies: dependencies?.filter((urn) => /-batch-\d+$/.test(urn)),
+});
 
 function stripInputs(type: string, inputs: Inputs, other: Inputs | undefined): Inputs {
   switch (type) {
@@ -40,14 +46,23 @@ function stripInputs(type: string, inputs: Inputs, other: Inputs | undefined): I
         ...(inputs.spec && { spec: { taints: inputs.spec.taints } }),
       };
     case "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy":
-      // The lists of names. The rest of a policy is long, and the same for all.
-      return { spec: { variables: inputs.spec.variables.filter((it: Inputs) => it.expression?.includes?.("\n  ")) } };
+      return { spec: ownLines(inputs.spec, other?.spec) };
     case "tls:index/selfSignedCert:SelfSignedCert":
     case "tls:index:SelfSignedCert":
       return { subject: inputs.subject };
     default:
       return {};
   }
+}
+
+/** The lines of a policy that the other state of it lacks. */
+function ownLines(spec: unknown, other: unknown): string[] {
+  const lines = new Set(textsIn(other).split("\n"));
+  return other === undefined
+    ? []
+    : textsIn(spec)
+        .split("\n")
+        .filter((line) => !lines.has(line));
 }
 
 /** The files that differ, without the text of scripts. Of a new worker, the variables alone. */

@@ -13,7 +13,7 @@ const FATE_TEXTS: Readonly<Record<Fate, string>> = {
   move: "**Move to another VM** (the new VM is prepared, the old VM leaves, the new VM joins)",
   reimage: "**Join again on a new disk** (the host key is new)",
   rejoin: "**Leave and join again** (drained, and the identity is wiped)",
-  repeat: "**Repeat steps** (a step is replaced, and those that build on it)",
+  repeat: "**Repeat steps**",
   drain: "**Drain and restart**",
   restart: "**Restart**",
   run: "**Prepare** (checks, downloads and files; nothing restarts)",
@@ -45,8 +45,11 @@ export function renderSummary(preview: Preview): string {
 function workerItems(workers: readonly WorkerChange[]): string[] {
   const fates = FATES.flatMap((fate) => {
     const own = workers.filter((worker) => worker.fate === fate);
-    return [...groupBy(own, (worker) => fateText(fate, worker))].map(
-      ([text, group]) => `${text}: ${inBatches(fate, group)}`,
+    if (fate !== "drain" && fate !== "restart")
+      return [...groupBy(own, (worker) => fateText(fate, worker))].map(([text, group]) => `${text}: ${namesOf(group)}`);
+    // The batches of one pool do not wait for those of another.
+    return [...groupBy(own, (worker) => `${worker.pool} ${fateText(fate, worker)}`).values()].map(
+      (group) => `${fateText(fate, group[0])}: ${inBatches(group)}`,
     );
   });
   return [
@@ -84,10 +87,11 @@ function grouped(workers: readonly WorkerChange[], textsOf: (worker: WorkerChang
 const namesOf = (workers: readonly WorkerChange[]): string => nameList(workers.map(({ name }) => name));
 const code = (items: readonly string[]): string => items.map((item) => `\`${item}\``).join(" ");
 
-function fateText(fate: Fate, { restarts, reasons, facts }: WorkerChange): string {
+function fateText(fate: Fate, { restarts, reasons, facts, replaced }: WorkerChange): string {
   const generation = facts.find(({ what }) => what === "Generation");
   if (fate === "rejoin" && generation)
     return `${FATE_TEXTS[fate]}, generation ${generation.from ?? "?"} → ${generation.to ?? "?"}`;
+  if (fate === "repeat") return `${FATE_TEXTS[fate]} ${replaced.join(", ")}`;
   if (fate === "restart") return `${FATE_TEXTS[fate]} ${restarts.join(" and ")}`;
   if (fate === "run" && reasons.length > 0) return `**Run again** with another ${reasons.join(", ")}`;
   return FATE_TEXTS[fate];
@@ -101,18 +105,14 @@ function factText({ what, from, to }: Fact): string {
 /** How many batches the summary lists. */
 const SHOWN_BATCHES = 6;
 
-/** The workers, one batch after the other where a pool has a rollout. Only what the step `kubelet` disrupts goes in batches. */
-function inBatches(fate: Fate, workers: readonly WorkerChange[]): string {
-  const waits = fate === "drain" || fate === "restart";
-  if (!waits) return namesOf(workers);
-  if (workers.every(({ batch }) => batch === undefined))
-    return workers.length === 1 ? namesOf(workers) : `${namesOf(workers)}, all at once`;
-  const batches = [...groupBy(workers, ({ batch }) => batch?.number ?? 1)].sort(([a], [b]) => a - b);
-  const text = (list: typeof batches) => list.map(([number, group]) => `batch ${number}: ${namesOf(group)}`).join("; ");
-  if (batches.length <= SHOWN_BATCHES) return text(batches);
-  const rest = batches.slice(SHOWN_BATCHES - 1);
-  const left = rest.flatMap(([, group]) => group);
-  return `${text(batches.slice(0, SHOWN_BATCHES - 1))}; ${count(rest.length, "more batch").replace(/batchs$/, "batches")}: ${namesOf(left)}`;
+/** The workers of a pool, one batch after the other. Only what the step `kubelet` disrupts goes in batches. */
+function inBatches(workers: readonly WorkerChange[]): string {
+  const batches = [...groupBy(workers, ({ batch }) => batch)].sort(([a], [b]) => a - b).map(([, batch]) => batch);
+  if (batches.length === 1) return workers.length === 1 ? namesOf(workers) : `${namesOf(workers)}, all at once`;
+  const shown = batches.length > SHOWN_BATCHES ? SHOWN_BATCHES - 1 : batches.length;
+  const rest = batches.slice(shown);
+  const last = rest.length > 0 ? [`in ${rest.length} more batches ${namesOf(rest.flat())}`] : [];
+  return [...batches.slice(0, shown).map(namesOf), ...last].join("; then ");
 }
 
 function clusterItems({ tokens, policies, rollouts, objects, others }: ReturnType<typeof clusterChange>): string[] {

@@ -5,6 +5,9 @@ import { type Change, type Inputs, SECRET, UNKNOWN } from "./preview";
 
 const WORKER = "tls-bootstrap:index:Worker";
 
+/** The steps over SSH, in the order in which they run. */
+const STEPS = ["air-gap", "host", "serving", "kubelet", "kube-proxy", "join"] as const;
+
 /** What happens to a worker, in the order of the summary. */
 export const FATES = [
   "join",
@@ -34,8 +37,10 @@ export interface WorkerChange {
   readonly fate?: Fate;
   /** Units that restart. */
   readonly restarts: readonly string[];
-  /** Number of the batch in the rollout of the worker's pool, and the name of the pool's barriers. */
-  readonly batch?: { readonly barrier: string; readonly number: number };
+  /** Name of the pool's resource, as far as the step `kubelet` tells it. */
+  readonly pool?: string;
+  /** Number of the worker's batch in the rollout of its pool. 1 without a rollout. */
+  readonly batch: number;
   readonly facts: readonly Fact[];
   /** Lines of files that change. Empty for a worker that joins or leaves. */
   readonly files: readonly FileChange[];
@@ -47,8 +52,10 @@ export interface WorkerChange {
   /** As `+disk=ssd`, `-disk=ssd`. */
   readonly labels: readonly string[];
   readonly taints: readonly string[];
-  /** Why steps run again whose files do not change. */
+  /** What else differs in steps that run again, such as the connection. */
   readonly reasons: readonly string[];
+  /** Steps that are replaced. */
+  readonly replaced: readonly string[];
 }
 
 /** The name of the Worker that a resource belongs to. Undefined for other resources. */
@@ -76,6 +83,7 @@ export function workerChange(resource: string, changes: readonly Change[]): Work
     name: nodeName(resource, changes),
     fate,
     restarts,
+    pool: /::([^":]+)-token-clock"/.exec(inputs[1].new.get("MINT_COMMAND") ?? "")?.[1],
     batch: batchOf(kubelet),
     facts: fate === "join" ? newFacts(host) : isWhole ? [] : facts,
     files: isWhole ? [] : all.flatMap(withoutFacts).filter(({ path }) => !isScript(path)),
@@ -85,6 +93,7 @@ export function workerChange(resource: string, changes: readonly Change[]): Work
     labels: isGone(step("node")) ? [] : labelsOf(step("labels")),
     taints: isGone(step("node")) ? [] : taintsOf(step("node")),
     reasons: [...new Set([host, kubelet, step("kube-proxy"), step("join")].flatMap(reasonsOf))],
+    replaced: STEPS.filter((suffix) => step(suffix)?.op === "replace"),
   };
 }
 
@@ -128,9 +137,9 @@ function stdinChange(change: Change | undefined): StdinChange {
 const confVariables = (stdin: string): Map<string, string> =>
   new Map([...filesIn(stdin)].flatMap(([path, { text }]) => (isConf(path) ? [...variablesIn(text)] : [])));
 
-/** Variables that the summary says in words, or that follow from such a variable. */
+/** Variables that the summary says in words, those that follow from them, and the commands that errors advise. */
 const SAID =
-  /^(KUBERNETES_VERSION|KUBECTL|RUNTIME|RUNTIME_RELEASES|RUNTIME_SETTINGS|(CONTAINERD|RUNC|CNI)_(VERSION|FILE|SUMS)|API_SERVER|NODE_ADDRESS|SERVING_NAMES|GENERATION)=/;
+  /^(KUBERNETES_VERSION|KUBECTL|RUNTIME|RUNTIME_RELEASES|RUNTIME_SETTINGS|(CONTAINERD|RUNC|CNI)_(VERSION|FILE|SUMS)|API_SERVER|NODE_ADDRESS|SERVING_NAMES|GENERATION|(MINT|REPLACE|AIR_GAP)_COMMAND)=/;
 
 /** A file without the lines that the summary says in words. Empty when no line is left. */
 function withoutFacts(change: FileChange): FileChange[] {
@@ -201,10 +210,9 @@ const minorOf = (version = ""): string => version.split(".").slice(0, 2).join(".
 const isOtherMinor = (fact: Fact | undefined): boolean => fact !== undefined && minorOf(fact.from) !== minorOf(fact.to);
 
 /** The step waits for the barrier behind the batch before. See `WorkerPool`. */
-function batchOf(kubelet: Change | undefined): WorkerChange["batch"] {
-  const [, barrier, number] =
-    (kubelet?.dependencies ?? []).map((urn) => /::([^:]+)-batch-(\d+)$/.exec(urn)).find(Boolean) ?? [];
-  return barrier === undefined ? undefined : { barrier, number: Number(number) + 1 };
+function batchOf(kubelet: Change | undefined): number {
+  const numbers = (kubelet?.dependencies ?? []).flatMap((urn) => /-batch-(\d+)$/.exec(urn)?.[1] ?? []);
+  return Math.max(0, ...numbers.map(Number)) + 1;
 }
 
 /** What differs in a step whose files stay the same. */

@@ -57,7 +57,10 @@ it("has the versions of pools and workers", () => {
     name: "other",
     workers: [{ ...workers[0], name: "other-1", address: "10.9.9.9", kubernetesVersion: undefined }],
   };
-  expect(check(fileOf({ ...stack, pools: [{ ...pool, workers }, other] })).versions).toEqual(["1.36.3", "1.37.2"]);
+  expect(check(fileOf({ ...stack, pools: [{ ...pool, workers }, other] })).versions).toEqual([
+    good.kubernetesVersion,
+    "1.36.3",
+  ]);
 });
 
 it.each([

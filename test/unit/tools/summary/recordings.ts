@@ -1,5 +1,7 @@
 /** The previews that `npm run record:previews` records. */
 
+import { CA } from "../../fixtures";
+
 export type Config = Record<string, unknown>;
 type Settings = (config: Config, spare: Config) => void;
 
@@ -54,6 +56,7 @@ export const BASES = {
       stack("runtime", { type: "preinstalled", containerd: { sandboxImage: PAUSE } })(config, spare);
       stack("scaleGroups", [{ name: "burst", namePrefix: "burst-", tokenTtl: "72h" }])(config, spare);
       ofWorker(3, { lost: true })(config, spare);
+      (pools(config)[0].workers as Config[]).push(spare);
     },
     deploy: true,
   },
@@ -126,6 +129,19 @@ export const PREVIEWS: readonly Recording[] = [
     base: "plain",
     settings: (config) => void Object.assign(config["tls-bootstrap:ssh"] as Config, { port: 2222 }),
   },
+  {
+    file: "ca-added",
+    base: "plain",
+    settings: (config) => {
+      const cluster = config["tls-bootstrap:cluster"] as Config;
+      cluster.ca = `${String(cluster.ca)}${CA}`;
+    },
+  },
+  {
+    file: "serving-renewed",
+    base: "plain",
+    flags: ["--replace", "**::tls-bootstrap-worker-1-serving-certificate"],
+  },
   { file: "replaced-host", base: "plain", flags: ["--replace", "**::tls-bootstrap-worker-1-host"] },
   { file: "refused", base: "plain", settings: add("maxPod") },
   { file: "rollout-change", base: "rollout", settings: add("maxPods") },
@@ -136,5 +152,9 @@ export const PREVIEWS: readonly Recording[] = [
     settings: stack("runtime", { type: "preinstalled", containerd: { sandboxImage: "registry.k8s.io/pause:3.10.1" } }),
   },
   { file: "scale-group-renewed", base: "rollout", flags: ["--replace", "**::tls-bootstrap-burst-token-clock"] },
-  { file: "forgotten", base: "rollout", settings: (config) => void (pools(config)[0].workers as Config[]).pop() },
+  {
+    file: "forgotten",
+    base: "rollout",
+    settings: (config) => void (pools(config)[0].workers as Config[]).splice(2, 1),
+  },
 ];

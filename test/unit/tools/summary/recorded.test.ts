@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { REPOSITORY } from "../../../repository";
 import { parsePreview } from "../../../../tools/summary/preview";
 import { renderSummary } from "../../../../tools/summary/render";
 import { CHANGES } from "./changeSummaries";
@@ -22,6 +23,11 @@ it("every recording has a summary here", () => {
   const names = PREVIEWS.map(({ file }) => file).sort();
   expect(CASES.map(([, file]) => file).sort()).toEqual(names);
   expect(readdirSync(FOLDER).sort()).toEqual(names.map((name) => `${name}.json`).sort());
+});
+
+it.each(["kubelet-setting", "rollout-version", "moved"])("docs/pull-requests.md shows %s as it is", (file) => {
+  const page = readFileSync(join(REPOSITORY, "docs", "pull-requests.md"), "utf8");
+  expect(page).toContain(`\`\`\`\`text\n${renderSummary(parsePreview(recorded(file), file))}\n\`\`\`\``);
 });
 
 it("no recording has a secret, or a path or address of the machine that recorded it", () => {

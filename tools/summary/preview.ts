@@ -92,7 +92,7 @@ export function parsePreview(text: string, source: string): Preview {
 }
 
 function readDigest(text: string, source: string): z.output<typeof digestSchema> {
-  const how = `write the file with: pulumi preview --json > ${source}`;
+  const how = "make it with: pulumi preview --json";
   let given: unknown;
   try {
     given = JSON.parse(text);

@@ -19,10 +19,18 @@ const FATE_TEXTS: Readonly<Record<Fate, string>> = {
   run: "**Prepare** (checks, downloads and files; nothing restarts)",
 };
 
-/** Lines of files that the summary shows for a group of workers, and groups. A pull request is no place for more. */
-const SHOWN_LINES = 40;
+/** How much a block shows. A comment of GitHub has at most 65,536 characters, and a reviewer reads less. */
+interface Limits {
+  readonly lines: number;
+  readonly width: number;
+  /** Where the rest is. */
+  readonly rest: string;
+}
+const DIFF_LIMITS: Limits = { lines: 40, width: 160, rest: "see pulumi preview --diff" };
+const ERROR_LIMITS: Limits = { lines: 60, width: 400, rest: "see the log of the preview" };
+/** How many groups of workers with the same lines, and how many warnings the summary shows. */
 const SHOWN_GROUPS = 5;
-const SHOWN_WIDTH = 160;
+const SHOWN_WARNINGS = 5;
 
 /** Renders the summary of one stack. */
 export function renderSummary(preview: Preview): string {
@@ -31,7 +39,11 @@ export function renderSummary(preview: Preview): string {
   const others = byWorker.get(undefined) ?? [];
   const workers = [...byWorker].flatMap(([name, own]) => (name === undefined ? [] : [workerChange(name, own)]));
   if (errors.length > 0)
-    return [`### ${stack}: the preview failed`, "", ...fence("text", errors.join("\n").split("\n"))].join("\n");
+    return [
+      `### ${stack}: the preview failed`,
+      "",
+      ...fence("text", shorten(errors.join("\n").split("\n"), ERROR_LIMITS)),
+    ].join("\n");
   if (changes.length === 0) return [`### ${stack}`, "", "Nothing changes."].join("\n");
   const items = [...workerItems(workers), ...clusterItems(clusterChange(others)), ...warningItems(preview)];
   return [
@@ -128,7 +140,7 @@ function clusterItems({ tokens, policies, rollouts, objects, others }: ReturnTyp
 }
 
 const warningItems = ({ warnings }: Preview): string[] =>
-  [...new Set(warnings)].map((warning) => `**Warning**: ${warning.split("\n")[0]}`);
+  [...new Set(warnings)].slice(0, SHOWN_WARNINGS).map((warning) => `**Warning**: ${warning.split("\n")[0]}`);
 
 /** The lines that change, once for all workers with the same lines. */
 function fileSections(workers: readonly WorkerChange[]): string[] {
@@ -144,7 +156,7 @@ function fileSections(workers: readonly WorkerChange[]): string[] {
     ...shown.flatMap(([diff, group]) => [
       "",
       `Lines that change on ${namesOf(group)}:`,
-      ...fence("diff", shorten(diff.split("\n"))),
+      ...fence("diff", shorten(diff.split("\n"), DIFF_LIMITS)),
     ]),
     ...(rest.length > 0
       ? ["", `${count(rest.length, "more worker")} with other lines, see \`pulumi preview --diff\`: ${namesOf(rest)}`]
@@ -159,10 +171,10 @@ const diffLines = (files: readonly FileChange[]): string[] =>
     ...lines.split("\n"),
   ]);
 
-function shorten(lines: readonly string[]): string[] {
-  const narrow = lines.map((line) => (line.length > SHOWN_WIDTH ? `${line.slice(0, SHOWN_WIDTH)}…` : line));
-  if (narrow.length <= SHOWN_LINES) return narrow;
-  return [...narrow.slice(0, SHOWN_LINES), `… ${narrow.length - SHOWN_LINES} more lines, see pulumi preview --diff`];
+function shorten(lines: readonly string[], { lines: most, width, rest }: Limits): string[] {
+  const narrow = lines.map((line) => (line.length > width ? `${line.slice(0, width)}…` : line));
+  if (narrow.length <= most) return narrow;
+  return [...narrow.slice(0, most), `… ${narrow.length - most} more lines, ${rest}`];
 }
 
 /** A fenced block. The fence is longer than any in the lines. */

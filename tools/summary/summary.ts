@@ -20,7 +20,9 @@ function read(file: string): string {
 
 function main(files: readonly string[]): void {
   if (files.length === 0) throw new Error(USAGE);
-  console.log(files.map((file) => renderSummary(parsePreview(read(file), file))).join("\n\n"));
+  console.log(
+    files.map((file) => renderSummary(parsePreview(read(file), file === "-" ? "standard input" : file))).join("\n\n"),
+  );
 }
 
 try {

@@ -89,13 +89,16 @@ export function workerChange(resource: string, changes: readonly Change[]): Work
     files: isWhole ? [] : all.flatMap(withoutFacts).filter(({ path }) => !isScript(path)),
     scripts: isWhole ? [] : all.flatMap(({ path }) => (isScript(path) ? [path.slice(PATHS.scripts.length + 1)] : [])),
     hidden: isWhole ? undefined : inputs.find(({ hidden }) => hidden)?.hidden,
-    servingCertificate: fate === undefined || fate === "restart" ? isReplaced(step("serving-certificate")) : false,
+    servingCertificate: !INSTALLS_ALL.includes(fate) && isReplaced(step("serving-certificate")),
     labels: isGone(step("node")) ? [] : labelsOf(step("labels")),
     taints: isGone(step("node")) ? [] : taintsOf(step("node")),
     reasons: [...new Set([host, kubelet, step("kube-proxy"), step("join")].flatMap(reasonsOf))],
     replaced: STEPS.filter((suffix) => step(suffix)?.op === "replace"),
   };
 }
+
+/** What brings a worker all its files, its serving certificate included, or takes them away. */
+const INSTALLS_ALL: readonly (Fate | undefined)[] = ["join", "leave", "lose", "forget", "move", "reimage", "repeat"];
 
 const isReplaced = (change: Change | undefined): boolean => change?.op === "replace" || change?.op === "update";
 const isGone = (change: Change | undefined): boolean => change?.op === "delete";

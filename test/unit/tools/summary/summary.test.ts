@@ -129,6 +129,33 @@ it("says which pool's kubelets restart together, pool by pool", () => {
   ]);
 });
 
+it("fits into a comment, however many errors there are", () => {
+  const errors = Array.from({ length: 500 }, (_, i) => ({ severity: "error", message: `${i} ${"x".repeat(1000)}` }));
+  const text = renderSummary(parsePreview(JSON.stringify({ diagnostics: errors }), "prod.json"));
+  expect(text.length).toBeLessThan(65_536);
+  expect(text).toContain("… 440 more lines, see the log of the preview");
+});
+
+it("shows warnings", () => {
+  const diagnostics = [{ severity: "warning", message: "warning: it is too wide\nmore" }];
+  const steps = [other("create", "aws:ec2/vpc:Vpc", "c")];
+  const text = renderSummary(parsePreview(JSON.stringify({ steps, diagnostics, changeSummary: {} }), "prod.json"));
+  expect(text).toContain("- **Warning**: warning: it is too wide");
+});
+
+it("says that a certificate is renewed beside another change", () => {
+  const certificate = {
+    ...step("worker-1", "serving-certificate", { op: "replace" }),
+    urn: `${PROJECT}${WITHIN}$tls-bootstrap:index:ServingCertificate$tls:index:LocallySignedCert::tls-bootstrap-worker-1-serving-certificate`,
+  };
+  certificate.newState.parent = `${certificate.newState.parent}-serving`;
+  const lines = summaryOf(certificate, step("worker-1", "host", { stdin: ["", ""], differs: ["create"] }));
+  expect(lines.slice(2)).toEqual([
+    "- **Run again** with another create: worker-1",
+    "- **New serving certificate** (the kubelet restarts): worker-1",
+  ]);
+});
+
 describe("a preview that failed", () => {
   it("shows its errors", () =>
     expect(
@@ -144,7 +171,7 @@ describe("a preview that failed", () => {
 });
 
 it.each([
-  ["", "prod.json: is empty; write the file with: pulumi preview --json > prod.json"],
+  ["", "prod.json: is empty; make it with: pulumi preview --json"],
   ["Previewing update (prod)", "prod.json: is not JSON"],
   ["[]", "prod.json: is JSON, but no preview"],
   [JSON.stringify({ version: 3, deployment: {} }), "prod.json: is JSON, but no preview"],

@@ -45,6 +45,10 @@ export interface ResolvedWorker extends Environment, Required<Omit<z.output<type
   readonly machines: Machines;
 }
 
+/** What a worker of a pool and a machine of a scale group both have. */
+export type MachineSettings = Environment &
+  Pick<ResolvedWorker, "generation" | "kubelet" | "kubeletFlags" | "name" | "pauseSeconds">;
+
 export interface ResolvedPool extends Environment {
   readonly name: string;
   readonly tokenTtl: string;

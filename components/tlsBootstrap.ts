@@ -42,6 +42,12 @@ export class TlsBootstrap extends pulumi.ComponentResource {
   readonly tokens: pulumi.Output<Record<string, TokenInfo>>;
   /** Bootstrap kubeconfigs by pool and scale group; secret. Only those of scale groups are valid after the update. */
   readonly bootstrapKubeconfigs: pulumi.Output<Record<string, string>>;
+  /** User data by scale group; secret. Only of those with the setting `userData`. */
+  readonly userData: pulumi.Output<Record<string, string>>;
+  /** Size of the user data by scale group, in bytes. */
+  readonly userDataBytes: pulumi.Output<Record<string, number>>;
+  /** What `userData.bundleUrl` must serve. Undefined when no scale group has one. */
+  readonly scaleGroupBundle: pulumi.Output<string | undefined>;
   /** What cluster-info publishes. Undefined when `clusterInfo` is off. */
   readonly clusterInfoKubeconfig: pulumi.Output<string | undefined>;
   /** PEM of the CA that signs kubelet serving certificates, for the API server's `--kubelet-certificate-authority`. Undefined when the cluster signs them. */
@@ -85,7 +91,12 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       (group) =>
         new ScaleGroup(
           `${name}-${group.name}`,
-          { ...group, ...token(group.name), cluster: spec.cluster },
+          {
+            ...group,
+            ...token(group.name),
+            joinPolicyName: joinPolicy?.policies[group.name].names,
+            kubeProxyKubeconfig: kubeProxy?.kubeconfig,
+          },
           { parent: this, dependsOn: guards },
         ),
     );
@@ -101,6 +112,17 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       })),
     );
     this.bootstrapKubeconfigs = pulumi.secret(pulumi.output(byName((holder) => holder.bootstrapKubeconfig)));
+    const withUserData = <T>(of: (group: ScaleGroup) => T | undefined) =>
+      Object.fromEntries(
+        groups.flatMap((group, i): [string, T][] => {
+          const value = of(group);
+          return value === undefined ? [] : [[spec.scaleGroups[i].name, value]];
+        }),
+      );
+    this.userData = pulumi.secret(pulumi.output(withUserData((group) => group.userData)));
+    this.userDataBytes = pulumi.output(withUserData((group) => group.userDataBytes));
+    const downloads = spec.scaleGroups.some(({ machines }) => machines?.userData.bundleUrl !== undefined);
+    this.scaleGroupBundle = pulumi.output(downloads ? groups[0].bundle : undefined);
     this.servingCa = pulumi.output(serving.ca?.certificate);
     this.clusterInfoKubeconfig = pulumi.output(info?.kubeconfig);
     this.receipts = pulumi
@@ -109,6 +131,9 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     this.registerOutputs({
       tokens: this.tokens,
       bootstrapKubeconfigs: this.bootstrapKubeconfigs,
+      userData: this.userData,
+      userDataBytes: this.userDataBytes,
+      scaleGroupBundle: this.scaleGroupBundle,
       clusterInfoKubeconfig: this.clusterInfoKubeconfig,
       servingCa: this.servingCa,
       receipts: this.receipts,

@@ -5,6 +5,7 @@ import { renderKubeletConfig } from "../../kubelet/kubeletConfig";
 import { renderKubeletUnit } from "../../kubelet/kubeletUnit";
 import { runtimeInUse } from "../../runtime/runtimeFiles";
 import type { Cluster, MachineSettings } from "../../spec/resolve";
+import type { Taint } from "../../spec/poolSchema";
 import { runtimeArgsOf } from "./hostVariables";
 import { kubeProxyFiles } from "./kubeProxyFiles";
 
@@ -18,24 +19,32 @@ export interface NodeFacts {
   readonly mintCommand: string;
   /** See {@link WorkerArgs.joinPolicyName}. */
   readonly joinPolicyName?: string;
+  /** What the kubelet gives its Node when it makes it. A declared Node has its labels and taints already. */
+  readonly registration?: Registration;
+}
+
+export interface Registration {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
 }
 
 /** The files that the step kubelet writes. */
 export function kubeletFiles(settings: MachineSettings, facts: NodeFacts): HostFile[] {
-  const { cluster, nodeAddress } = facts;
+  const { cluster, nodeAddress, registration } = facts;
   return [
     ...trustFiles(settings, facts),
     {
       path: PATHS.kubeletConfig,
       mode: "0600",
-      text: renderKubeletConfig({
-        clusterDomain: settings.clusterDomain,
-        clusterDns: settings.clusterDns,
-        containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
-        servingMode: settings.servingCertificates.mode,
-        hasClientCa: cluster.clientCa !== cluster.ca,
-        settings: settings.kubelet,
-      }),
+      text:
+        renderKubeletConfig({
+          clusterDomain: settings.clusterDomain,
+          clusterDns: settings.clusterDns,
+          containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
+          servingMode: settings.servingCertificates.mode,
+          hasClientCa: cluster.clientCa !== cluster.ca,
+          settings: settings.kubelet,
+        }) + renderTaints(registration?.taints ?? []),
       restarts: "kubelet",
     },
     {
@@ -45,6 +54,7 @@ export function kubeletFiles(settings: MachineSettings, facts: NodeFacts): HostF
         kubernetesVersion: settings.kubernetesVersion,
         nodeName: settings.name,
         nodeAddress,
+        labels: registration?.labels,
         flags: settings.kubeletFlags,
       }),
       restarts: "kubelet",
@@ -52,6 +62,10 @@ export function kubeletFiles(settings: MachineSettings, facts: NodeFacts): HostF
     ...kubeProxyFiles(settings),
   ];
 }
+
+/** The field of KubeletConfiguration, in one line that the config hash leaves out. */
+const renderTaints = (taints: readonly Taint[]): string =>
+  taints.length > 0 ? `registerWithTaints: ${JSON.stringify(taints)}\n` : "";
 
 /** The cluster's CAs, and the variables of the node for the scripts. */
 function trustFiles(settings: MachineSettings, { cluster, owner, mintCommand, joinPolicyName }: NodeFacts): HostFile[] {

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { JoinPolicy } from "./admission/joinPolicy";
+import { SCALE_GROUP_LABEL } from "./admission/readyNodes";
 import { ClusterInfo } from "./cluster/clusterInfo";
 import { BOOTSTRAPPERS_GROUP, WORKER_LABEL } from "./cluster/names";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
@@ -195,7 +196,14 @@ function declareKubeProxy({ scope, spec, parent }: BootstrapContext): KubeProxy 
   const { cluster, kubeProxy, kubernetesVersion } = spec;
   if (kubeProxy.mode === "off") return undefined;
   const nodeLabels = { [WORKER_LABEL]: scope };
-  return new KubeProxy(`${scope}-kube-proxy`, { cluster, spec: kubeProxy, kubernetesVersion, nodeLabels }, { parent });
+  const otherNodes = spec.scaleGroups.flatMap(({ name, machines }) =>
+    machines ? [{ [SCALE_GROUP_LABEL]: name }] : [],
+  );
+  return new KubeProxy(
+    `${scope}-kube-proxy`,
+    { cluster, spec: kubeProxy, kubernetesVersion, nodeLabels, otherNodes },
+    { parent },
+  );
 }
 
 /** The policy for serving certificates, and who signs or approves them. */
@@ -208,10 +216,11 @@ function declareServing({ name, scope, spec, parent }: BootstrapContext): {
     name: pool.name,
     nodes: presentNodes(pool).map((worker) => ({ name: worker.name, address: worker.nodeAddress })),
   }));
-  const policy = new ServingPolicy(scope, { pools, mode }, { parent });
+  const groups = spec.scaleGroups.filter(({ machines }) => machines !== undefined);
+  const policy = new ServingPolicy(scope, { pools, mode, groups }, { parent });
   if (mode === "approver") {
     const nodes = pools.flatMap((pool) => pool.nodes);
-    new CsrApprover(`${scope}-csr-approver`, { nodes, image }, { parent, dependsOn: policy });
+    new CsrApprover(`${scope}-csr-approver`, { nodes, groups, image }, { parent, dependsOn: policy });
   }
   if (mode !== "issued") return { policy, ca: undefined };
   return { policy, ca: ca ?? new ServingCa(`${name}-serving-ca`, { commonName: `${scope}-serving-ca` }, { parent }) };

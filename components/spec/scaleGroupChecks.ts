@@ -53,6 +53,12 @@ function machineChecks(at: string, group: ScaleGroupSetting, { airGap, kubelet =
         : "cannot be set with 'airGap': machines of a scale group download what they need",
     ],
     [below(at, "nodeName"), nodeNameProblem(group), group.nodeName],
+    [
+      below(at, "addresses"),
+      servingCertificates?.mode === "approver" && group.addresses === undefined
+        ? "is required with servingCertificates.mode 'approver', which approves serving certificates for these addresses"
+        : undefined,
+    ],
     [below(at, "taints"), hasTaints ? "cannot be set together with kubelet.registerWithTaints" : undefined],
   ];
   const serving = servingCertificates

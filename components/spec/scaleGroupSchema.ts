@@ -96,6 +96,13 @@ export const scaleGroupSchema = z
     kubeletFlags: kubeletFlags
       .default({})
       .describe("Command line flags of the kubelet that have no KubeletConfiguration field, by name without dashes."),
+    addresses: z
+      .array(ruledString(rules.cidr))
+      .min(1)
+      .optional()
+      .describe(
+        "Ranges of the machines' addresses, as CIDRs. Their kubelets get serving certificates for addresses in there only. Required with `servingCertificates.mode: approver`.",
+      ),
     shutdownSeconds: z
       .int()
       .min(0)

@@ -592,6 +592,11 @@ export interface ScaleGroupSpec {
    */
   readonly kubeletFlags?: { [key: string]: any };
   /**
+   * Ranges of the machines' addresses, as CIDRs. Their kubelets get serving certificates for addresses in there only. Required with
+   * `servingCertificates.mode: approver`.
+   */
+  readonly addresses?: string[];
+  /**
    * How long a machine that is powered off waits for the pods on it to be evicted, in seconds. `0`: it does not evict them.
    * @default 90
    */

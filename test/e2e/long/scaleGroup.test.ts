@@ -1,5 +1,9 @@
-import { stringify, parse } from "yaml";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { parse, stringify } from "yaml";
+import { parseIgnition } from "../../ignition/parseIgnition";
 import { CA } from "../../unit/fixtures";
 import { destroyWithTokens } from "../api";
 import { BRING_UP_MS, hostOf } from "../bareWorkers";
@@ -124,6 +128,25 @@ it("states the size, refuses what does not fit, and costs no resource for a mach
   expect(await lab.fails("preview", "--config-file", small)).toContain(
     `of scale group burst: has ${userDataBytes.burst} bytes, more than the 16384 of userData.limit`,
   );
+});
+
+it("gives Ignition a config that its own parser accepts, with the files of cloud-init", async () => {
+  const file = await lab.configFile("ignition", (settings) => {
+    settings["tls-bootstrap:scaleGroups"][0].userData = { format: "ignition" };
+    return settings;
+  });
+  expect(changes(await lab.operate("deploy", "--config-file", file))).toEqual([]);
+  const folder = await mkdtemp(join(tmpdir(), "ignition-"));
+  try {
+    parseIgnition((await outputs()).userData.burst, folder);
+    const { write_files } = parse(early) as { write_files: { path: string; encoding?: string; content: string }[] };
+    for (const { path, encoding, content } of write_files) {
+      const text = encoding ? gunzipSync(Buffer.from(content, "base64")).toString() : content;
+      expect([path, await readFile(join(folder, path), "utf8")]).toEqual([path, text]);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 it("does not start a kubelet with user data that was changed, and says why on the console", async () => {

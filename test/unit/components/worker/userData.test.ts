@@ -12,6 +12,9 @@ import { COMMAND, declareTlsBootstrap, ONE_WORKER } from "../oneWorker";
 import { valueOf } from "../program";
 import { REPOSITORY } from "../../../repository";
 
+// Some tests declare a whole stack three times.
+jest.setTimeout(90_000);
+
 /** The user data of a scale group, decoded as a machine decodes it. */
 const GROUP: ScaleGroupSpec = { name: "burst", namePrefix: "burst-", userData: {} };
 const SCRIPTS = join(REPOSITORY, "components/worker/scripts");
@@ -76,7 +79,7 @@ describe("the user data", () => {
     const servingCertificates = { mode: "approver" } as const;
     const taints = [{ key: "burst", value: "yes", effect: "NoSchedule" as const }];
     const { program, userData } = await declare(
-      { labels: { "example.com/disk": "ssd" }, taints },
+      { labels: { "example.com/disk": "ssd" }, taints, addresses: ["10.0.0.0/8"] },
       {
         kubelet: KUBELET,
         servingCertificates,
@@ -183,7 +186,9 @@ describe("the user data", () => {
     const ofGroup = program.listing().filter((line) => line.includes("burst"));
     expect(ofGroup).toEqual([
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-burst-ready",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy t-test-burst-serving",
       "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-burst-ready",
+      "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding t-test-burst-serving",
       "kubernetes:core/v1:Secret t-burst-token",
       "random:index/randomPassword:RandomPassword t-burst-token-secret",
       "random:index/randomString:RandomString t-burst-token-id",
@@ -230,6 +235,12 @@ describe("refuses", () => {
     ],
     ["an unknown kubelet field", { kubelet: { maxPod: 1 } as never }, {}, "scaleGroups[0].kubelet.maxPod: "],
     ["a flag of the module", { kubeletFlags: { "node-ip": "1" } }, {}, "scaleGroups[0].kubeletFlags"],
+    [
+      "an approver that does not know the addresses",
+      {},
+      { servingCertificates: { mode: "approver" } },
+      "scaleGroups[0].addresses: is required with servingCertificates.mode 'approver'",
+    ],
     [
       "taints in two places",
       { taints: [{ key: "a", effect: "NoExecute" }], kubelet: { registerWithTaints: [] } },

@@ -5,7 +5,8 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { parse, stringify } from "yaml";
 import { parseIgnition } from "../../ignition/parseIgnition";
 import { CA } from "../../unit/fixtures";
-import { destroyWithTokens } from "../api";
+import { makeRequests } from "../../requests/goRequests";
+import { Api, destroyWithTokens, SERVING_SIGNER } from "../api";
 import { BRING_UP_MS, hostOf } from "../bareWorkers";
 import { podOn } from "../pods";
 import { changes, eventually, TestLab } from "../testLab";
@@ -29,10 +30,8 @@ const tokenIn = (userData: string): string => /token: (\S+)/.exec(userData)![1];
 /** cloud-init, which finds its user data in a folder. It leaves alone what the lab has set up. */
 const INSTALL_CLOUD_INIT = `
 set -e
-cat >/etc/apt/sources.list.d/lab.list </etc/apt/sources.list
 apt-get -qq update
 DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install cloud-init >/dev/null
-rm /etc/apt/sources.list.d/lab.list
 cat >/etc/cloud/cloud.cfg.d/99-lab.cfg <<'END'
 datasource_list: [NoCloud, None]
 network: {config: disabled}
@@ -94,15 +93,15 @@ beforeAll(async () => {
         config: { plugins: { "io.containerd.grpc.v1.cri": oom, "io.containerd.cri.v1.runtime": oom } },
       },
     };
-    const kubelet = { maxPods: 42 };
     const [{ workers, ...pool }] = settings["tls-bootstrap:pools"];
+    const kubelet = { ...pool.kubelet, maxPods: 42 };
     const only = workers.filter(({ name }: { name: string }) => name === WORKER);
     settings["tls-bootstrap:servingCertificates"] = { mode: "manual" };
     settings["tls-bootstrap:pools"] = [{ ...pool, runtime, kubelet, workers: only }];
     settings["tls-bootstrap:scaleGroups"] = [
       {
         ...{ name: "burst", namePrefix: "burst-", tokenTtl: "72h", userData: {}, shutdownSeconds: 20 },
-        ...{ runtime, kubelet, labels: { "example.com/disk": "ssd" }, taints: TAINTS },
+        ...{ runtime, kubelet, labels: { "example.com/disk": "ssd" }, taints: TAINTS, addresses: ["10.80.0.0/12"] },
       },
     ];
   });
@@ -203,6 +202,30 @@ it("gives each node its labels, taints, address and settings, and the config has
     expect(status.addresses).toContainEqual({ type: "InternalIP", address });
     expect([name, metadata.annotations["tls-bootstrap/config-hash"]]).toEqual([name, hash]);
   }
+});
+
+it("lets a node ask for a serving certificate with its own name and an address of the group only", async () => {
+  const { items } = await lab.get<any>("csr");
+  for (const name of NODES)
+    expect(items.map(({ spec }: any) => `${spec.signerName} ${spec.username}`)).toContain(
+      `${SERVING_SIGNER} system:node:${name}`,
+    );
+  const admin = new Api(await readFile((await lab.facts()).kubeconfig, "utf8"));
+  const { address } = await hostOf(lab, MACHINES["burst-1"]);
+  const asked = [
+    `burst-1 burst-1 ${address}`,
+    `burst-1 burst-1 ${address} 10.89.9.9`,
+    `burst-1 burst-2 ${address}`,
+    `burst-1 burst-1 kubernetes ${address}`,
+    "burst-1 burst-1",
+    "burst-1 burst-1 192.0.2.1",
+    `burst-2 burst-2 ${address}`,
+  ];
+  const as = { user: "system:node:burst-1", groups: ["system:nodes", "system:authenticated"] };
+  const answers = await Promise.all(
+    makeRequests(asked).map(async ([request]) => (await admin.wouldAnswer(as, request, SERVING_SIGNER)).status),
+  );
+  expect(answers).toEqual([201, 201, ...Array<number>(5).fill(422)]);
 });
 
 it("leaves no token on a machine", async () => {

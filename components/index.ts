@@ -18,7 +18,7 @@ export {
   type ServingPool,
 } from "./serving/servingPolicy";
 export * from "./spec/specs";
-export { TlsBootstrap, type TlsBootstrapArgs, type TokenInfo } from "./tlsBootstrap";
+export { type ScaleGroupInfo, TlsBootstrap, type TlsBootstrapArgs, type TokenInfo } from "./tlsBootstrap";
 export { BootstrapToken, type BootstrapTokenArgs, TokenRenewal } from "./tokens/bootstrapToken";
 export { tokenGroupOf } from "./tokens/tokenGroup";
 export { TokenUsage } from "./tokens/tokenUsage";

@@ -32,6 +32,14 @@ export interface TokenInfo {
   readonly scaleGroup: boolean;
 }
 
+/** The public part of what the machines of a scale group get. */
+export interface ScaleGroupInfo {
+  /** Size of the user data. */
+  readonly userDataBytes: number;
+  /** Hash of the files that new nodes run with, as the nodes report it. */
+  readonly configHash: string;
+}
+
 /**
  * Everything that turns bare VMs into nodes of one cluster. The cluster's side is declared through the Kubernetes provider of the options
  * (`{ providers: { kubernetes } }`), the VMs' side over SSH.
@@ -45,8 +53,8 @@ export class TlsBootstrap extends pulumi.ComponentResource {
   readonly bootstrapKubeconfigs: pulumi.Output<Record<string, string>>;
   /** User data by scale group; secret. Only of those with the setting `userData`. */
   readonly userData: pulumi.Output<Record<string, string>>;
-  /** Size of the user data by scale group, in bytes. */
-  readonly userDataBytes: pulumi.Output<Record<string, number>>;
+  /** What new machines get, by scale group. Only of those with the setting `userData`. */
+  readonly scaleGroups: pulumi.Output<Record<string, ScaleGroupInfo>>;
   /** What `userData.bundleUrl` must serve. Undefined when no scale group has one. */
   readonly scaleGroupBundle: pulumi.Output<string | undefined>;
   /** What cluster-info publishes. Undefined when `clusterInfo` is off. */
@@ -121,7 +129,11 @@ export class TlsBootstrap extends pulumi.ComponentResource {
         }),
       );
     this.userData = pulumi.secret(pulumi.output(withUserData((group) => group.userData)));
-    this.userDataBytes = pulumi.output(withUserData((group) => group.userDataBytes));
+    this.scaleGroups = pulumi.output(
+      withUserData(({ userDataBytes, configHash }) =>
+        userDataBytes && configHash ? pulumi.output({ userDataBytes, configHash }) : undefined,
+      ),
+    );
     const downloads = spec.scaleGroups.some(({ machines }) => machines?.userData.bundleUrl !== undefined);
     this.scaleGroupBundle = pulumi.output(downloads ? groups[0].bundle : undefined);
     this.servingCa = pulumi.output(serving.ca?.certificate);
@@ -133,7 +145,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       tokens: this.tokens,
       bootstrapKubeconfigs: this.bootstrapKubeconfigs,
       userData: this.userData,
-      userDataBytes: this.userDataBytes,
+      scaleGroups: this.scaleGroups,
       scaleGroupBundle: this.scaleGroupBundle,
       clusterInfoKubeconfig: this.clusterInfoKubeconfig,
       servingCa: this.servingCa,

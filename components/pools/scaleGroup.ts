@@ -6,7 +6,7 @@ import type { TokenUsage } from "../tokens/tokenUsage";
 import { type ResolvedScaleGroup, resolveScaleGroup } from "../spec/resolve";
 import type { ClusterSpec, EnvironmentSpec, ScaleGroupSpec } from "../spec/specs";
 import { refuse } from "../validation/refuse";
-import { scriptBundle } from "../worker/userData/machineFiles";
+import { configHashOfGroup, scriptBundle } from "../worker/userData/machineFiles";
 import { renderUserData, userDataBytes, userDataProblem } from "../worker/userData/userData";
 
 export interface ScaleGroupArgs extends ScaleGroupSpec {
@@ -54,6 +54,8 @@ export class ScaleGroup extends pulumi.ComponentResource {
   readonly userData?: pulumi.Output<string>;
   /** Size of the user data. Previews know it. Undefined unless `userData` is set. */
   readonly userDataBytes?: pulumi.Output<number>;
+  /** Hash of the files that new nodes run with, as the nodes report it. Undefined unless `userData` is set. */
+  readonly configHash?: pulumi.Output<string>;
   /** What `userData.bundleUrl` must serve: the scripts of this version of the module, as text. */
   readonly bundle: string;
 
@@ -84,7 +86,8 @@ export class ScaleGroup extends pulumi.ComponentResource {
     const rendered = this.#render(group, token, { joinPolicyName, kubeProxyKubeconfig });
     this.userData = rendered?.userData;
     this.userDataBytes = rendered?.bytes;
-    this.registerOutputs({ userDataBytes: this.userDataBytes });
+    this.configHash = rendered?.configHash;
+    this.registerOutputs({ userDataBytes: this.userDataBytes, configHash: this.configHash });
   }
 
   /** @throws pulumi.RunError when the user data is too large, as soon as the cluster is known. */
@@ -92,7 +95,7 @@ export class ScaleGroup extends pulumi.ComponentResource {
     group: ResolvedScaleGroup,
     token: BootstrapToken,
     { joinPolicyName, kubeProxyKubeconfig }: Pick<ScaleGroupArgs, "joinPolicyName" | "kubeProxyKubeconfig">,
-  ): { userData: pulumi.Output<string>; bytes: pulumi.Output<number> } | undefined {
+  ): { userData: pulumi.Output<string>; bytes: pulumi.Output<number>; configHash: pulumi.Output<string> } | undefined {
     const { cluster, machines } = group;
     if (!machines) return undefined;
     const urn = new Promise<string>((resolve) => void this.urn.apply(resolve));
@@ -116,6 +119,7 @@ export class ScaleGroup extends pulumi.ComponentResource {
           kubeProxyKubeconfig: ofKubeProxy,
         }),
       );
-    return { userData: pulumi.secret(userData), bytes };
+    const configHash = facts.apply((known) => configHashOfGroup(group, machines.settings, known));
+    return { userData: pulumi.secret(userData), bytes, configHash };
   }
 }

@@ -35,7 +35,8 @@ download() { # URL FILE
 
 checksum() { sha256sum "$1" | cut -d ' ' -f 1; }
 
-[ ! -e "$SCRIPTS/unpacked" ] || exit 0
+# A machine that boots again has them, and so may an image.
+[ "$(cat "$SCRIPTS/bundle.sha256" 2>/dev/null)" != "$1" ] || exit 0
 if [ $# -gt 1 ]; then
   mkdir -p "${BUNDLE%/*}"
   download "$2" "$BUNDLE" || fail "cannot download the scripts from $2" "make sure that this machine reaches the URL (settings userData.bundleUrl and proxy)"
@@ -46,4 +47,4 @@ fi
 . "$BUNDLE"
 ! command -v restorecon >/dev/null || restorecon -RF "${SCRIPTS%/*}" 2>/dev/null || true
 rm -f "$BUNDLE"
-touch "$SCRIPTS/unpacked"
+printf '%s\n' "$1" >"$SCRIPTS/bundle.sha256"

@@ -9,6 +9,7 @@ import { systemdWord } from "../../kubelet/kubeletUnit";
 import { runtimeFiles } from "../../runtime/runtimeFiles";
 import type { Cluster, MachineSettings, ResolvedScaleGroup } from "../../spec/resolve";
 import { hostVariables, runtimeArgsOf } from "../files/hostVariables";
+import { configHashOf } from "../configHash";
 import { kubeletFiles } from "../files/kubeletFiles";
 import { machineScripts, unpackScript } from "../hostScript";
 
@@ -81,6 +82,10 @@ export function machineFiles(
       : []),
   ];
 }
+
+/** Hash of the files of the step kubelet, as each node of the group reports it. See {@link configHashOf}. */
+export const configHashOfGroup = (group: ResolvedScaleGroup, settings: MachineSettings, facts: MachineFacts): string =>
+  configHashOf(nodeInputs(group, { ...settings, name: NODE_NAME_PLACEHOLDER }, facts).files);
 
 /** `host.conf` and the files of the step kubelet, as they are on a worker. */
 function nodeInputs(

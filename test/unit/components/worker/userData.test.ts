@@ -30,8 +30,8 @@ type Declared = Parameters<typeof declareTlsBootstrap>[0];
 async function declare(group: Partial<ScaleGroupSpec> = {}, changes: Declared = {}) {
   const { program, result } = await declareTlsBootstrap({ scaleGroups: [{ ...GROUP, ...group }], ...changes });
   const { burst } = await valueOf(result.userData);
-  const { burst: bytes } = await valueOf(result.userDataBytes);
-  return { program, result, userData: burst, bytes };
+  const { burst: info } = await valueOf(result.scaleGroups);
+  return { program, result, userData: burst, bytes: info.userDataBytes, configHash: info.configHash };
 }
 
 /** What cloud-init writes, by path. */
@@ -78,7 +78,7 @@ describe("the user data", () => {
   it("has the files of a worker with the same settings, and so the same config hash", async () => {
     const servingCertificates = { mode: "approver" } as const;
     const taints = [{ key: "burst", value: "yes", effect: "NoSchedule" as const }];
-    const { program, userData } = await declare(
+    const { program, userData, configHash } = await declare(
       { labels: { "example.com/disk": "ssd" }, taints, addresses: ["10.0.0.0/8"] },
       {
         kubelet: KUBELET,
@@ -89,7 +89,7 @@ describe("the user data", () => {
     const worker = bundled(program.find(COMMAND, "t-worker-1-kubelet").inputs.stdin);
     const machine = bundled(files[`${BOOT}/kubelet`].text);
     expect(machine.map(({ path }) => path)).toEqual(worker.map(({ path }) => path));
-    expect(configHashOf(machine)).toBe(configHashOf(worker));
+    expect([configHashOf(machine), configHash]).toEqual([configHashOf(worker), configHashOf(worker)]);
     const [unit] = machine.filter(({ path }) => path.endsWith("kubelet.service"));
     expect(unit.text).toContain("  --node-labels=example.com/disk=ssd,tls-bootstrap/scale-group=burst\n");
     const [config] = machine.filter(({ path }) => path.endsWith("config.yaml"));
@@ -117,7 +117,7 @@ describe("the user data", () => {
     const withToken = files.filter(([, { text }]) => text.includes("abc123.s3cr3ts3cr3ts3cr"));
     expect(withToken.map(([path, { mode }]) => [path, mode])).toEqual([[`${BOOT}/join`, "0600"]]);
     expect(await (result.userData as any).isSecret).toBe(true);
-    expect(await (result.userDataBytes as any).isSecret).toBe(false);
+    expect(await (result.scaleGroups as any).isSecret).toBe(false);
   });
 
   it("installs the scripts that a worker has, and boot.sh", async () => {

@@ -108,7 +108,10 @@ function nodeInputs(
   };
 }
 
-/** Its messages go to the console too: nobody can log in to a machine that has not joined. */
+/**
+ * Its messages go to the console too: nobody can log in to a machine that has not joined. The boot must not wait for it (`oneshot`), because it waits
+ * for cloud-init, whose last stage comes after multi-user.target.
+ */
 const renderBootUnit = (
   { nodeName, namePrefix }: ResolvedScaleGroup,
   sha256: string,
@@ -120,7 +123,7 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-Type=oneshot
+Type=exec
 ExecStartPre=/bin/sh ${[PATHS.unpackScript, sha256, ...(bundleUrl ? [bundleUrl] : [])].map(systemdWord).join(" ")}
 ExecStart=/bin/sh ${PATHS.scripts}/boot.sh run ${systemdWord(nodeName)} ${namePrefix}
 StandardOutput=journal+console

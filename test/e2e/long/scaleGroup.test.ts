@@ -114,6 +114,7 @@ afterAll(async () => {
   await lab.run("kubectl", "delete", "pod", "--all", "--now");
   await lab.run("kubectl", "delete", "node", "--ignore-not-found", ...NODES);
   await destroyWithTokens(lab);
+  await lab.run("kubectl", "delete", "csr", "--all"); // nobody approves the serving certificates
   await lab.out("up", "--workers", "4", "--bare", "0");
 });
 

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { parse } from "yaml";
-import type { ScaleGroupSpec } from "../../../../components";
+import { ScaleGroup, type ScaleGroupSpec } from "../../../../components";
 import { configHashOf } from "../../../../components/worker/configHash";
 import { userDataProblem } from "../../../../components/worker/userData/userData";
 import { COMMAND, declareTlsBootstrap, ONE_WORKER } from "../oneWorker";
-import { valueOf } from "../program";
+import { Program, valueOf } from "../program";
 import { REPOSITORY } from "../../../repository";
 
 // Some tests declare a whole stack three times.
@@ -203,6 +203,17 @@ describe("the user data", () => {
 it("a group without user data has a token only", async () => {
   const { result } = await declareTlsBootstrap({ scaleGroups: [{ name: "burst", namePrefix: "burst-" }] });
   expect(await valueOf(result.userData)).toEqual({});
+});
+
+it("a ScaleGroup of a program of one's own needs the environment for user data", async () => {
+  const { cluster, kubernetesVersion, ssh } = ONE_WORKER;
+  const declareAlone = async (environment?: { kubernetesVersion: string; ssh: typeof ssh }) => {
+    const program = new Program();
+    return program.run((opts) => new ScaleGroup("s", { ...GROUP, cluster, environment }, opts));
+  };
+  const { userData } = await declareAlone({ kubernetesVersion, ssh });
+  expect(ofCloudInit(await valueOf(userData!))).toHaveProperty([`${BOOT}/join`]);
+  await expect(declareAlone()).rejects.toThrow("environment: is required with 'userData'");
 });
 
 describe("refuses", () => {

@@ -39,6 +39,8 @@ export = async () => {
     { providers: { kubernetes: cluster } },
   );
 
+  const userDataOf = bootstrap.scaleGroups.flatMap(({ userData }) => userData ?? []);
+
   // Pulumi warns about an output without a value. So an output that some stacks lack is left out there.
   return {
     /** URL of the nodes' API server. */
@@ -55,5 +57,9 @@ export = async () => {
     ...(bootstrap.clusterInfo !== "off" && { clusterInfo: nodes.clusterInfoKubeconfig }),
     /** Secret: kubeconfigs with the bootstrap tokens, by pool and scale group. After the update only those of scale groups are valid. */
     bootstrapKubeconfigs: nodes.bootstrapKubeconfigs,
+    /** Secret: user data with which the machines of scale groups join, by group. And its size, and the config hash of new nodes. */
+    ...(userDataOf.length > 0 && { userData: nodes.userData, scaleGroups: nodes.scaleGroups }),
+    /** With `userData.bundleUrl`: what that URL must serve. */
+    ...(userDataOf.some(({ bundleUrl }) => bundleUrl !== undefined) && { scaleGroupBundle: nodes.scaleGroupBundle }),
   };
 };

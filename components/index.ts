@@ -10,9 +10,15 @@ export { ScaleGroup, type ScaleGroupArgs } from "./pools/scaleGroup";
 export { WorkerPool, type WorkerPoolArgs } from "./pools/workerPool";
 export { CsrApprover, type CsrApproverArgs } from "./serving/csrApprover";
 export { ServingCa, type ServingCaArgs } from "./serving/servingCa";
-export { type ServingNode, ServingPolicy, type ServingPolicyArgs, type ServingPool } from "./serving/servingPolicy";
+export {
+  type ServingGroup,
+  type ServingNode,
+  ServingPolicy,
+  type ServingPolicyArgs,
+  type ServingPool,
+} from "./serving/servingPolicy";
 export * from "./spec/specs";
-export { TlsBootstrap, type TlsBootstrapArgs, type TokenInfo } from "./tlsBootstrap";
+export { type ScaleGroupInfo, TlsBootstrap, type TlsBootstrapArgs, type TokenInfo } from "./tlsBootstrap";
 export { BootstrapToken, type BootstrapTokenArgs, TokenRenewal } from "./tokens/bootstrapToken";
 export { tokenGroupOf } from "./tokens/tokenGroup";
 export { TokenUsage } from "./tokens/tokenUsage";

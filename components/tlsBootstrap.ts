@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { JoinPolicy } from "./admission/joinPolicy";
+import { SCALE_GROUP_LABEL } from "./admission/readyNodes";
 import { ClusterInfo } from "./cluster/clusterInfo";
 import { BOOTSTRAPPERS_GROUP, WORKER_LABEL } from "./cluster/names";
 import { NodeBootstrapRbac } from "./cluster/nodeBootstrapRbac";
@@ -31,6 +32,14 @@ export interface TokenInfo {
   readonly scaleGroup: boolean;
 }
 
+/** The public part of what the machines of a scale group get. */
+export interface ScaleGroupInfo {
+  /** Size of the user data. */
+  readonly userDataBytes: number;
+  /** Hash of the files that new nodes run with, as the nodes report it. */
+  readonly configHash: string;
+}
+
 /**
  * Everything that turns bare VMs into nodes of one cluster. The cluster's side is declared through the Kubernetes provider of the options
  * (`{ providers: { kubernetes } }`), the VMs' side over SSH.
@@ -42,6 +51,12 @@ export class TlsBootstrap extends pulumi.ComponentResource {
   readonly tokens: pulumi.Output<Record<string, TokenInfo>>;
   /** Bootstrap kubeconfigs by pool and scale group; secret. Only those of scale groups are valid after the update. */
   readonly bootstrapKubeconfigs: pulumi.Output<Record<string, string>>;
+  /** User data by scale group; secret. Only of those with the setting `userData`. */
+  readonly userData: pulumi.Output<Record<string, string>>;
+  /** What new machines get, by scale group. Only of those with the setting `userData`. */
+  readonly scaleGroups: pulumi.Output<Record<string, ScaleGroupInfo>>;
+  /** What `userData.bundleUrl` must serve. Undefined when no scale group has one. */
+  readonly scaleGroupBundle: pulumi.Output<string | undefined>;
   /** What cluster-info publishes. Undefined when `clusterInfo` is off. */
   readonly clusterInfoKubeconfig: pulumi.Output<string | undefined>;
   /** PEM of the CA that signs kubelet serving certificates, for the API server's `--kubelet-certificate-authority`. Undefined when the cluster signs them. */
@@ -85,7 +100,12 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       (group) =>
         new ScaleGroup(
           `${name}-${group.name}`,
-          { ...group, ...token(group.name), cluster: spec.cluster },
+          {
+            ...group,
+            ...token(group.name),
+            joinPolicyName: joinPolicy?.policies[group.name].names,
+            kubeProxyKubeconfig: kubeProxy?.kubeconfig,
+          },
           { parent: this, dependsOn: guards },
         ),
     );
@@ -101,6 +121,21 @@ export class TlsBootstrap extends pulumi.ComponentResource {
       })),
     );
     this.bootstrapKubeconfigs = pulumi.secret(pulumi.output(byName((holder) => holder.bootstrapKubeconfig)));
+    const withUserData = <T>(of: (group: ScaleGroup) => T | undefined) =>
+      Object.fromEntries(
+        groups.flatMap((group, i): [string, T][] => {
+          const value = of(group);
+          return value === undefined ? [] : [[spec.scaleGroups[i].name, value]];
+        }),
+      );
+    this.userData = pulumi.secret(pulumi.output(withUserData((group) => group.userData)));
+    this.scaleGroups = pulumi.output(
+      withUserData(({ userDataBytes, configHash }) =>
+        userDataBytes && configHash ? pulumi.output({ userDataBytes, configHash }) : undefined,
+      ),
+    );
+    const downloads = spec.scaleGroups.some(({ machines }) => machines?.userData.bundleUrl !== undefined);
+    this.scaleGroupBundle = pulumi.output(downloads ? groups[0].bundle : undefined);
     this.servingCa = pulumi.output(serving.ca?.certificate);
     this.clusterInfoKubeconfig = pulumi.output(info?.kubeconfig);
     this.receipts = pulumi
@@ -109,6 +144,9 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     this.registerOutputs({
       tokens: this.tokens,
       bootstrapKubeconfigs: this.bootstrapKubeconfigs,
+      userData: this.userData,
+      scaleGroups: this.scaleGroups,
+      scaleGroupBundle: this.scaleGroupBundle,
       clusterInfoKubeconfig: this.clusterInfoKubeconfig,
       servingCa: this.servingCa,
       receipts: this.receipts,
@@ -170,7 +208,14 @@ function declareKubeProxy({ scope, spec, parent }: BootstrapContext): KubeProxy 
   const { cluster, kubeProxy, kubernetesVersion } = spec;
   if (kubeProxy.mode === "off") return undefined;
   const nodeLabels = { [WORKER_LABEL]: scope };
-  return new KubeProxy(`${scope}-kube-proxy`, { cluster, spec: kubeProxy, kubernetesVersion, nodeLabels }, { parent });
+  const otherNodes = spec.scaleGroups.flatMap(({ name, machines }) =>
+    machines ? [{ [SCALE_GROUP_LABEL]: name }] : [],
+  );
+  return new KubeProxy(
+    `${scope}-kube-proxy`,
+    { cluster, spec: kubeProxy, kubernetesVersion, nodeLabels, otherNodes },
+    { parent },
+  );
 }
 
 /** The policy for serving certificates, and who signs or approves them. */
@@ -183,10 +228,11 @@ function declareServing({ name, scope, spec, parent }: BootstrapContext): {
     name: pool.name,
     nodes: presentNodes(pool).map((worker) => ({ name: worker.name, address: worker.nodeAddress })),
   }));
-  const policy = new ServingPolicy(scope, { pools, mode }, { parent });
+  const groups = spec.scaleGroups.filter(({ machines }) => machines !== undefined);
+  const policy = new ServingPolicy(scope, { pools, mode, groups }, { parent });
   if (mode === "approver") {
     const nodes = pools.flatMap((pool) => pool.nodes);
-    new CsrApprover(`${scope}-csr-approver`, { nodes, image }, { parent, dependsOn: policy });
+    new CsrApprover(`${scope}-csr-approver`, { nodes, groups, image }, { parent, dependsOn: policy });
   }
   if (mode !== "issued") return { policy, ca: undefined };
   return { policy, ca: ca ?? new ServingCa(`${name}-serving-ca`, { commonName: `${scope}-serving-ca` }, { parent }) };

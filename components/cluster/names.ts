@@ -85,6 +85,13 @@ export const PATHS = {
   /** Files of the container runtime, as declared. `runtime.sh` installs them. */
   runtimeFiles: "/etc/tls-bootstrap/runtime",
   scripts: "/opt/tls-bootstrap/scripts",
+  /** On a machine of a scale group: the inputs of its steps, until it has joined. */
+  boot: "/etc/tls-bootstrap/boot",
+  /** There: the scripts, until they are installed. */
+  bundle: "/opt/tls-bootstrap/bundle",
+  unpackScript: "/opt/tls-bootstrap/unpack.sh",
+  bootUnit: "/etc/systemd/system/tls-bootstrap-boot.service",
+  leaveUnit: "/etc/systemd/system/tls-bootstrap-leave.service",
 } as const;
 
 /** The CRI socket of containerd, where distribution packages put it. */

@@ -19,6 +19,11 @@ export interface KubeProxyArgs {
   readonly kubernetesVersion: string;
   /** In mode `daemonset`: labels of the nodes that run kube-proxy. */
   readonly nodeLabels: { [label: string]: string };
+  /**
+   * In mode `daemonset`: labels of more nodes that run kube-proxy.
+   * @default none
+   */
+  readonly otherNodes?: { [label: string]: string }[];
 }
 
 /** How long an update waits for the pods. The provider's default of 10 minutes is too long to wait for a dead node. */
@@ -40,7 +45,7 @@ export class KubeProxy extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubeProxyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tls-bootstrap:index:KubeProxy", name, {}, opts);
-    const { cluster, spec, kubernetesVersion, nodeLabels } = args;
+    const { cluster, spec, kubernetesVersion, nodeLabels, otherNodes = [] } = args;
     const { data: parsed, error } = kubeProxySchema.safeParse(spec, REQUIRED);
     refuse(`KubeProxy '${name}'`, [
       ...(error ? problemsOf(error, "spec") : []),
@@ -52,7 +57,10 @@ export class KubeProxy extends pulumi.ComponentResource {
       this.kubeconfig = identity.kubeconfig(cluster);
     } else {
       const image = proxy.image ?? `registry.k8s.io/kube-proxy:v${kubernetesVersion}`;
-      this.#daemonSet(name, cluster, proxy, { image, nodeLabels, serviceAccountName: identity.serviceAccountName });
+      this.#daemonSet(name, cluster, proxy, {
+        ...{ image, serviceAccountName: identity.serviceAccountName },
+        nodes: selectionOf(nodeLabels, otherNodes),
+      });
     }
     this.registerOutputs({});
   }
@@ -63,11 +71,11 @@ export class KubeProxy extends pulumi.ComponentResource {
     { clusterCidr, config: settings }: RunningKubeProxy,
     pods: {
       readonly image: string;
-      readonly nodeLabels: Readonly<Record<string, string>>;
+      readonly nodes: ReturnType<typeof selectionOf>;
       readonly serviceAccountName: pulumi.Output<string>;
     },
   ) {
-    const { image, nodeLabels, serviceAccountName } = pods;
+    const { image, nodes, serviceAccountName } = pods;
     const data = pulumi.output(cluster).apply((endpoint) => ({
       "config.yaml": renderKubeProxyConfig({
         kubeconfig: `${CONFIG_FOLDER}/kubeconfig.yaml`,
@@ -108,7 +116,7 @@ export class KubeProxy extends pulumi.ComponentResource {
               serviceAccountName,
               priorityClassName: "system-node-critical",
               hostNetwork: true,
-              nodeSelector: { "kubernetes.io/os": "linux", ...nodeLabels },
+              ...nodes,
               tolerations: [{ operator: "Exists" }],
               // Kernel settings need all privileges, rules do not. So an init container, which ends, makes the settings.
               initContainers: [
@@ -146,6 +154,21 @@ export class KubeProxy extends pulumi.ComponentResource {
       { parent: this, customTimeouts: { create: ROLLOUT_TIMEOUT, update: ROLLOUT_TIMEOUT } },
     );
   }
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** The fields of a pod that select nodes with these labels, and nodes with others. */
+function selectionOf(labels: Labels, others: readonly Labels[]) {
+  const os = { "kubernetes.io/os": "linux" };
+  if (others.length === 0) return { nodeSelector: { ...os, ...labels } };
+  const nodeSelectorTerms = [labels, ...others].map((term) => ({
+    matchExpressions: Object.entries(term).map(([key, value]) => ({ key, operator: "In", values: [value] })),
+  }));
+  return {
+    nodeSelector: os,
+    affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } },
+  };
 }
 
 const digest = (data: object): string => createHash("sha256").update(JSON.stringify(data)).digest("hex").slice(0, 16);

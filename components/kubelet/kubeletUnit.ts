@@ -8,6 +8,11 @@ export interface KubeletUnitArgs {
   /** IP address that the node registers. */
   readonly nodeAddress: string;
   /**
+   * Labels that the kubelet gives a Node that it makes.
+   * @default {}
+   */
+  readonly labels?: Readonly<Record<string, string>>;
+  /**
    * Flags besides the ones that this module sets.
    * @default {}
    */
@@ -20,10 +25,22 @@ export interface KubeletUnitArgs {
  * The unit names the node and its address. A kubelet that has to find them asks the DNS, and may register late or with a wrong address. The
  * binary's path contains its version, so an upgrade shows in the preview, and a restart alone never upgrades.
  */
-export function renderKubeletUnit({ kubernetesVersion, nodeName, nodeAddress, flags = {} }: KubeletUnitArgs): string {
-  const extraFlags = Object.keys(flags)
+export function renderKubeletUnit({
+  kubernetesVersion,
+  nodeName,
+  nodeAddress,
+  labels = {},
+  flags = {},
+}: KubeletUnitArgs): string {
+  const nodeLabels = Object.keys(labels)
     .sort()
-    .map((name) => ` \\\n  ${systemdWord(`--${name}=${flags[name]}`)}`);
+    .map((key) => `${key}=${labels[key]}`);
+  const extraFlags = [
+    ...(nodeLabels.length > 0 ? [`--node-labels=${nodeLabels.join(",")}`] : []),
+    ...Object.keys(flags)
+      .sort()
+      .map((name) => `--${name}=${flags[name]}`),
+  ].map((flag) => ` \\\n  ${systemdWord(flag)}`);
   return `[Unit]
 Description=kubelet, the Kubernetes node agent
 Documentation=https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/

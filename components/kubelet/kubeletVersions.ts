@@ -18,9 +18,10 @@ export interface VersionedPool {
   readonly workers: readonly { readonly at: string; readonly worker: unknown; readonly version: KubeletVersion }[];
 }
 
-export function versionedPools(kubernetesVersion: unknown, pools: unknown): VersionedPool[] {
+/** @param key of the list of pools */
+export function versionedPools(kubernetesVersion: unknown, pools: unknown, key = "pools"): VersionedPool[] {
   return elementsOf(pools).map((pool, p) => {
-    const at = `pools[${p}]`;
+    const at = `${key}[${p}]`;
     const ofPool = versionAt(at, pool, versionForAll(kubernetesVersion));
     const workers = elementsOf(isMap(pool) ? pool.workers : undefined).map((worker, w) => {
       const place = `${at}.workers[${w}]`;
@@ -30,6 +31,14 @@ export function versionedPools(kubernetesVersion: unknown, pools: unknown): Vers
     return { at, pool, versions: onePerMinor(versions), workers };
   });
 }
+
+/** Scale groups, each as a pool of one worker without settings of its own. */
+export const versionedGroups = (kubernetesVersion: unknown, groups: unknown): VersionedPool[] =>
+  versionedPools(
+    kubernetesVersion,
+    elementsOf(groups).map((group) => (isMap(group) ? { ...group, workers: [{}] } : group)),
+    "scaleGroups",
+  );
 
 /** The version of the workers without another one. */
 export const versionForAll = (kubernetesVersion: unknown): KubeletVersion => ({

@@ -5,7 +5,7 @@ import { fieldChecks } from "./fields";
 import { flagChecks } from "./flags";
 import type { KubeletConfiguration } from "./KubeletConfiguration";
 import { RELATIONS } from "./relations";
-import { type KubeletVersion, onePerMinor, versionedPools, versionForAll } from "./kubeletVersions";
+import { type KubeletVersion, onePerMinor, versionedGroups, versionedPools, versionForAll } from "./kubeletVersions";
 
 /** The kubelet settings of one level: global, of a pool or of a worker. */
 interface Level {
@@ -31,9 +31,12 @@ interface Finding {
  *
  * @param kubernetesVersion of the kubelets without a version of their own, `1.<minor>.<patch>`. With an invalid version only the checks
  *   that need no version run.
- * @param given global kubelet settings and the pools, as the user wrote them. Pools and workers of a wrong shape are reported elsewhere.
+ * @param given global kubelet settings, the pools and the scale groups, as the user wrote them. Pools and workers of a wrong shape are reported elsewhere.
  */
-export function kubeletChecks(kubernetesVersion: unknown, given: { kubelet?: unknown; pools?: unknown }): Check[] {
+export function kubeletChecks(
+  kubernetesVersion: unknown,
+  given: { kubelet?: unknown; pools?: unknown; scaleGroups?: unknown },
+): Check[] {
   const findings: Finding[] = [];
   const levelAt = (at: string, holder: unknown, versions: readonly KubeletVersion[]): Level => {
     const settings = isMap(holder) && isMap(holder.kubelet) ? (holder.kubelet as KubeletConfiguration) : {};
@@ -49,7 +52,10 @@ export function kubeletChecks(kubernetesVersion: unknown, given: { kubelet?: unk
     return level;
   };
 
-  const pools = versionedPools(kubernetesVersion, given.pools);
+  const pools = [
+    ...versionedPools(kubernetesVersion, given.pools),
+    ...versionedGroups(kubernetesVersion, given.scaleGroups),
+  ];
   const inUse = pools.flatMap(({ versions }) => versions);
   const all = levelAt("kubelet", given, onePerMinor(inUse.length > 0 ? inUse : [versionForAll(kubernetesVersion)]));
   const chains = pools.flatMap(({ at, pool, versions, workers }) => {

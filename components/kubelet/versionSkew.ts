@@ -15,12 +15,12 @@ export interface ApiServerVersion {
 
 /**
  * Checks each `kubernetesVersion` of the settings against the version of the API servers.
- * @param given the version for all and the pools, as the user wrote them. Invalid versions are reported elsewhere.
+ * @param given the version for all, the pools and the scale groups, as the user wrote them. Invalid versions are reported elsewhere.
  * @see https://kubernetes.io/releases/version-skew-policy/
  */
 export function skewChecks(
   { version, source }: ApiServerVersion,
-  given: { readonly kubernetesVersion?: unknown; readonly pools?: unknown },
+  given: { readonly kubernetesVersion?: unknown; readonly pools?: unknown; readonly scaleGroups?: unknown },
 ): Check[] {
   if (typeof version !== "string") return [];
   const server = minorOf(version);
@@ -38,6 +38,7 @@ export function skewChecks(
         checkAt(`pools[${p}].workers[${w}].`, worker),
       ),
     ]),
+    ...elementsOf(given.scaleGroups).flatMap((group, g) => checkAt(`scaleGroups[${g}].`, group)),
   ];
 }
 

@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { isIPv6 } from "node:net";
 import { KUBELET_SERVING_SIGNER } from "../cluster/names";
 import { servingNamesOf } from "./servingNames";
-import type { ServingNode } from "./servingPolicy";
+import type { ServingGroup, ServingNode } from "./servingPolicy";
 
 /** Release 1.2.14, by the digest of its list of images for all architectures. */
 const IMAGE =
@@ -16,6 +16,11 @@ const NAMESPACE = "kube-system";
 export interface CsrApproverArgs {
   /** The nodes whose requests it approves. */
   readonly nodes: ServingNode[];
+  /**
+   * The groups whose nodes' requests it approves. Each needs the ranges of its addresses.
+   * @default []
+   */
+  readonly groups?: ServingGroup[];
   /** @default a released version, by its digest */
   readonly image?: string;
 }
@@ -94,10 +99,10 @@ export class CsrApprover extends pulumi.ComponentResource {
   }
 }
 
-const approverContainer = ({ nodes, image = IMAGE }: CsrApproverArgs) => ({
+const approverContainer = ({ nodes, groups, image = IMAGE }: CsrApproverArgs) => ({
   name: "approver",
   image,
-  args: pulumi.output(nodes).apply(approverFlags),
+  args: pulumi.output(nodes).apply((known) => approverFlags(known, groups)),
   livenessProbe: { httpGet: { path: "/healthz", port: 8081 } },
   resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "128Mi" } },
   securityContext: {
@@ -110,12 +115,22 @@ const approverContainer = ({ nodes, image = IMAGE }: CsrApproverArgs) => ({
   },
 });
 
-/** The approver's flags, from the declared nodes alone. */
-export function approverFlags(nodes: readonly pulumi.Unwrap<ServingNode>[]): string[] {
+/** The approver's flags, from the declared nodes and the groups alone. */
+export function approverFlags(
+  nodes: readonly pulumi.Unwrap<ServingNode>[],
+  groups: readonly ServingGroup[] = [],
+): string[] {
   const names = nodes.map(({ name, address }) => servingNamesOf(name, address));
   const unique = (of: readonly string[]) => [...new Set(of)].sort();
-  const dns = unique(names.flatMap((each) => each.dns)).map((name) => name.replaceAll(".", "[.]"));
-  const prefixes = unique(names.flatMap(({ ips }) => ips)).map((ip) => `${ip}/${isIPv6(ip) ? 128 : 32}`);
+  const quoted = (name: string) => name.replaceAll(".", "[.]");
+  const dns = [
+    ...unique(names.flatMap((each) => each.dns)).map(quoted),
+    ...groups.map(({ namePrefix }) => `${quoted(namePrefix)}[a-z0-9.-]+`),
+  ];
+  const prefixes = [
+    ...unique(names.flatMap(({ ips }) => ips)).map((ip) => `${ip}/${isIPv6(ip) ? 128 : 32}`),
+    ...unique(groups.flatMap(({ addresses = [] }) => addresses)),
+  ];
   return [
     `-provider-regex=^(${dns.join("|")})$`,
     `-provider-ip-prefixes=${prefixes.join(",")}`,

@@ -4,6 +4,7 @@ import type { ServingCertificatesMode } from "../spec/specs";
 import { refuse } from "../validation/refuse";
 import { servingNamesText } from "./servingNames";
 import { denyBy, inVariables, onRequests, sizeProblemOf } from "../admission/admission";
+import { celText } from "../admission/cel";
 import { DECODE_SERVING_REQUEST } from "../admission/decodeRequest";
 
 /** A node as it is declared. */
@@ -20,8 +21,27 @@ export interface ServingPool {
   readonly nodes: ServingNode[];
 }
 
+/** Machines that nobody has declared. */
+export interface ServingGroup {
+  /** For the names of objects. */
+  readonly name: string;
+  /** The names of their nodes begin with it. */
+  readonly namePrefix: string;
+  /**
+   * Ranges of their addresses, as CIDRs.
+   * @default any address
+   */
+  readonly addresses?: string[];
+}
+
 export interface ServingPolicyArgs {
   readonly pools: ServingPool[];
+  /**
+   * Groups whose nodes request their serving certificates from the cluster, whatever the mode. Each may request one for its own name and
+   * addresses in the group's ranges.
+   * @default []
+   */
+  readonly groups?: ServingGroup[];
   /**
    * With `issued` the declared nodes may request no serving certificate from the cluster, since they get theirs another way. Otherwise each may request one for
    * its declared name and address.
@@ -30,7 +50,7 @@ export interface ServingPolicyArgs {
 }
 
 /**
- * Which serving certificates the declared nodes may request, as one ValidatingAdmissionPolicy for each pool. Without a policy, whoever controls a node can request
+ * Which serving certificates nodes may request, as one ValidatingAdmissionPolicy for each pool and group. Without a policy, whoever controls a node can request
  * the address of another node or the name of a service, and the approver has to notice. With the policy the API server rejects such a request, so
  * an approver that approves everything is safe. Nodes that are not declared are left alone.
  *
@@ -51,6 +71,8 @@ export class ServingPolicy extends pulumi.ComponentResource {
         this,
       );
     }
+    for (const group of args.groups ?? [])
+      denyBy(`${name}-${group.name}-serving`, { ...onRequests, ...namesOfGroup(group) }, this);
     this.registerOutputs({});
   }
 }
@@ -131,6 +153,34 @@ function declaredNames(nodes: readonly KnownNode[]) {
         messageExpression:
           'variables.own == "" ? "" : request.userInfo.username + " may ask for a serving certificate as its kubelet does, for " + variables.own + " only" + ' +
           '(variables.node == "" ? ", and this request is another" : ", and asks for " + variables.asked)',
+      },
+    ],
+  };
+}
+
+/** A group's nodes are known by their names only. A node may write any address into its Node, so that the Node proves nothing. */
+function namesOfGroup({ namePrefix, addresses = [] }: ServingGroup) {
+  const user = celText(`${NODE_USER_PREFIX}${namePrefix}`);
+  const isInRange =
+    addresses.length > 0
+      ? addresses.map((range) => `cidr(${celText(range)}).containsIP(n.substring(3))`).join(" || ")
+      : "true";
+  const extent = addresses.length > 0 ? `addresses in ${addresses.join(", ")}` : "its addresses";
+  return {
+    matchConditions: [
+      MATCH_CONDITIONS[0],
+      { name: "node-of-group", expression: `request.userInfo.username.startsWith(${user})` },
+    ],
+    variables: [...DECODE_SERVING_REQUEST, { name: "names", expression: 'variables.asked.split(", ")' }],
+    validations: [
+      {
+        expression: [
+          `"${NODE_USER_PREFIX}" + variables.node == request.userInfo.username`,
+          `variables.names[0] == "DNS:" + variables.node`,
+          "size(variables.names) > 1",
+          `variables.names.all(n, n == variables.names[0] || (n.startsWith("IP:") && (${isInRange})))`,
+        ].join(" && "),
+        messageExpression: `request.userInfo.username + " may ask for a serving certificate as its kubelet does, for its name and ${extent} only, and asks for " + variables.asked`,
       },
     ],
   };

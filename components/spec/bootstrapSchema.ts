@@ -6,8 +6,9 @@ import * as rules from "../validation/rules";
 import { hiddenString, ruledString, stringInput } from "../validation/ruledString";
 import { drainSchema } from "./drainSchema";
 import { kubeProxySchema } from "./kubeProxySchema";
-import { kubeletSettings, kubernetesVersionSetting, poolSchema, scaleGroupSchema } from "./poolSchema";
+import { kubeletSettings, kubernetesVersionSetting, poolSchema } from "./poolSchema";
 import { proxySchema, runtimeSchema } from "./runtimeSchema";
+import { scaleGroupSchema } from "./scaleGroupSchema";
 import { servingSchema } from "./servingSchema";
 import { sshSchema } from "./sshSchema";
 

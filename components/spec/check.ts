@@ -14,6 +14,7 @@ import type { Check } from "../validation/refuse";
 import { bootstrapSchema, type Environment, environmentSchema } from "./bootstrapSchema";
 import { claimChecks, duplicateChecks } from "./claims";
 import { poolSchema, workerSchema } from "./poolSchema";
+import { groupChecks, groupsAsPools } from "./scaleGroupChecks";
 import { servingSchema } from "./servingSchema";
 
 /** Everything that a stack sets, but the cluster. */
@@ -41,11 +42,17 @@ export function checkBootstrap(given: Readonly<Record<string, unknown>>): { chec
   const checks: Check[] = [
     ...(top.success ? [] : problemsOf(top.error, "")),
     ...inventory.checks,
-    ...kubeletChecks(given.kubernetesVersion, { kubelet: given.kubelet, pools: givenPools }),
+    ...kubeletChecks(given.kubernetesVersion, { ...given, pools: givenPools }),
     ...duplicateChecks(inventory.pools),
     ...claimChecks(inventory.pools, sound.scaleGroups ?? []),
     ...(mode ? servingKubeletChecks(mode, sound.kubelet ?? {}, inventory.pools) : []),
-    ...(top.success ? [...airGapChecks(top.data, inventory.pools), ...checksumChecks(top.data, inventory.pools)] : []),
+    ...groupChecks(given.scaleGroups, sound),
+    ...(top.success
+      ? [
+          ...airGapChecks(top.data, inventory.pools),
+          ...checksumChecks(top.data, [...inventory.pools, ...groupsAsPools(top.data.scaleGroups)]),
+        ]
+      : []),
     ...inventory.pools.flatMap(({ at, pool }): Check[] => [
       [below(at, "workers"), mode && mode !== "issued" ? poolNodesProblem(pool) : undefined],
     ]),
@@ -60,6 +67,7 @@ const topSchema = environmentSchema.extend(bootstrapSchema.omit({ pools: true })
 /** The settings that the checks across settings read. A setting that is not sound is undefined. */
 const partSchema = z.object({
   servingCertificates: z.object({ mode: servingSchema.shape.mode }).prefault({}).optional().catch(undefined),
+  airGap: environmentSchema.shape.airGap.catch(undefined),
   kubelet: bootstrapSchema.shape.kubelet.optional().catch(undefined),
   joinPolicy: bootstrapSchema.shape.joinPolicy.optional().catch(undefined),
   scaleGroups: bootstrapSchema.shape.scaleGroups.optional().catch(undefined),

@@ -2,7 +2,7 @@
 import { canonicalAddress, nodeAddressesOf } from "../validation/addresses";
 import { below } from "../validation/problems";
 import type { Check } from "../validation/refuse";
-import type { ScaleGroupSetting } from "./poolSchema";
+import type { ScaleGroupSetting } from "./scaleGroupSchema";
 import type { PlacedPool } from "./check";
 
 /** A value that is known, and where it stands. */

@@ -1,9 +1,8 @@
-/** Pools of workers, and scale groups. */
+/** Pools of workers. */
 import { z } from "zod";
 import type { KubeletFlags } from "../kubelet/flags";
 import type { KubeletConfiguration } from "../kubelet/KubeletConfiguration";
 import { kubernetesVersion, SUPPORTED_MINORS } from "../kubelet/supportedVersions";
-import { renewedTokenTtl } from "../tokens/tokenTtl";
 import { isMap } from "../validation/maps";
 import { nodeAddressProblem } from "../validation/addresses";
 import * as rules from "../validation/rules";
@@ -14,7 +13,7 @@ import { runtimeSchema } from "./runtimeSchema";
 
 const TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
 
-const taint = z
+export const taint = z
   .strictObject({
     key: ruledString(rules.labelKey).describe("Key of the taint."),
     value: ruledString(rules.labelValue).optional().describe("Value of the taint."),
@@ -33,7 +32,7 @@ export const kubeletSettings = z
   .custom<KubeletConfiguration>(isMap, { error: "must be a map of KubeletConfiguration fields" })
   .meta({ type: "object", ts: "KubeletConfiguration" });
 
-const kubeletFlags = z
+export const kubeletFlags = z
   .custom<KubeletFlags>(isMap, { error: "must be a map of flags of the kubelet" })
   .meta({ type: "object", additionalProperties: { type: ["string", "number", "boolean"] } });
 
@@ -117,19 +116,3 @@ export const poolSchema = z
     ...nodeShape,
   })
   .meta({ id: "PoolSpec" });
-
-export const scaleGroupSchema = z
-  .strictObject({
-    name: ruledString(rules.poolName).describe(
-      "Name of the group. It is part of the token group `system:bootstrappers:<project>-<stack>:<name>`.",
-    ),
-    namePrefix: ruledString(rules.namePrefix).describe(
-      "Prefix of the names of the group's nodes. The group's tokens may claim these names only.",
-    ),
-    tokenTtl: ruledString(renewedTokenTtl)
-      .default("72h")
-      .describe("Lifetime of a token, 2h to 30d. The first update after half of it mints the next token."),
-  })
-  .meta({ id: "ScaleGroupSpec" });
-
-export type ScaleGroupSetting = z.output<typeof scaleGroupSchema>;

@@ -24,7 +24,9 @@ import {
   NODE_ADDRESS_REQUIRED,
 } from "./check";
 import { resolvedDrain } from "./drainSchema";
-import { type ScaleGroupSetting, scaleGroupSchema, type workerSchema } from "./poolSchema";
+import type { workerSchema } from "./poolSchema";
+import { servingModeOfGroups } from "./scaleGroupChecks";
+import { type ScaleGroupSetting, scaleGroupSchema, type UserData } from "./scaleGroupSchema";
 import { resolvedRollout, type Rollout } from "./rolloutSchema";
 import type { BootstrapSpec, ClusterSpec, EnvironmentSpec, PoolSpec, ScaleGroupSpec, WorkerSpec } from "./specs";
 
@@ -45,6 +47,10 @@ export interface ResolvedWorker extends Environment, Required<Omit<z.output<type
   readonly machines: Machines;
 }
 
+/** What a worker of a pool and a machine of a scale group both have. */
+export type MachineSettings = Environment &
+  Pick<ResolvedWorker, "generation" | "kubelet" | "kubeletFlags" | "name" | "pauseSeconds">;
+
 export interface ResolvedPool extends Environment {
   readonly name: string;
   readonly tokenTtl: string;
@@ -58,15 +64,23 @@ export interface ResolvedPool extends Environment {
 export const presentNodes = ({ workers }: Pick<ResolvedPool, "workers">): ResolvedWorker[] =>
   workers.filter(({ lost }) => !lost);
 
-export interface ResolvedBootstrap extends Omit<CheckedBootstrap, "pools"> {
+export interface ResolvedScaleGroup extends Omit<ScaleGroupSetting, "userData"> {
+  readonly cluster: pulumi.Output<Cluster>;
+  /** Undefined when the group has only a token. */
+  readonly machines?: { readonly settings: MachineSettings; readonly userData: UserData };
+}
+
+export interface ResolvedBootstrap extends Omit<CheckedBootstrap, "pools" | "scaleGroups"> {
   readonly cluster: pulumi.Output<Cluster>;
   readonly pools: readonly ResolvedPool[];
+  readonly scaleGroups: readonly ResolvedScaleGroup[];
 }
 
 /** Marks resolved specs. A copy by `{ ...spec }` keeps the mark. */
 const RESOLVED = Symbol("resolved");
 
-const isResolved = <T extends ResolvedPool | ResolvedWorker>(value: object): value is T => RESOLVED in value;
+const isResolved = <T extends ResolvedPool | ResolvedScaleGroup | ResolvedWorker>(value: object): value is T =>
+  RESOLVED in value;
 
 /**
  * @param what names the component in errors
@@ -85,7 +99,8 @@ export function resolveBootstrap(
   const endpoint = resolveCluster(what, cluster);
   const { pools, clusterInfo, bindings, joinPolicy, scaleGroups, tokenTtl, kubelet, ...environment } = spec!;
   return {
-    ...{ ...environment, clusterInfo, joinPolicy, scaleGroups, tokenTtl, kubelet, cluster: endpoint },
+    ...{ ...environment, clusterInfo, joinPolicy, tokenTtl, kubelet, cluster: endpoint },
+    scaleGroups: scaleGroups.map((group) => resolvedGroup({ ...environment, cluster: endpoint }, kubelet, group)),
     bindings: { ...bindings, group: bindings.group ?? (bindings.mode === "existing" ? KUBEADM_GROUP : undefined) },
     pools: pools.map((pool) =>
       resolvedPool(
@@ -126,10 +141,16 @@ export function resolveWorker(
 /** One scale group by itself, see {@link resolveBootstrap}. */
 export function resolveScaleGroup(
   what: string,
-  args: ScaleGroupSpec & { cluster: ClusterSpec },
-): ScaleGroupSetting & Pick<ResolvedPool, "cluster"> {
-  const { cluster, ...given } = args;
-  const { data, error } = scaleGroupSchema.safeParse(given, REQUIRED);
+  args: ScaleGroupSpec & { cluster: ClusterSpec; environment?: EnvironmentSpec },
+): ResolvedScaleGroup {
+  if (isResolved<ResolvedScaleGroup>(args)) return args;
+  const { cluster, environment, ...group } = args;
+  refuse(what, [["environment", group.userData && !environment ? "is required with 'userData'" : undefined]]);
+  if (environment) {
+    const given = { ...environment, pools: [{ name: "none", workers: [] }], scaleGroups: [group] };
+    return resolveSingle(what, given, cluster, "scaleGroups[0]").scaleGroups[0];
+  }
+  const { data, error } = scaleGroupSchema.safeParse(group, REQUIRED);
   refuse(what, [...(error ? problemsOf(error, "") : []), ...clusterChecks(cluster)]);
   return { ...data!, cluster: resolveCluster(what, cluster) };
 }
@@ -167,6 +188,23 @@ type PoolEnvironment = Environment &
 
 /** The label of a declared Node. */
 const declaredLabel = (scope = "true"): Record<string, string> => ({ [WORKER_LABEL]: scope });
+
+function resolvedGroup(
+  { cluster, ...environment }: Environment & Pick<ResolvedPool, "cluster">,
+  kubelet: KubeletConfiguration,
+  { userData, ...group }: ScaleGroupSetting,
+): ResolvedScaleGroup {
+  const { servingCertificates } = environment;
+  const settings = {
+    ...environment,
+    ...{ name: group.name, generation: 1, pauseSeconds: 0, kubeletFlags: group.kubeletFlags },
+    kubernetesVersion: group.kubernetesVersion ?? environment.kubernetesVersion,
+    runtime: group.runtime ?? environment.runtime,
+    kubelet: merge(kubelet, group.kubelet),
+    servingCertificates: { ...servingCertificates, mode: servingModeOfGroups(servingCertificates.mode) },
+  };
+  return { ...group, cluster, ...(userData && { machines: { settings, userData } }), ...{ [RESOLVED]: true } };
+}
 
 /** @param nameOf names a worker in errors */
 function resolvedPool(

@@ -64,6 +64,12 @@ export const TaintEffect = {
 } as const;
 export type TaintEffect = (typeof TaintEffect)[keyof typeof TaintEffect];
 
+export const UserDataFormat = {
+  CloudInit: "cloud-init",
+  Ignition: "ignition",
+} as const;
+export type UserDataFormat = (typeof UserDataFormat)[keyof typeof UserDataFormat];
+
 export interface ClusterSpec {
   /** URL of the API server as the workers reach it. */
   readonly server: pulumi.Input<string>;
@@ -550,4 +556,68 @@ export interface ScaleGroupSpec {
    * @default "72h"
    */
   readonly tokenTtl?: string;
+  /**
+   * Makes user data with which the machines join by themselves. Without it the group has a token and a kubeconfig only, and the
+   * settings below cannot be set.
+   */
+  readonly userData?: UserDataSpec;
+  /**
+   * Name of each node. `{hostname}` and, with `cloud-init`, `{instance-id}` stand for those of the machine. It must begin with
+   * `namePrefix`.
+   * @default "{hostname}"
+   */
+  readonly nodeName?: string;
+  /** Version of Kubernetes on new machines. Default: the version for all pools. */
+  readonly kubernetesVersion?: string;
+  /** Container runtime of the group's machines. Default: the runtime for all pools. */
+  readonly runtime?: RuntimeSpec;
+  /**
+   * Labels that new nodes register with, besides `tls-bootstrap/scale-group: <name>`.
+   * @default {}
+   */
+  readonly labels?: { [key: string]: string };
+  /**
+   * Taints that new nodes register with.
+   * @default []
+   */
+  readonly taints?: Taint[];
+  /**
+   * KubeletConfiguration fields that override this module's defaults and those for all pools.
+   * @default {}
+   */
+  readonly kubelet?: KubeletConfiguration;
+  /**
+   * Command line flags of the kubelet that have no KubeletConfiguration field, by name without dashes.
+   * @default {}
+   */
+  readonly kubeletFlags?: { [key: string]: any };
+  /**
+   * Ranges of the machines' addresses, as CIDRs. Their kubelets get serving certificates for addresses in there only. Required with
+   * `servingCertificates.mode: approver`.
+   */
+  readonly addresses?: string[];
+  /**
+   * How long a machine that is powered off waits for the pods on it to be evicted, in seconds. `0`: it does not evict them.
+   * @default 90
+   */
+  readonly shutdownSeconds?: number;
+}
+
+export interface UserDataSpec {
+  /**
+   * What the machines' image understands. `ignition`: version 3.3 of its config.
+   * @default "cloud-init"
+   */
+  readonly format?: UserDataFormat;
+  /**
+   * How much user data the cloud takes: a number of bytes, or `ec2`, `hetzner`, `openstack`, `azure`, `gcp`. The preview refuses user
+   * data that is larger.
+   * @default 65535
+   */
+  readonly limit?: any;
+  /**
+   * URL of the output `scaleGroupBundle`, which you upload. Machines download their scripts from there, and verify the checksum.
+   * Default: the scripts are in the user data.
+   */
+  readonly bundleUrl?: string;
 }

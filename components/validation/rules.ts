@@ -182,6 +182,15 @@ export const namePrefix: Rule = (value) =>
     ? undefined
     : "is not a prefix of node names: letters a-z, digits, '-' and '.', 1 to 62 characters";
 
+/** What {@link nodeNameTemplate} may have in place of a machine's own words. */
+const NAME_PLACEHOLDERS = /\{(?:hostname|instance-id)\}/g;
+
+/** A name of nodes, with `{hostname}` or `{instance-id}` in it. */
+export const nodeNameTemplate: Rule = (value) =>
+  value.search(NAME_PLACEHOLDERS) >= 0 && nodeName(value.replace(NAME_PLACEHOLDERS, "x")) === undefined
+    ? undefined
+    : "is not a name with {hostname} or {instance-id} in it, and otherwise letters a-z, digits, '-' and '.'";
+
 /** A DNS domain. */
 export const dnsDomain: Rule = (value) =>
   value.length <= 253 && value.split(".").every((label) => DNS_LABEL.test(label))
@@ -199,6 +208,34 @@ export const labelKey: Rule = (value) => {
     /^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/.test(name) &&
     (prefix === undefined || dnsDomain(prefix) === undefined);
   return ok ? undefined : "is not a label key: [prefix/]name, the name of at most 63 letters, digits, '-', '_', '.'";
+};
+
+/** Labels of Kubernetes that a kubelet may set on its own Node. */
+const KUBELET_LABELS = [
+  "kubernetes.io/hostname",
+  ...["kubernetes.io", "beta.kubernetes.io"].flatMap((prefix) => [`${prefix}/os`, `${prefix}/arch`]),
+  ...["topology.kubernetes.io", "failure-domain.beta.kubernetes.io"].flatMap((prefix) => [
+    `${prefix}/region`,
+    `${prefix}/zone`,
+  ]),
+  "beta.kubernetes.io/instance-type",
+];
+
+/**
+ * The key of a label that a kubelet may set on its own Node. With another one of Kubernetes it does not start.
+ * @see https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/kubelet/pkg/apis/well_known_labels.go IsKubeletLabel
+ */
+export const selfSetLabelKey: Rule = (value) => {
+  const [prefix] = value.split("/");
+  const isOf = (domain: string) => prefix === domain || prefix.endsWith(`.${domain}`);
+  const isReserved = value.includes("/") && (isOf("kubernetes.io") || isOf("k8s.io"));
+  const isAllowed = isOf("kubelet.kubernetes.io") || isOf("node.kubernetes.io") || KUBELET_LABELS.includes(value);
+  return (
+    labelKey(value) ??
+    (isReserved && !isAllowed
+      ? "is a label that a kubelet may not set on its own Node (NodeRestriction): set it from outside, or use another one"
+      : undefined)
+  );
 };
 
 /** The value of a label or taint. */

@@ -49,17 +49,23 @@ const SOURCED_SCRIPTS = [
   "drain.sh",
 ];
 
+const scriptFile = (name: string): HostFile => ({
+  path: `${PATHS.scripts}/${name}`,
+  mode: SOURCED_SCRIPTS.includes(name) ? "0644" : "0755",
+  text: scriptText(name),
+});
+
 let renderedScripts: string | undefined;
 
 /** Renders the scripts, once for all workers. */
 const renderScripts = (): string =>
-  (renderedScripts ??= SCRIPTS.map((name) =>
-    renderFile({
-      path: `${PATHS.scripts}/${name}`,
-      mode: SOURCED_SCRIPTS.includes(name) ? "0644" : "0755",
-      text: scriptText(name),
-    }),
-  ).join("\n"));
+  (renderedScripts ??= SCRIPTS.map((name) => renderFile(scriptFile(name))).join("\n"));
+
+/** The scripts of a machine that joins by its user data. */
+export const machineScripts = (): HostFile[] => [...SCRIPTS, "boot.sh"].map(scriptFile);
+
+/** The script that installs {@link machineScripts} from their bundle. */
+export const unpackScript = (): string => scriptText("unpack.sh");
 
 /**
  * Renders the first script for a bare host. The script checks the host, installs the other scripts, `host.conf` and the extra files, and

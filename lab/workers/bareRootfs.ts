@@ -8,8 +8,8 @@ import { type BaseRootfs, ensureLayer, lowerDirOption, recipeHash } from "./root
 
 /** The packages of a container runtime. A bare worker lacks them, and its apt finds them in the lab's mirror. */
 const PACKAGES = ["containerd", "runc", "containernetworking-plugins", "iptables", "conntrack", "ethtool", "socat"];
-/** Packages in the mirror that make dnf the package manager of a bare worker. Tests install them. */
-const DNF = ["dnf", "rpm", "createrepo-c"];
+/** More packages in the mirror, which tests install: dnf as another package manager, and cloud-init. */
+const MORE_PACKAGES = ["dnf", "rpm", "createrepo-c", "cloud-init"];
 const SCRIPT = join(__dirname, "bareRootfs.sh");
 
 export interface BareRootfs extends BaseRootfs {
@@ -19,9 +19,9 @@ export interface BareRootfs extends BaseRootfs {
 
 /** Returns the layers of bare workers, from the cache or newly made. */
 export async function ensureBareRootfs(base: BaseRootfs, say: Say): Promise<BareRootfs> {
-  const hash = await recipeHash([lowerDirOption(base), PACKAGES.join(), DNF.join()], [SCRIPT]);
+  const hash = await recipeHash([lowerDirOption(base), PACKAGES.join(), MORE_PACKAGES.join()], [SCRIPT]);
   const layer = await ensureLayer(`bare-${hash}`, say, (staging) => {
-    const args = [lowerDirOption(base), staging, PACKAGES.join(" "), DNF.join(" ")];
+    const args = [lowerDirOption(base), staging, PACKAGES.join(" "), MORE_PACKAGES.join(" ")];
     return runLongCommand(say, "removing packages", staging, SCRIPT, args);
   });
   return {

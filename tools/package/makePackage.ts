@@ -8,7 +8,16 @@ import repository from "../../package.json";
 const REPOSITORY = resolve(__dirname, "..", "..");
 
 /** Packages that the components import. The package takes their versions as the repository pins them. */
-const DEPENDENCIES = ["@peculiar/x509", "leven", "reflect-metadata", "smol-toml", "tar", "yaml", "zod"] as const;
+const DEPENDENCIES = [
+  "@peculiar/x509",
+  "fflate",
+  "leven",
+  "reflect-metadata",
+  "smol-toml",
+  "tar",
+  "yaml",
+  "zod",
+] as const;
 
 /**
  * Packages that a program shares with the components, because two copies of the SDK do not work together. Any newer version with the same

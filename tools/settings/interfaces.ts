@@ -121,4 +121,4 @@ function wrapped(text: string, width: number): string[] {
   }, []);
 }
 
-const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+const capital = (word: string): string => word.replace(/(?:^|-)(\w)/g, (_, first: string) => first.toUpperCase());

@@ -2,6 +2,7 @@
 # leave.sh < OWNER    takes this node out of its cluster and removes what was installed here; nothing when the host belongs to another worker
 # leave.sh rejoin     takes the node out and wipes its identity; its files stay, because this host joins again
 # leave.sh at-once    the same without evictions, for a node that has just joined
+# leave.sh power-off SECONDS    moves the pods away within that time and says that the node is gone; nothing when this machine does not power off
 #
 # OWNER is the URN of the worker's resource. A resource that was renamed or moved, and whose host a new one has taken over, must not end the node.
 set -eu
@@ -73,6 +74,21 @@ remove_traces() {
   done
 }
 
+# powers_off: systemd is about to power this machine off. A machine that reboots comes back soon.
+powers_off() { systemctl list-jobs --no-legend 2>/dev/null | grep -qE ' (poweroff|halt)\.target '; }
+
+# power_off SECONDS: what cannot be moved in time ends with the machine. The identity stays, because the machine may be started again.
+power_off() {
+  if ! joined || ! powers_off; then return 0; fi
+  DRAIN_SECONDS=$1 BARE_PODS='delete' EMPTY_DIR_DATA='delete'
+  [ "$1" -ge "$PATIENCE_SECONDS" ] || PATIENCE_SECONDS=$1
+  say "draining $NODE_NAME, which is powered off"
+  drain || say "tls-bootstrap: $NODE_NAME is powered off although $not_drained"
+  # systemd stops the kubelet after this. A stopped process does not report the node as Ready again.
+  systemctl kill --signal=STOP kubelet
+  report_gone >/dev/null || true
+}
+
 remove_node() {
   # shellcheck source=/dev/null
   . "$CONF/node.conf"
@@ -99,6 +115,11 @@ case "${1:-}" in
     # shellcheck source=/dev/null
     . "$CONF/node.conf"
     take_out "$1"
+    ;;
+  power-off)
+    # shellcheck source=/dev/null
+    . "$CONF/node.conf"
+    power_off "$2"
     ;;
   *)
     read -r leaver || true

@@ -12,8 +12,8 @@ UNIT=tls-bootstrap-report
 UNITS=/etc/systemd/system
 HINT="make sure that the API server accepts this node; the timer tries again each hour, or run 'systemctl start $UNIT'"
 
-# What differs by node: lines of node.conf, of the kubelet's unit and of kube-proxy's config. components/worker/configHash.ts has the same.
-OF_THE_NODE='/^OWNER=/d; /^NODE_NAME=/d; /^GENERATION=/d; /^MINT_COMMAND=/d; /^  --hostname-override=/d; /^  --node-ip=/d; /^hostnameOverride: /d'
+# What differs by node: lines of node.conf, of the kubelet's unit and config, and of kube-proxy's config. components/worker/configHash.ts has the same.
+OF_THE_NODE='/^OWNER=/d; /^NODE_NAME=/d; /^GENERATION=/d; /^MINT_COMMAND=/d; /^  --hostname-override=/d; /^  --node-ip=/d; /^  --node-labels=/d; /^registerWithTaints: /d; /^hostnameOverride: /d'
 
 # config_hash: hash of the files of step kubelet as they are now. Equal settings have equal hashes, and the receipt has the declared one.
 config_hash() {

@@ -131,6 +131,23 @@ describe("KubeProxy as a DaemonSet", () => {
     expect(spec).toMatchObject({ hostNetwork: true, priorityClassName: "system-node-critical" });
   });
 
+  it("runs on the machines of scale groups too", async () => {
+    const { program } = await declareTlsBootstrap({
+      kubeProxy: daemonset,
+      scaleGroups: [
+        { name: "burst", namePrefix: "burst-", userData: {} },
+        { name: "tokens", namePrefix: "other-" },
+      ],
+    });
+    const { spec } = program.find(DAEMON_SET, "t-test-kube-proxy").inputs.spec.template;
+    expect(spec.nodeSelector).toEqual({ "kubernetes.io/os": "linux" });
+    const term = (key: string, value: string) => ({ matchExpressions: [{ key, operator: "In", values: [value] }] });
+    expect(spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms).toEqual([
+      term("node-restriction.kubernetes.io/tls-bootstrap", "t-test"),
+      term("tls-bootstrap/scale-group", "burst"),
+    ]);
+  });
+
   it("is privileged only in the init container, which sets up the kernel", async () => {
     const { spec } = await podOf(daemonset);
     expect(spec.initContainers[0].command).toContain("--init-only");

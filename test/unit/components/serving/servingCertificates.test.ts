@@ -110,6 +110,17 @@ describe("the approver", () => {
       "-metrics-bind-address=0",
     ]));
 
+  it("approves for the machines of groups by prefix and range", () =>
+    expect(
+      approverFlags(
+        [{ name: "worker-1", address: "10.0.1.11" }],
+        [{ name: "burst", namePrefix: "burst.a-", addresses: ["10.0.9.0/24", "fd00:9::/64"] }],
+      ).slice(0, 2),
+    ).toEqual([
+      "-provider-regex=^(worker-1|burst[.]a-[a-z0-9.-]+)$",
+      "-provider-ip-prefixes=10.0.1.11/32,10.0.9.0/24,fd00:9::/64",
+    ]));
+
   it("runs an image that is pinned by digest, or the configured one", async () => {
     const image = async (given?: string) => {
       const { program } = await declareTlsBootstrap({ servingCertificates: { mode: "approver", image: given } });

@@ -41,6 +41,9 @@ if [ $# -gt 1 ]; then
   mkdir -p "${BUNDLE%/*}"
   download "$2" "$BUNDLE" || fail "cannot download the scripts from $2" "make sure that this machine reaches the URL (settings userData.bundleUrl and proxy)"
 fi
+# One newline at the end, however the file was made: 'pulumi stack output' adds one.
+text=$(cat "$BUNDLE")
+printf '%s\n' "$text" >"$BUNDLE"
 [ "$(checksum "$BUNDLE")" = "$1" ] ||
   fail "the bundle of scripts${2:+ at $2} has SHA-256 $(checksum "$BUNDLE"), but $1 is expected; nothing was installed" "put the bundle of this stack there: pulumi stack output scaleGroupBundle"
 # shellcheck source=/dev/null

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -21,6 +21,9 @@ const WORKER = "worker-5";
 const MACHINES = { "burst-1": "worker-6", "burst-2": "worker-7", "burst-3": "worker-8" } as const;
 const NODES = Object.keys(MACHINES) as (keyof typeof MACHINES)[];
 const TAINTS = [{ key: "burst", value: "yes", effect: "NoSchedule" }];
+
+/** The scripts in the mirror. */
+const BUNDLE = "tls-bootstrap-scripts";
 
 const each = <T>(of: (node: keyof typeof MACHINES) => Promise<T>): Promise<T[]> => Promise.all(NODES.map(of));
 
@@ -114,6 +117,7 @@ afterAll(async () => {
   await lab.run("kubectl", "delete", "pod", "--all", "--now");
   await lab.run("kubectl", "delete", "node", "--ignore-not-found", ...NODES);
   await destroyWithTokens(lab);
+  await rm(join((await lab.facts()).mirrorDir, BUNDLE), { force: true });
   await lab.run("kubectl", "delete", "csr", "--all"); // nobody approves the serving certificates
   await lab.out("up", "--workers", "4", "--bare", "0");
 });
@@ -180,8 +184,14 @@ it("does not start a kubelet with user data that was changed, and says why on th
 
 it("joins machines by one user data, also by that of before the renewal of the token", async () => {
   await lab.ageCertificate("tls-bootstrap-burst-token-clock", 37);
+  // burst-1 has no scripts yet, and downloads them.
+  const { mirror, mirrorDir } = await lab.facts();
+  await lab.configure((settings) => {
+    settings["tls-bootstrap:scaleGroups"][0].userData = { limit: "ec2", bundleUrl: `${mirror}/${BUNDLE}` };
+  });
   await lab.operate("deploy");
   expect(changes(await lab.operate("preview"))).toEqual([]);
+  await writeFile(join(mirrorDir, BUNDLE), `${(await outputs()).scaleGroupBundle}\n`); // as the CLI prints it
   const current = (await outputs()).userData.burst as string;
   expect(tokenIn(current)).not.toBe(tokenIn(early));
   await Promise.all([boot("burst-1", current), boot("burst-2", current), boot("burst-3", early)]);

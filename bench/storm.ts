@@ -49,7 +49,6 @@ class Storm {
   /** Declares a scale group in a lab without workers. */
   static async prepare(lab: TestLab): Promise<Storm> {
     await lab.configure((settings) => {
-      settings["tls-bootstrap:pools"] = [];
       settings["tls-bootstrap:scaleGroups"] = [{ name: "burst", namePrefix: PREFIX }];
     });
     await lab.operate("deploy");

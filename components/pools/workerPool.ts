@@ -13,7 +13,7 @@ import type { JoinReceipt } from "../worker/receipt";
 import { machineOf } from "../worker/steps/step";
 import { Worker } from "../worker/worker";
 
-export interface WorkerPoolArgs extends EnvironmentSpec, PoolSpec {
+export interface WorkerPoolArgs extends EnvironmentSpec, Omit<PoolSpec, "ssh"> {
   /** Version of Kubernetes on the workers that have no version of their own. */
   readonly kubernetesVersion: string;
   /** The API server as the workers reach it. */

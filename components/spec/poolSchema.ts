@@ -10,6 +10,7 @@ import { ruledString, stringInput } from "../validation/ruledString";
 import { poolDrainSchema } from "./drainSchema";
 import { rolloutSchema } from "./rolloutSchema";
 import { runtimeSchema } from "./runtimeSchema";
+import { poolSshSchema } from "./sshSchema";
 
 const TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
 
@@ -107,6 +108,11 @@ export const poolSchema = z
     drain: poolDrainSchema
       .optional()
       .describe("How the pods of the pool's nodes are evicted. Each field overrides the one for all pools."),
+    ssh: poolSshSchema
+      .optional()
+      .describe(
+        "How to log in to the pool's workers. Each field overrides the one for all pools; a bastion does as a whole.",
+      ),
     rollout: rolloutSchema
       .optional()
       .describe(

@@ -28,6 +28,7 @@ import type { workerSchema } from "./poolSchema";
 import { servingModeOfGroups } from "./scaleGroupChecks";
 import { type ScaleGroupSetting, scaleGroupSchema, type UserData } from "./scaleGroupSchema";
 import { resolvedRollout, type Rollout } from "./rolloutSchema";
+import { resolvedSsh } from "./sshSchema";
 import type { BootstrapSpec, ClusterSpec, EnvironmentSpec, PoolSpec, ScaleGroupSpec, WorkerSpec } from "./specs";
 
 export interface Cluster extends ClusterEndpoint {
@@ -219,6 +220,7 @@ function resolvedPool(
     runtime: pool.runtime ?? shared.runtime,
     airGap: pool.airGap ?? shared.airGap,
     drain: resolvedDrain(shared.drain, pool.drain),
+    ssh: resolvedSsh(shared.ssh, pool.ssh),
   };
   const ofPool = merge(kubelet, pool.kubelet);
   return {

@@ -442,6 +442,8 @@ export interface PoolSpec {
   readonly airGap?: string;
   /** How the pods of the pool's nodes are evicted. Each field overrides the one for all pools. */
   readonly drain?: DrainSpec;
+  /** How to log in to the pool's workers. Each field overrides the one for all pools; a bastion does as a whole. */
+  readonly ssh?: PoolSshSpec;
   /**
    * How a change reaches the pool's workers. Without it, all workers change at once. With it, they change in batches, in the order of
    * the list. A batch begins when all workers of the batch before are healthy. When a worker fails, the batches after it do not begin.
@@ -469,6 +471,17 @@ export interface PoolSpec {
    * @default {}
    */
   readonly kubeletFlags?: { [key: string]: any };
+}
+
+export interface PoolSshSpec {
+  /** User to log in as. The user must be root, or may run every command by `sudo -n`. */
+  readonly user?: string;
+  /** TCP port of sshd. */
+  readonly port?: number;
+  /** Private key, PEM or OpenSSH, without a passphrase. */
+  readonly privateKey?: pulumi.Input<string>;
+  /** Host to go through to the workers, one hop. */
+  readonly bastion?: BastionSpec;
 }
 
 export interface RolloutSpec {

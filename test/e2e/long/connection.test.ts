@@ -1,7 +1,7 @@
 /** @independent */
 import { utils } from "ssh2";
 import type { OperationResult } from "../../../lab/pulumi/events";
-import { eventually, TestLab } from "../testLab";
+import { changes, eventually, TestLab } from "../testLab";
 
 /** SSH connections to a host that refuses them, and to one that is booting. One worker is enough. */
 const lab = new TestLab();
@@ -72,4 +72,15 @@ it("a host that refuses connections for a while, as at its boot, is waited for",
   const { diagnostics } = await deployment;
   expect(diagnostics.map(({ message }) => message)).toContainEqual(expect.stringContaining("retrying create"));
   expect(await lab.isReady("worker-1")).toBe(true);
+});
+
+it("a pool may have a login of its own", async () => {
+  const file = await settingsFile("own-login", (settings) => {
+    const [pool] = settings["tls-bootstrap:pools"];
+    Object.assign(pool, { ssh: settings["tls-bootstrap:ssh"], kubelet: { ...pool.kubelet, maxPods: 42 } });
+    settings["tls-bootstrap:ssh"] = { user: "nobody", privateKey: utils.generateKeyPairSync("ed25519").private };
+  });
+  await lab.operate("deploy", "--config-file", file);
+  expect((await lab.get<any>("node", "worker-1")).status.capacity.pods).toBe("42");
+  expect(changes(await lab.operate("preview", "--config-file", file))).toEqual([]);
 });

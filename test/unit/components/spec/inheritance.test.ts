@@ -144,6 +144,29 @@ describe("drain", () => {
   });
 });
 
+describe("SSH", () => {
+  const bastion = { host: "10.0.0.1", hostKey: worker(9).hostKey };
+  const all = {
+    user: "admin",
+    port: 22,
+    privateKey: shared.ssh.privateKey,
+    bastion: { ...bastion, user: "root", port: 22 },
+  };
+
+  it("is overridden by a pool field by field, and a bastion as a whole", () => {
+    const pools: PoolSpec[] = [
+      { name: "a", workers: [worker(1)] },
+      { name: "b", ssh: { user: "core", port: 2222 }, workers: [worker(2)] },
+      { name: "c", ssh: { bastion: { ...bastion, host: "10.0.0.2" } }, workers: [worker(3)] },
+    ];
+    expect(resolved(pools, { ssh: { ...all, bastion: { ...bastion, port: 22 } } }).map(({ ssh }) => ssh)).toEqual([
+      all,
+      { ...all, user: "core", port: 2222 },
+      { ...all, bastion: { ...all.bastion, host: "10.0.0.2" } },
+    ]);
+  });
+});
+
 describe("rollout", () => {
   /** The rollout of a pool of that many workers and one lost worker. */
   const rolloutOf = (workers: number, rollout?: PoolSpec["rollout"]) =>

@@ -8,6 +8,7 @@ import {
   type OutputOptions,
   stackOutputs,
   runPulumi,
+  runWithPulumi,
   runStackOperation,
   runStackStatus,
   type StackOptions,
@@ -175,6 +176,7 @@ function program(): Command {
   stackOptions(
     passThrough(add("pulumi [arguments...]", "run any Pulumi command with the lab's backend and settings", runPulumi)),
   ).helpOption(false);
+  stackOptions(passThrough(add("env <command...>", "run a command for which pulumi is the lab's", runWithPulumi)));
 
   add("logs <part>", `show the log of ${targets} (its console)`, access.showLogs)
     .option("-n, --lines <n>", "how many lines", "100")

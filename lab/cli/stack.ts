@@ -61,6 +61,13 @@ export async function runStackStatus(options: StackOptions): Promise<number> {
   });
 }
 
+/** Runs a command for which `pulumi` is the lab's, with the lab's backend and passphrase. Returns its exit status. */
+export async function runWithPulumi(options: StackOptions, [command, ...args]: readonly string[]): Promise<number> {
+  const { executable, environment } = await openStack(options);
+  const path = [dirname(executable), process.env.PATH].join(":");
+  return runInTerminal(command, args, { env: { ...environment, PATH: path } });
+}
+
 /** The commands that have the flag --config-file. */
 const CONFIG_FILE_COMMANDS = ["config", "destroy", "import", "logs", "preview", "refresh", "up", "update", "watch"];
 

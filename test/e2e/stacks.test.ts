@@ -1,5 +1,7 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { TestLab } from "./testLab";
+import { stringify } from "yaml";
+import { changes, TestLab } from "./testLab";
 import { REPOSITORY } from "../repository";
 
 /** Several stacks in one lab, and CLI commands on them. */
@@ -44,4 +46,26 @@ it("runs any command of the CLI on the lab's backend, with the stack's settings"
   await lab.out("pulumi", ...green, "--", "destroy", "--yes", "--skip-preview");
   for (const name of ["blue", "green"])
     await lab.out("pulumi", ...green, "--", "stack", "rm", name, "--yes", "--preserve-config");
+});
+
+it("lets the program of examples/automation add a worker", async () => {
+  const { stateDir } = await lab.facts();
+  const workersFile = join(stateDir, "test", "workers.yaml");
+  let second: { name: string; address: string; hostKey: string };
+  const file = await lab.configFile("automation", (settings) => {
+    const [{ workers, ...pool }] = settings["tls-bootstrap:pools"];
+    second = workers[1];
+    writeFileSync(workersFile, stringify(workers.slice(0, 1)));
+    settings["tls-bootstrap:pools"] = [{ ...pool, workersFile }];
+    return settings;
+  });
+  await lab.operate("deploy", "--config-file", file);
+  const { name, address, hostKey } = second!;
+  const program = join(REPOSITORY, "examples", "automation", "addWorker.ts");
+  const run = ["npx", "tsx", program, "lab", workersFile, name, address, hostKey, file];
+  expect(JSON.parse(await lab.out("env", "--", ...run))).toMatchObject({ node: name });
+  expect(await lab.isReady(name)).toBe(true);
+  expect(JSON.parse(await lab.out("env", "--", ...run))).toMatchObject({ node: name });
+  expect(changes(await lab.operate("preview", "--config-file", file))).toEqual([]);
+  await lab.operate("destroy", "--config-file", file);
 });

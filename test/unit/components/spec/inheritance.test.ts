@@ -145,7 +145,7 @@ describe("drain", () => {
 });
 
 describe("SSH", () => {
-  const bastion = { host: "10.0.0.1", hostKey: worker(9).hostKey };
+  const bastion = { host: "10.0.0.1", hostKey: worker(9).hostKey as string };
   const all = {
     user: "admin",
     port: 22,

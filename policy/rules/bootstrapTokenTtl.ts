@@ -12,6 +12,12 @@ export const DURATION = "^[1-9][0-9]{0,5}[mhd]$";
 
 const milliseconds = (duration: string): number => Number(duration.slice(0, -1)) * UNITS[duration.slice(-1)];
 
+/** A time in the unit of the limit, rounded up, so that it is above the limit that it exceeds. */
+const inUnitOf = (maximum: string, ms: number): string => {
+  const unit = maximum.slice(-1);
+  return `${Math.ceil(ms / UNITS[unit])}${unit}`;
+};
+
 /**
  * A bootstrap token expires soon. Its Secret does not say when it was minted, so the rule measures the life that is left.
  * @param maximum longest allowed life, such as `72h`.
@@ -29,7 +35,7 @@ export function* bootstrapTokenTtl(resource: Declared, maximum: string, now: num
   else if (!RFC_3339.test(expiration) || Number.isNaN(Date.parse(expiration)))
     yield "expiration: is not an RFC 3339 time, so the API server treats the token as expired; write it like 2026-01-02T03:04:05Z";
   else if (Date.parse(expiration) - now > milliseconds(maximum))
-    yield `expiration: is ${Math.floor((Date.parse(expiration) - now) / HOUR)}h ahead, and at most ${maximum} is allowed; set an earlier time`;
+    yield `expiration: is ${inUnitOf(maximum, Date.parse(expiration) - now)} ahead, and at most ${maximum} is allowed; set an earlier time`;
 }
 
 /** Whether the token has no usage. A patch must say so for both usages, or it would leave one of the live Secret. */

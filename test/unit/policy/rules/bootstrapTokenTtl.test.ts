@@ -74,8 +74,13 @@ describe("bootstrap-token-ttl", () => {
   });
 
   it("says how far ahead the expiration is, how far is allowed, and what to do", () =>
-    expect([...problemsOf(tokenSecret({ expiration: "2026-02-01T03:30:00Z" }))]).toEqual([
-      "expiration: is 720h ahead, and at most 72h is allowed; set an earlier time",
+    expect(
+      ["72h", "45m"].flatMap((maximum) => [
+        ...problemsOf(tokenSecret({ expiration: "2026-02-01T03:30:00Z" }), maximum),
+      ]),
+    ).toEqual([
+      "expiration: is 721h ahead, and at most 72h is allowed; set an earlier time",
+      "expiration: is 43230m ahead, and at most 45m is allowed; set an earlier time",
     ]));
 
   it("reads the ttl of a token from its clock, and ignores other certificates", () => {

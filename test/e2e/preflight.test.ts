@@ -61,7 +61,7 @@ it("reports all problems at once: systemd, architecture, SELinux, port, disk, sw
   ]);
 });
 
-it("reports that a host has IPv6 addresses only, and swap that does not fit into memory", async () => {
+it("reports that a host has IPv6 only, and swap that does not fit into memory", async () => {
   const { address } = (await lab.status()).workers[0];
   const { hostname: gateway, origin } = new URL((await lab.facts()).apiServer);
   const onMachine = (command: string) => execFileSync("sh", ["-c", command], { encoding: "utf8" });
@@ -76,9 +76,10 @@ it("reports that a host has IPv6 addresses only, and swap that does not fit into
     const found = await report(
       `echo 0 >/proc/sys/net/ipv6/conf/${inWorker}/disable_ipv6; ip address add fd00:5::1/64 dev ${inWorker} nodad
        ip -4 route show >/run/routes; ip -4 address flush dev ${inWorker}
+       ip link add pods type bridge; ip address add 10.99.0.1/24 dev pods; ip link set pods up
        ${swapOn(2 ** 40)}`,
       `${SWAP_OFF}
-       ip address del fd00:5::1/64 dev ${inWorker}; ip address add ${address}/24 dev ${inWorker}
+       ip link del pods; ip address del fd00:5::1/64 dev ${inWorker}; ip address add ${address}/24 dev ${inWorker}
        while read -r route; do ip route replace $route; done </run/routes; rm /run/routes`,
       file,
     );
@@ -87,7 +88,7 @@ it("reports that a host has IPv6 addresses only, and swap that does not fit into
         /^swap is on \(\/dev\/zram0\), and its 1073741824 MiB do not fit into the \d+ MiB of memory that are/,
       ),
       expect.stringMatching(
-        `^the API server at ${origin} cannot be reached from this host \\(.*\\), which has IPv6 addresses only: set cluster.server to`,
+        `^the API server at ${origin} cannot be reached from this host \\(.*\\), which has no IPv4 route to it: set cluster.server to`,
       ),
     ]);
   } finally {

@@ -163,6 +163,17 @@ api_date() {
   fi | tr -d '\r' | sed -n 's/^ *[Dd]ate: //p; /[Ff]ailed\|[Cc]ould not\|unable\|timed out/p' | head -n 1
 }
 
+# lacks_ipv4: the API server needs IPv4, as far as its URL tells, and this host has IPv6 only. A bridge of pods may have IPv4 addresses all the same.
+lacks_ipv4() {
+  server=${API_SERVER#https://}
+  server=${server%%[:/]*}
+  case "$server" in
+    '['*) return 1 ;;
+    *[!0-9.]*) [ -z "$(ip -4 route show default)" ] ;;
+    *) ! ip -4 route get "$server" >/dev/null 2>&1 ;;
+  esac
+}
+
 check_api_server() {
   command -v curl >/dev/null || command -v wget >/dev/null || return 0
   deadline=$(($(date +%s) + API_SECONDS))
@@ -170,10 +181,10 @@ check_api_server() {
     answer=$(api_date)
     if [ -n "$answer" ] && there=$(date -d "$answer" +%s 2>/dev/null); then break; fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
-      if [ -n "$(ip -4 -o address show scope global)" ]; then
-        problem "the API server at $API_SERVER cannot be reached from this host (${answer:-no answer}): check the network between them, and cluster.server"
+      if lacks_ipv4; then
+        problem "the API server at $API_SERVER cannot be reached from this host (${answer:-no answer}), which has no IPv4 route to it: set cluster.server to an IPv6 address or a name that has one, or give this host an IPv4 address"
       else
-        problem "the API server at $API_SERVER cannot be reached from this host (${answer:-no answer}), which has IPv6 addresses only: set cluster.server to an IPv6 address or a name that has one, or give this host an IPv4 address"
+        problem "the API server at $API_SERVER cannot be reached from this host (${answer:-no answer}): check the network between them, and cluster.server"
       fi
       return 0
     fi

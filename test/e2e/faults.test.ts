@@ -63,6 +63,22 @@ it("a step that systemd cannot start fails with systemd's error, and leaves no t
   await lab.operate("deploy");
 });
 
+it("a step that systemd lost sight of fails, although systemd-run reports no error, and the next deployment goes on", async () => {
+  // As when systemd is restarted meanwhile, for an update of its package.
+  await lab.shell(
+    "worker-1",
+    "printf '#!/bin/sh\n/usr/bin/systemd-run \"$@\" >/dev/null 2>&1 &\nsleep 0.5\n' >/usr/local/bin/systemd-run; chmod +x /usr/local/bin/systemd-run",
+  );
+  await configure({ "worker-1": { kubelet: { maxPods: 43 } } });
+  expect(await lab.fails("deploy")).toContain('systemd lost sight of step "kubelet apply"');
+  await lab.shell("worker-1", "rm /usr/local/bin/systemd-run");
+  await lab.operate("deploy");
+  expect((await lab.get<any>("node", "worker-1")).status.capacity.pods).toBe("43");
+  expect(await lab.shell("worker-1", "ls /run/tls-bootstrap")).toBe("lock\n");
+  await configure({ "worker-1": {} });
+  await lab.operate("deploy");
+});
+
 it("a join whose Node was deleted by hand restarts the kubelet, which makes its Node anew", async () => {
   await lab.kubectl("delete", "node", "worker-1");
   const { status, stderr } = await lab.run(

@@ -30,6 +30,7 @@ if [ "$1" = --inside ]; then
   # A shell handles a signal during wait, but not while a child runs in the foreground.
   "$LIB/$script.sh" "$@" <"$work/input" 9>&- &
   wait "$!"
+  : >"$work/done"
   exit
 fi
 
@@ -71,5 +72,10 @@ answer=$(systemd-run --quiet --collect --wait --unit "tls-bootstrap-${work##*/}"
   /bin/sh "$LIB/run.sh" --inside "$work" "$deadline" "$@" 2>&1) || status=$?
 [ -e "$work/begun" ] || fail "systemd did not start step \"$*\": $answer" "see 'systemctl status' and 'journalctl -xe' on this host for the cause, then run 'pulumi up' again"
 cat "$work/err" >&2
+# systemd-run also ends without an error when it loses its connection to systemd, as at a power cut or a restart of systemd itself.
+if [ "$status" = 0 ] && [ ! -e "$work/done" ]; then
+  trap - EXIT # the step may still run, and deletes the folder then
+  fail "systemd lost sight of step \"$*\"" "run 'pulumi up' again; it waits for the step if that still runs"
+fi
 cat "$work/out"
 exit "$status"

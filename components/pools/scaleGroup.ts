@@ -38,8 +38,10 @@ export interface ScaleGroupArgs extends ScaleGroupSpec {
 }
 
 /**
- * The bootstrap token of machines that come and go without Pulumi, and the user data with which they join by themselves. The first update in the second half of a token's lifetime mints the next
- * token. The old token stays valid until it expires, for machines that start with it. Without an update in time, no token is valid.
+ * The bootstrap token of machines that come and go without Pulumi, and the user data with which they join by themselves.
+ *
+ * The first update in the second half of a token's lifetime mints the next token. The old token stays valid until it expires, for machines
+ * that start with it. Without an update in time, no token is valid.
  *
  * @throws pulumi.RunError with all problems of the arguments, before anything is declared.
  */

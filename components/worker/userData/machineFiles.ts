@@ -1,5 +1,6 @@
 /** What user data writes onto a machine, whatever its format. */
 import { createHash } from "node:crypto";
+import { basename } from "node:path";
 import { SCALE_GROUP_LABEL } from "../../admission/readyNodes";
 import { PATHS } from "../../cluster/names";
 import { siteUrls } from "../../downloads/downloads";
@@ -40,8 +41,8 @@ export interface MachineFile extends HostFile {
   readonly secret?: true;
 }
 
-/** A systemd unit that starts at boot. */
-export const BOOT_UNIT = "tls-bootstrap-boot.service";
+/** The systemd unit that makes the machine a node. */
+export const BOOT_UNIT = basename(PATHS.bootUnit);
 
 /** The scripts, as one file of shell, and its SHA-256. They are the same for all groups of a version of this module. */
 export interface ScriptBundle {
@@ -49,11 +50,12 @@ export interface ScriptBundle {
   readonly sha256: string;
 }
 
-/** Renders the scripts for `unpack.sh`. */
-export function scriptBundle(): ScriptBundle {
-  const text = renderBundle(machineScripts());
-  return { text, sha256: createHash("sha256").update(text).digest("hex") };
-}
+let renderedBundle: ScriptBundle | undefined;
+
+/** Renders the scripts for `unpack.sh`, once for all groups. */
+export const scriptBundle = (): ScriptBundle => (renderedBundle ??= bundleOf(renderBundle(machineScripts())));
+
+const bundleOf = (text: string): ScriptBundle => ({ text, sha256: createHash("sha256").update(text).digest("hex") });
 
 /** Renders the files with which a machine of the group joins: the steps' inputs, as those of a worker, and the unit that runs the steps. */
 export function machineFiles(

@@ -206,15 +206,18 @@ certificate_times() {
 # certificate_end: when the node's certificate expires.
 certificate_end() { certificate_times "$CLIENT_CERTIFICATE" | sed -n 2p; }
 
-# identity_fault: why no API server can accept the certificate of this node; nothing when one may. kubectl loads the certificate before it connects
-# to a port where nobody listens. Needs node.conf.
+# identity_fault: why no API server can accept the certificate of this node; nothing when one may. kubectl checks a certificate that stands inside a
+# kubeconfig before it connects, to a port where nobody listens here. It would read one in a file of its own only while it connects.
 identity_fault() {
-  damage=$(as_node --server https://127.0.0.1:1 get --raw / 2>&1 | grep -v '127.0.0.1:1 was refused' | sed 's/.* err="\([^"]*\)".*/\1/' | head -n 1)
+  damage=$({
+    "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" config view --raw --flatten |
+      "$KUBECTL" --kubeconfig /dev/stdin --server https://127.0.0.1:1 --request-timeout 10s get --raw /
+  } 2>&1 | grep -v '127.0.0.1:1 was refused' | sed 's/^error: //' | head -n 1)
   end=$(certificate_end)
   if [ -n "$damage" ]; then
     echo "its certificate in $CLIENT_CERTIFICATE is damaged ($damage)"
-  elif [ "${end:-0}" -le "$(date +%s)" ]; then
-    echo "its certificate has expired ($(date -u -d "@${end:-0}" +%Y-%m-%dT%H:%M:%SZ))"
+  elif [ -n "$end" ] && [ "$end" -le "$(date +%s)" ]; then
+    echo "its certificate has expired ($(date -u -d "@$end" +%Y-%m-%dT%H:%M:%SZ))"
   fi
 }
 

@@ -18,12 +18,11 @@ function addLine(file: string, worker: WorkerSpec): void {
   writeFileSync(file, stringify([...workers, worker], { lineWidth: 0 }));
 }
 
-async function main([stackName, workersFile, name, address, hostKey, configFile]: string[]): Promise<void> {
-  if (!hostKey)
-    throw new Error("usage: addWorker.ts <stack> <workers-file> <name> <address> <host-key> [<stack-file>]");
+async function main([stackName, workersFile, name, address, hostKey]: string[]): Promise<void> {
+  if (!hostKey) throw new Error("usage: addWorker.ts <stack> <workers-file> <name> <address> <host-key>");
   addLine(workersFile, { name, address, hostKey });
   const stack = await LocalWorkspace.selectStack({ stackName, workDir: PROGRAM });
-  const { outputs } = await stack.up({ configFile, onOutput: (text) => process.stderr.write(text) });
+  const { outputs } = await stack.up({ onOutput: (text) => process.stderr.write(text) });
   const receipts = outputs.receipts.value as Record<string, JoinReceipt>;
   console.log(JSON.stringify(receipts[name], null, 2));
 }

@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, relative } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import { type Lab, requireLab } from "../../lab/labState";
 import { Workspace } from "../../lab/pulumi/workspace";
-import { REPOSITORY } from "../repository";
+import { copyProgram, REPOSITORY } from "../repository";
 import { Api, liveTokens } from "./api";
 import { blocksOf } from "./pageBlocks";
 import { TestLab } from "./testLab";
@@ -89,9 +89,7 @@ export async function setUp(): Promise<void> {
   await lab.out("up", "--workers", "5");
   root = await mkdtemp(join(tmpdir(), "incidents-"));
   program = join(root, "program");
-  const left = new Set(["node_modules", ".git", ".lab", "coverage", "test"]);
-  await cp(REPOSITORY, program, { recursive: true, filter: (path) => !left.has(relative(REPOSITORY, path)) });
-  await symlink(join(REPOSITORY, "node_modules"), join(program, "node_modules"));
+  await copyProgram(program);
   await mkdir(join(root, "states"));
   await writeFile(join(root, "variables"), "");
 

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, relative } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import { requireLab } from "../../lab/labState";
@@ -9,7 +9,7 @@ import { Workspace } from "../../lab/pulumi/workspace";
 import { BRING_UP_MS, hostOf, inventoryOf, removeBareWorkers } from "./bareWorkers";
 import { initWithKubeadm, kubeadmClusterInfo, kubeadmRbac, removeKubeadmObjects } from "./kubeadm";
 import { type Block, blocksOf } from "./pageBlocks";
-import { REPOSITORY } from "../repository";
+import { copyRepository, REPOSITORY } from "../repository";
 import { TestLab } from "./testLab";
 
 /**
@@ -56,8 +56,7 @@ async function execute(expected: string): Promise<string> {
 
 /** Makes a repository with the files of this one, committed or not. */
 async function makeOrigin(): Promise<void> {
-  const left = new Set(["node_modules", ".git", ".lab", "coverage"]);
-  await cp(REPOSITORY, origin, { recursive: true, filter: (path) => !left.has(relative(REPOSITORY, path)) });
+  await copyRepository(origin);
   const author = ["-c", "user.name=reader", "-c", "user.email=reader@example.org"];
   const git = (...args: string[]) => promisify(execFile)("git", ["-C", origin, ...author, ...args]);
   await git("init", "--quiet");

@@ -1,8 +1,10 @@
 import { writeFileSync } from "node:fs";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { changes, TestLab } from "./testLab";
-import { REPOSITORY } from "../repository";
+import { copyProgram, REPOSITORY } from "../repository";
 
 /** Several stacks in one lab, and CLI commands on them. */
 const lab = new TestLab();
@@ -61,11 +63,17 @@ it("lets the program of examples/automation add a worker", async () => {
   });
   await lab.operate("deploy", "--config-file", file);
   const { name, address, hostKey } = second!;
-  const program = join(REPOSITORY, "examples", "automation", "addWorker.ts");
-  const run = ["npx", "tsx", program, "lab", workersFile, name, address, hostKey, file];
+  // Pulumi writes into the stack file of the program.
+  const folder = await mkdtemp(join(tmpdir(), "automation-"));
+  const copy = join(folder, "program");
+  await copyProgram(copy);
+  await copyFile(file, join(copy, "stacks", "Pulumi.lab.yaml"));
+  const program = join(copy, "examples", "automation", "addWorker.ts");
+  const run = ["npx", "tsx", program, "lab", workersFile, name, address, hostKey];
   expect(JSON.parse(await lab.out("env", "--", ...run))).toMatchObject({ node: name });
   expect(await lab.isReady(name)).toBe(true);
   expect(JSON.parse(await lab.out("env", "--", ...run))).toMatchObject({ node: name });
   expect(changes(await lab.operate("preview", "--config-file", file))).toEqual([]);
   await lab.operate("destroy", "--config-file", file);
+  await rm(folder, { recursive: true });
 });

@@ -3,6 +3,11 @@ import { join, resolve } from "node:path";
 
 export const REPOSITORY = resolve(__dirname, "..");
 
+const BUNDLES = join(REPOSITORY, "node_modules", ".cache", "tls-bootstrap");
+
+/** The lab's programs as they run: `lab/run` bundles them after a change. In node_modules, where they find packages. */
+export const bundles = { cli: join(BUNDLES, "lab.cjs"), plugins: join(BUNDLES, "plugins.cjs") } as const;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The folder of this clone's labs. Each lab has a folder in it. */

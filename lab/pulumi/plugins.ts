@@ -2,14 +2,13 @@ import { existsSync } from "node:fs";
 import { copyFile, link, mkdir, readFile, realpath } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { cacheFolder } from "../labPaths";
+import { bundles, cacheFolder } from "../labPaths";
 import { LabError } from "../host/labError";
 import { writeFileAtomic } from "../host/files";
 import { architecture, which } from "../host/platform";
 import { attempt } from "../host/run";
 import type { Say } from "../host/say";
 import { sdkVersion } from "../plugins/sdkVersion";
-import { bundlePlugins } from "./pluginBundle";
 import type { PulumiCli } from "./pulumiCli";
 
 /** Plugins are published by Pulumi, or the lab's stand-ins for them (lab/plugins). */
@@ -114,7 +113,7 @@ export async function ensurePublishedPlugins(cli: PulumiCli, asked: PluginKind |
 export async function installPlugins(cli: PulumiCli, plugins: Plugins, home: string): Promise<string> {
   for (const name of RESOURCE_PLUGINS) {
     const published = plugins.resources === "published" && (await findPublished(name));
-    const command = published ? [join(published, fileName(name))] : await standInCommand("resource", name);
+    const command = published ? [join(published, fileName(name))] : standInCommand("resource", name);
     // Set here, in the plugin's script. The program must not see the variable, because its SDK would write it into the state.
     const takeOver = `[ -z "$${TAKE_OVER_VARIABLE}" ] || export PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true`;
     await writeExecutable(join(home, "plugins", folderName(name), fileName(name)), command, [takeOver]);
@@ -129,15 +128,11 @@ export async function installPlugins(cli: PulumiCli, plugins: Plugins, home: str
     // No symbolic link, because the CLI would look for the language host beside the link's target.
     await link(file, executable).catch(() => copyFile(file, executable));
   }
-  await writeExecutable(join(dirname(executable), LANGUAGE_HOST), await standInCommand("language", "nodejs"));
+  await writeExecutable(join(dirname(executable), LANGUAGE_HOST), standInCommand("language", "nodejs"));
   return executable;
 }
 
-const standInCommand = async (...words: readonly string[]): Promise<string[]> => [
-  process.execPath,
-  await bundlePlugins(),
-  ...words,
-];
+const standInCommand = (...words: readonly string[]): string[] => [process.execPath, bundles.plugins, ...words];
 
 async function writeExecutable(file: string, command: readonly string[], before: string[] = []): Promise<void> {
   const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundlePlugins } from "../../lab/pulumi/pluginBundle";
+import { bundles } from "../../lab/labPaths";
 import { FakeEngine } from "../fakeEngine";
 import { Plugin, writeStandIn } from "../pluginClient";
 import type { Json } from "../protocolValues";
@@ -16,7 +16,6 @@ export const lab = new TestLab();
 
 export let engine: FakeEngine;
 let folder: string;
-let standIns: string;
 const started: Plugin[] = [];
 
 /** The executable of a published plugin; undefined when the tests run on stand-ins. */
@@ -28,7 +27,11 @@ function publishedExecutable(name: string): string | undefined {
 
 /** Starts a configured plugin in its own process, as the engine does for each provider. */
 export async function start(name: string, config: Json = {}): Promise<Plugin> {
-  const plugin = await Plugin.start(name, publishedExecutable(name) ?? writeStandIn(folder, standIns, name), engine);
+  const plugin = await Plugin.start(
+    name,
+    publishedExecutable(name) ?? writeStandIn(folder, bundles.plugins, name),
+    engine,
+  );
   started.push(plugin);
   await plugin.handshake(engine).catch(() => undefined); // older plugins have none
   expect((await plugin.checkConfig(config)).failures).toEqual([]);
@@ -45,7 +48,6 @@ export function describePlugin(name: string, tests: () => void): void {
 
 beforeAll(async () => {
   engine = await new FakeEngine().start();
-  standIns = await bundlePlugins();
   folder = mkdtempSync(join(tmpdir(), "plugins-"));
 });
 afterAll(async () => {

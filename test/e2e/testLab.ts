@@ -6,10 +6,11 @@ import { parse, stringify } from "yaml";
 import releases from "../../components/kubelet/releases.json";
 import { parseNodes, type Status } from "../../lab/cli/status";
 import type { OperationResult } from "../../lab/pulumi/events";
+import { bundles } from "../../lab/labPaths";
 import { type Lab, requireLab, requireWorker } from "../../lab/labState";
 import { commandInWorker } from "../../lab/workers/labWorker";
 import { laneName } from "./lanes";
-import { REPOSITORY, TYPESCRIPT_LOADER } from "../repository";
+import { REPOSITORY } from "../repository";
 
 /** The Kubernetes version of the lab and of its workers. */
 export const VERSION = releases.at(-1)!;
@@ -41,10 +42,7 @@ export class TestLab {
   /** Runs a command by the lab's command line, also `exec` and `kubectl`. */
   cli = (...args: string[]): Promise<Run> => this.#spawn(process.execPath, this.#argv(args));
 
-  #argv = (args: string[]): string[] => [
-    ...["--import", TYPESCRIPT_LOADER],
-    ...[join(REPOSITORY, "lab", "cli", "lab.ts"), "--name", this.name, ...args],
-  ];
+  #argv = (args: string[]): string[] => [bundles.cli, "--name", this.name, ...args];
 
   #spawn(program: string, argv: string[], watch: (child: ChildProcess) => void = () => undefined): Promise<Run> {
     return new Promise((done) => {

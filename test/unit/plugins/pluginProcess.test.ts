@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundlePlugins } from "../../../lab/pulumi/pluginBundle";
+import { makeBundles } from "../../../lab/bundle";
+import { bundles } from "../../../lab/labPaths";
 import { FakeEngine } from "../../fakeEngine";
 import { Plugin, writeStandIn } from "../../pluginClient";
 import { expectEnd, isRunning } from "./pids";
@@ -13,9 +14,8 @@ jest.setTimeout(30_000);
 
 let folder: string;
 let engine: FakeEngine;
-let bundle: string;
 beforeAll(async () => {
-  bundle = await bundlePlugins();
+  await makeBundles();
   folder = mkdtempSync(join(tmpdir(), "plugins-"));
   engine = await new FakeEngine().start();
 });
@@ -24,7 +24,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const executable = (name: string): string => writeStandIn(folder, bundle, name);
+const executable = (name: string): string => writeStandIn(folder, bundles.plugins, name);
 
 test.each(["command", "kubernetes", "random", "tls"])("%s starts, and has the version of its SDK", async (name) => {
   const plugin = await Plugin.start(name, executable(name), engine);

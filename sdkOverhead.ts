@@ -5,9 +5,11 @@
  *   of the program's time. This module looks up each frame once, and takes no trace for a promise. Errors still show the TypeScript file
  *   and line.
  * - Debug messages: the SDK sends four for every resource. This module drops them.
+ * - Text: see `protobufText.ts`.
  *
  * With `PULUMI_DEBUG_PROMISE_LEAKS`, the SDK takes the traces of promises and sends its debug messages.
  */
+import "./protobufText";
 import * as log from "@pulumi/pulumi/log";
 import * as debuggable from "@pulumi/pulumi/runtime/debuggable";
 

@@ -1,3 +1,4 @@
+import "../../protobufText";
 import { promisify } from "node:util";
 import {
   Server,

@@ -20,6 +20,7 @@ async function outputOf(program: string, by = session): Promise<string> {
       "package.json": `{ "main": "index.ts" }`,
       "tsconfig.json": `{ "compilerOptions": { "noCheck": true } }`,
       "sdkOverhead.ts": await readFile(join(REPOSITORY, "sdkOverhead.ts"), "utf8"),
+      "protobufText.ts": await readFile(join(REPOSITORY, "protobufText.ts"), "utf8"),
       "index.ts": `import "./sdkOverhead";\nimport * as pulumi from "@pulumi/pulumi";\n${program}`,
     },
   });

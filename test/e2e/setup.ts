@@ -1,5 +1,4 @@
 import type { Config } from "@jest/types";
-import { makeBundles } from "../../lab/bundle";
 import { CleanLab } from "./cleanLab";
 import { laneName } from "./lanes";
 
@@ -10,7 +9,6 @@ export default async function setup({ maxWorkers }: Config.GlobalConfig): Promis
   const names = Array.from({ length: Math.min(count, maxWorkers) }, (_, i) => laneName(i + 1));
   const begin = Date.now();
   say(`Bringing up ${names.length === 1 ? "the lab" : "the labs"} ${names.join(", ")}`);
-  await makeBundles();
   await Promise.all(names.map((name) => new CleanLab(name).bringUp((text) => say(`${name}  ${text}`))));
   say(`Up after ${Math.round((Date.now() - begin) / 1000)} s`);
 }

@@ -6,7 +6,6 @@ import { parse, stringify } from "yaml";
 import releases from "../../components/kubelet/releases.json";
 import { parseNodes, type Status } from "../../lab/cli/status";
 import type { OperationResult } from "../../lab/pulumi/events";
-import { bundles } from "../../lab/labPaths";
 import { type Lab, requireLab, requireWorker } from "../../lab/labState";
 import { commandInWorker } from "../../lab/workers/labWorker";
 import { laneName } from "./lanes";
@@ -14,6 +13,9 @@ import { REPOSITORY } from "../repository";
 
 /** The Kubernetes version of the lab and of its workers. */
 export const VERSION = releases.at(-1)!;
+
+/** The lab's command line. */
+const LAB = join(REPOSITORY, "lab", "run");
 
 /** After this time a followed command shows its output. */
 const LONG_MS = 30_000;
@@ -40,9 +42,9 @@ export class TestLab {
   }
 
   /** Runs a command by the lab's command line, also `exec` and `kubectl`. */
-  cli = (...args: string[]): Promise<Run> => this.#spawn(process.execPath, this.#argv(args));
+  cli = (...args: string[]): Promise<Run> => this.#spawn(LAB, this.#argv(args));
 
-  #argv = (args: string[]): string[] => [bundles.cli, "--name", this.name, ...args];
+  #argv = (args: string[]): string[] => ["--name", this.name, ...args];
 
   #spawn(program: string, argv: string[], watch: (child: ChildProcess) => void = () => undefined): Promise<Run> {
     return new Promise((done) => {
@@ -82,7 +84,7 @@ export class TestLab {
       for (const stream of [stdout, stderr]) createInterface({ input: stream! }).on("line", show);
     };
     try {
-      succeeded(args, await this.#spawn(process.execPath, this.#argv(args), watch));
+      succeeded(args, await this.#spawn(LAB, this.#argv(args), watch));
     } finally {
       clearTimeout(patience);
     }

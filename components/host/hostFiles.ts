@@ -1,5 +1,6 @@
 /** Files for a worker, as text that its scripts read. */
 import { createHash } from "node:crypto";
+import { gzipSync } from "fflate";
 
 /** A file on a worker. */
 export interface HostFile {
@@ -24,6 +25,16 @@ export function renderFile({ path, mode, text, restarts }: HostFile): string {
     throw new Error(`${path}: the file's text has a line '${END}', which would end the file there`);
   return [`file ${mode} ${path}${restarts ? ` ${restarts}` : ""} <<'${END}'`, `${text}${END}`].join("\n");
 }
+
+/** Compresses text with gzip. The same bytes for the same text on every computer, which Node's own zlib does not promise. */
+export const compressed = (text: string): Buffer => Buffer.from(gzipSync(Buffer.from(text), { level: 9, mtime: 0 }));
+
+/**
+ * Renders a call of the shell function `packed`: a script of this module, half as long as its text. No setting changes a script, so a preview
+ * need not show its lines.
+ */
+export const renderPackedFile = ({ path, mode, text }: HostFile): string =>
+  [`packed ${mode} ${path} <<'${END}'`, compressed(text).toString("base64"), END].join("\n");
 
 /** Renders the input of `kubelet.sh apply`: the files, and a last line that proves that the whole input arrived. */
 export function renderBundle(files: readonly HostFile[]): string {

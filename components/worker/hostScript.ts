@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PATHS } from "../cluster/names";
 import { type HostConf, renderConf } from "../host/hostConf";
-import { type HostFile, renderFile } from "../host/hostFiles";
+import { type HostFile, renderFile, renderPackedFile } from "../host/hostFiles";
 
 const SCRIPTS = [
   "common.sh",
@@ -59,7 +59,7 @@ let renderedScripts: string | undefined;
 
 /** Renders the scripts, once for all workers. */
 const renderScripts = (): string =>
-  (renderedScripts ??= SCRIPTS.map((name) => renderFile(scriptFile(name))).join("\n"));
+  (renderedScripts ??= SCRIPTS.map((name) => renderPackedFile(scriptFile(name))).join("\n"));
 
 /** The scripts of a machine that joins by its user data. */
 export const machineScripts = (): HostFile[] => [...SCRIPTS, "boot.sh"].map(scriptFile);

@@ -68,12 +68,18 @@ interface StepMetadata {
   keys?: string[] | null;
 }
 
-/** Reads the steps, the diagnostics and the numbers of changes in an event log. */
-export function readEvents(log: string): Pick<OperationResult, "changes" | "steps" | "diagnostics"> {
+/**
+ * Reads the steps, the diagnostics and the numbers of changes in an event log.
+ * @param lines of the log. As one text it would be too long for a stack with hundreds of workers: each event has a resource's state.
+ */
+export async function readEvents(
+  lines: AsyncIterable<string> | Iterable<string>,
+): Promise<Pick<OperationResult, "changes" | "steps" | "diagnostics">> {
   const steps: StepResult[] = [];
   const diagnostics: Diagnostic[] = [];
   const changes: { -readonly [kind in keyof OperationResult["changes"]]: number } = {};
-  for (const line of log.split("\n").filter((text) => text.startsWith("{"))) {
+  for await (const line of lines) {
+    if (!line.startsWith("{")) continue;
     const { resourcePreEvent, resOpFailedEvent, diagnosticEvent, summaryEvent } = JSON.parse(line) as EngineEvent;
     if (resourcePreEvent) {
       steps.push(...stepOf(resourcePreEvent.metadata));

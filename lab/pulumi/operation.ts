@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { open, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runInTerminal } from "../host/run";
 import { type Operation, type OperationResult, readEvents } from "./events";
@@ -57,7 +57,7 @@ export async function runOperation(
     if (isInterrupted && code === 0) {
       await clearPendingCreates(workspace);
     }
-    const events = readEvents(await readFile(log, "utf8"));
+    const events = await readEvents((await open(log)).readLines());
     const outputs = operation === "preview" ? {} : { outputs: await workspace.outputs() };
     return { operation, ok: code === 0, ...events, ...outputs, durationMs: Date.now() - begun };
   } finally {

@@ -22,11 +22,11 @@ export interface FileChange {
 /** Name for the text of a step's input that belongs to no file. */
 const FRAME = `${PATHS.scripts}/install.sh`;
 
-/** The files of a step's input, by path. See `renderFile` in components/host. */
+/** The files of a step's input, by path. Scripts are compressed. See components/host/hostFiles.ts. */
 export function filesIn(stdin: string): Map<string, StepFile> {
   const files = new Map<string, StepFile>();
   const frame = stdin.replace(
-    /^file \d{4} (\S+)(?: (\S+))? <<'END-OF-FILE'\n([\s\S]*?)^END-OF-FILE$/gm,
+    /^(?:file|packed) \d{4} (\S+)(?: (\S+))? <<'END-OF-FILE'\n([\s\S]*?)^END-OF-FILE$/gm,
     (_, path: string, unit: string | undefined, text: string) => {
       files.set(path, { text, unit });
       return "";

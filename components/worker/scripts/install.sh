@@ -2,7 +2,13 @@
 # Checks a bare host, installs the scripts below on it, and runs its first step. A user who cannot become root gets the report of the checks only.
 set -eu
 
+fail() { # MESSAGE HINT
+  printf 'tls-bootstrap: %s\n  what to do: %s\n' "$1" "$2" >&2
+  exit 1
+}
+
 main() { # create | update
+  command -v gzip >/dev/null || fail "gzip is missing on this host" "install the package gzip, then run 'pulumi up' again"
   umask 022 # a login may have a stricter one, and then users other than root would not see what is installed here
   # On a tmpfs, so that a full disk does not keep the report from being made. Only root may write there.
   staged=$(mktemp -d -p /run 2>/dev/null || mktemp -d)
@@ -12,6 +18,7 @@ main() { # create | update
     cat >"$staged$2"
     printf '%s %s\n' "$1" "$2" >>"$staged/files"
   }
+  packed() { base64 -d | gzip -d | file "$1" "$2"; } # MODE PATH < CONTENT, compressed
   # files
   scripts=/opt/tls-bootstrap/scripts
   sh "$staged$scripts/preflight.sh" "$staged/etc/tls-bootstrap/host.conf"

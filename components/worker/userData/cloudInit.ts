@@ -1,9 +1,6 @@
-import { gzipSync } from "fflate";
 import { stringify } from "yaml";
+import { compressed } from "../../host/hostFiles";
 import { BOOT_UNIT, type MachineFile } from "./machineFiles";
-
-/** The same bytes for the same text on every computer, which Node's own zlib does not promise. */
-export const compressed = (text: string): Buffer => Buffer.from(gzipSync(Buffer.from(text), { level: 9, mtime: 0 }));
 
 /**
  * Renders user data for cloud-init.

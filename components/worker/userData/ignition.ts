@@ -1,4 +1,4 @@
-import { compressed } from "./cloudInit";
+import { compressed } from "../../host/hostFiles";
 import { BOOT_UNIT, type MachineFile } from "./machineFiles";
 
 const UNITS = "/etc/systemd/system/";

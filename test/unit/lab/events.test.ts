@@ -3,7 +3,7 @@ import { readEvents } from "../../../lab/pulumi/events";
 const urn = "urn:pulumi:dev::p::command:remote:Command::join";
 
 describe("the events of an operation", () => {
-  test("become a result with changes, steps and diagnostics", () => {
+  test("become a result with changes, steps and diagnostics", async () => {
     const lines = [
       { preludeEvent: { config: {} } },
       {
@@ -29,7 +29,7 @@ describe("the events of an operation", () => {
       { summaryEvent: { resourceChanges: { same: 2, replace: 1, create: 0 } } },
       { cancelEvent: {} },
     ];
-    expect(readEvents(["not an event", ...lines.map((line) => JSON.stringify(line)), ""].join("\n"))).toEqual({
+    expect(await readEvents(["not an event", ...lines.map((line) => JSON.stringify(line)), ""])).toEqual({
       changes: { same: 2, replace: 1 },
       steps: [{ op: "replace", urn, type: "command:remote:Command", name: "join", diff: ["triggers[0]"] }],
       diagnostics: [{ severity: "error", urn, message: "exit 7" }],

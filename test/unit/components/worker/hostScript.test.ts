@@ -1,33 +1,37 @@
 import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import type { HostConf } from "../../../../components/host/hostConf";
 import { renderHostScript } from "../../../../components/worker/hostScript";
+
+const SCRIPTS = join(__dirname, "../../../../components/worker/scripts");
+
+/** Scripts that a worker does not get: the frame of the others, and those for other machines. */
+const ELSEWHERE = ["install.sh", "boot.sh", "unpack.sh", "discover.sh"];
 
 describe("renderHostScript", () => {
   const script = renderHostScript({ KUBERNETES_VERSION: "1.34.4" } as HostConf);
 
   it("is a valid shell script that contains the other scripts and their parameters", () => {
     expect(spawnSync("sh", ["-n"], { input: script }).status).toBe(0);
-    for (const name of [
-      "common",
-      "download",
-      "run",
-      "preflight",
-      "host",
-      "runtime",
-      "runtime-packages",
-      "runtime-tarball",
-      "serving",
-      "kubelet",
-      "join",
-      "leave",
-      "drain",
-      "report",
-    ])
-      expect(script).toContain(`/opt/tls-bootstrap/scripts/${name}.sh <<'END-OF-FILE'\n`);
+    const packed = [...script.matchAll(/^packed (\d+) (\S+) <<'END-OF-FILE'\n(.*)\nEND-OF-FILE$/gm)];
+    const own = readdirSync(SCRIPTS).filter((name) => !ELSEWHERE.includes(name));
+    expect(packed.map(([, , path]) => basename(path)).sort()).toEqual(own.sort());
+    for (const [, , path, content] of packed) {
+      const text = gunzipSync(Buffer.from(content, "base64")).toString();
+      expect(text).toBe(readFileSync(join(SCRIPTS, basename(path)), "utf8"));
+    }
     expect(script).toContain(
       "file 0644 /etc/tls-bootstrap/host.conf <<'END-OF-FILE'\nKUBERNETES_VERSION='1.34.4'\nEND-OF-FILE\n",
     );
     expect(script).not.toContain("/usr/local/lib/"); // read-only on some systems
+  });
+
+  it("names gzip when the host lacks it", () => {
+    const options = { input: script, encoding: "utf8", env: { PATH: "/nowhere" } } as const;
+    const { status, stderr } = spawnSync("/bin/sh", ["-s", "create"], options);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("gzip is missing on this host")]);
   });
 
   it("runs nothing when the connection breaks before its last line", () => {

@@ -133,7 +133,7 @@ describe("the user data", () => {
       const shell = `mkdir ${install}; file() { cat >${install}/\${2##*/}; }\n${bundle}`;
       expect(spawnSync("sh", ["-eu"], { input: shell, encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
       const host = program.find(COMMAND, "t-worker-1-host").inputs.stdin as string;
-      const ofWorker = [...host.matchAll(/^file \d+ \/opt\/tls-bootstrap\/scripts\/(\S+)/gm)].map(([, name]) => name);
+      const ofWorker = [...host.matchAll(/^packed \d+ \/opt\/tls-bootstrap\/scripts\/(\S+)/gm)].map(([, name]) => name);
       expect(readdirSync(install).sort()).toEqual([...ofWorker, "boot.sh"].sort());
       for (const name of readdirSync(install))
         expect(readFileSync(join(install, name), "utf8")).toBe(readFileSync(join(SCRIPTS, name), "utf8"));

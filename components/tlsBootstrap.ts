@@ -16,6 +16,7 @@ import type { CertificateAuthority } from "./spec/servingSchema";
 import type { BootstrapSpec, ClusterSpec, EnvironmentSpec } from "./spec/specs";
 import { tokenGroupOf } from "./tokens/tokenGroup";
 import type { TokenUsage } from "./tokens/tokenUsage";
+import { refuseWithoutAgent } from "./worker/connection";
 import type { JoinReceipt } from "./worker/receipt";
 
 export interface TlsBootstrapArgs extends EnvironmentSpec, BootstrapSpec {
@@ -68,6 +69,7 @@ export class TlsBootstrap extends pulumi.ComponentResource {
     super("tls-bootstrap:index:TlsBootstrap", name, {}, opts);
     const scope = scopeOf(name);
     const spec = resolveBootstrap(`TlsBootstrap '${name}'`, args, scope);
+    refuseWithoutAgent(`TlsBootstrap '${name}'`, spec.pools);
     const context = { name, scope, spec, parent: this };
     const boundGroup = warnedGroup(context);
     const joinPolicy = declareJoinPolicy(context);

@@ -357,8 +357,10 @@ export interface BastionSpec {
    * @default 22
    */
   readonly port?: number;
-  /** Private key for the bastion. Default: the key for the workers. */
+  /** Private key for the bastion. Default: the login of the workers. */
   readonly privateKey?: pulumi.Input<string>;
+  /** Passphrase of the private key, when it has one. */
+  readonly privateKeyPassword?: pulumi.Input<string>;
 }
 
 export interface SshSpec {
@@ -372,8 +374,16 @@ export interface SshSpec {
    * @default 22
    */
   readonly port?: number;
-  /** Private key, PEM or OpenSSH, without a passphrase. */
-  readonly privateKey: pulumi.Input<string>;
+  /** Private key, PEM or OpenSSH. Required without `agent`. */
+  readonly privateKey?: pulumi.Input<string>;
+  /** Passphrase of the private key, when it has one. */
+  readonly privateKeyPassword?: pulumi.Input<string>;
+  /**
+   * Log in by the SSH agent at `SSH_AUTH_SOCK` instead of a private key. So neither settings nor state have a key. Each update and
+   * destroy needs the agent.
+   * @default false
+   */
+  readonly agent?: boolean;
   /** Host to go through to the workers, one hop. */
   readonly bastion?: BastionSpec;
 }
@@ -478,8 +488,15 @@ export interface PoolSshSpec {
   readonly user?: string;
   /** TCP port of sshd. */
   readonly port?: number;
-  /** Private key, PEM or OpenSSH, without a passphrase. */
+  /** Private key, PEM or OpenSSH. */
   readonly privateKey?: pulumi.Input<string>;
+  /** Passphrase of the private key, when it has one. */
+  readonly privateKeyPassword?: pulumi.Input<string>;
+  /**
+   * Log in by the SSH agent at `SSH_AUTH_SOCK` instead of a private key. So neither settings nor state have a key. Each update and
+   * destroy needs the agent.
+   */
+  readonly agent?: boolean;
   /** Host to go through to the workers, one hop. */
   readonly bastion?: BastionSpec;
 }

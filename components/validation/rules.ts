@@ -2,6 +2,7 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { isIP } from "node:net";
 import { parseGoDuration } from "./goDuration";
+import { hasPassphrase, sshKey } from "./sshKeys";
 
 /** Returns what is wrong with a value, or undefined. The caller adds the value and its place. */
 export type Rule = (value: string) => string | undefined;
@@ -148,23 +149,11 @@ export const caCertificates: Rule = (value) => {
 };
 
 /** A private key, PEM or OpenSSH, without a passphrase. The message never shows the value. */
-export const privateKey: Rule = (value) => {
-  if (!/^-----BEGIN [A-Z ]*PRIVATE KEY-----\s[\s\S]+-----END [A-Z ]*PRIVATE KEY-----\s*$/.test(value.trim()))
-    return "is not a private key (-----BEGIN OPENSSH PRIVATE KEY----- …)";
-  if (value.includes("BEGIN OPENSSH PRIVATE KEY")) {
-    const body = Buffer.from(value.replace(/-----[^-]+-----/g, ""), "base64");
-    if (body.subarray(0, 15).toString("latin1") !== "openssh-key-v1\0") return "is not a complete OpenSSH private key";
-    // The name of the cipher comes next. Any name but "none" means a passphrase.
-    const cipher = body.subarray(19, 19 + body.readUInt32BE(15)).toString("latin1");
-    return cipher === "none" ? undefined : "is protected by a passphrase; give a deploy key without one, as a secret";
-  }
-  try {
-    createPrivateKey(value);
-    return undefined;
-  } catch {
-    return "cannot be read as a private key (is it protected by a passphrase?)";
-  }
-};
+export const privateKey: Rule = (value) =>
+  hasPassphrase(value) ? "is protected by a passphrase; give a key without one, as a secret" : sshKey(value);
+
+/** Any text. */
+export const notEmpty: Rule = (value) => (value === "" ? "is empty" : undefined);
 
 /** The private key of a CA, PEM. The message never shows the value. */
 export const signingKey: Rule = (value) => {

@@ -1,6 +1,8 @@
 import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { ResolvedWorker } from "../spec/resolve";
+import type { ResolvedPool, ResolvedWorker } from "../spec/resolve";
+import type { Ssh } from "../spec/sshSchema";
+import { refuse } from "../validation/refuse";
 
 /**
  * The SSH connection to a worker. It has no field that the provider does not know: the provider would print the whole connection, with the
@@ -18,7 +20,7 @@ export function connectionTo(
     hostKey,
     user: ssh.user,
     port: ssh.port,
-    privateKey: pulumi.secret(ssh.privateKey),
+    ...credentialsOf(ssh),
     dialErrorLimit,
     ...(bastion && {
       proxy: {
@@ -26,9 +28,23 @@ export function connectionTo(
         hostKey: bastion.hostKey,
         user: bastion.user,
         port: bastion.port,
-        privateKey: pulumi.secret(bastion.privateKey ?? ssh.privateKey),
+        ...credentialsOf(bastion.privateKey === undefined ? ssh : bastion),
         dialErrorLimit,
       },
     }),
   };
+}
+
+/** The key and its passphrase. Without a key, the plugin asks the agent at `SSH_AUTH_SOCK`. */
+const credentialsOf = ({ privateKey, privateKeyPassword }: Pick<Ssh, "privateKey" | "privateKeyPassword">) => ({
+  ...(privateKey !== undefined && { privateKey: pulumi.secret(privateKey) }),
+  ...(privateKeyPassword !== undefined && { privateKeyPassword: pulumi.secret(privateKeyPassword) }),
+});
+
+/** Refuses an update that logs in by the SSH agent where there is none. A preview opens no connection, so it may run there. */
+export function refuseWithoutAgent(what: string, pools: readonly ResolvedPool[]): void {
+  const needsAgent = pools.some(({ ssh, workers }) => ssh.agent && workers.length > 0);
+  if (!needsAgent || process.env.SSH_AUTH_SOCK || pulumi.runtime.isDryRun()) return;
+  const hint = "run 'eval $(ssh-agent)' and 'ssh-add', or set ssh.privateKey";
+  refuse(what, [["ssh.agent", `needs an SSH agent, and the variable SSH_AUTH_SOCK names none: ${hint}`]]);
 }

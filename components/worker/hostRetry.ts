@@ -21,7 +21,7 @@ const REFUSALS = [
   {
     reason: /unable to authenticate/,
     problem: "does not accept the SSH login",
-    hint: "check ssh.user and ssh.privateKey, and authorized_keys on the host",
+    hint: "check ssh.user, ssh.privateKey or the keys of the SSH agent (ssh-add -l), and authorized_keys on the host",
   },
 ];
 

@@ -14,6 +14,14 @@ function privateKey(): string {
   return privateKey;
 }
 
+/** An OpenSSH private key with this cipher, and zeros for the rest. */
+export function openSshKey(cipher: string): string {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(cipher.length);
+  const body = Buffer.concat([Buffer.from("openssh-key-v1\0"), length, Buffer.from(cipher), Buffer.alloc(60)]);
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${body.toString("base64")}\n-----END OPENSSH PRIVATE KEY-----\n`;
+}
+
 /** A cluster's CA. */
 export const CA = `-----BEGIN CERTIFICATE-----
 MIIBhjCCAS2gAwIBAgIUK3VZv2MEx0oCrUVhku1agw8F8YQwCgYIKoZIzj0EAwIw

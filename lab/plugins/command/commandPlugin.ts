@@ -14,6 +14,7 @@ const login = {
   port: z.number().default(22),
   user: z.string().default("root"),
   privateKey: z.string().optional(),
+  privateKeyPassword: z.string().optional(),
   /** A line of authorized_keys. Without it, any host key is accepted. */
   hostKey: z.string().optional(),
   /** Failed dials before the operation fails. -1: no limit. */

@@ -132,12 +132,15 @@ async function forward(hop: Client, host: string, port: number): Promise<ClientC
   }
 }
 
-function connectConfig({ user: username, privateKey, hostKey }: Login): ConnectConfig {
-  if (privateKey !== undefined) parseKey("privateKey", privateKey);
+function connectConfig({ user: username, privateKey, privateKeyPassword: passphrase, hostKey }: Login): ConnectConfig {
+  if (privateKey !== undefined) parseKey("privateKey", privateKey, passphrase);
   const expected = hostKey === undefined ? undefined : parseKey("hostKey", hostKey);
   return {
     username,
     privateKey,
+    passphrase,
+    // As in the published plugin, also beside a key.
+    agent: process.env.SSH_AUTH_SOCK || undefined,
     readyTimeout: 0,
     // Only the type of the pinned key is negotiated. The key exchange verifies the host before authentication begins.
     ...(expected && {
@@ -147,8 +150,8 @@ function connectConfig({ user: username, privateKey, hostKey }: Login): ConnectC
   };
 }
 
-function parseKey(property: string, text: string): ParsedKey {
-  const key = utils.parseKey(text);
+function parseKey(property: string, text: string, passphrase?: string): ParsedKey {
+  const key = utils.parseKey(text, passphrase);
   if (key instanceof Error) throw new PluginError(`connection.${property}: ssh: no key found: ${key.message}`);
   return key;
 }

@@ -1,4 +1,4 @@
-import { CA, ED25519, SSH_KEY } from "../fixtures";
+import { CA, ED25519, openSshKey, SSH_KEY } from "../fixtures";
 import { describeRefusals, good, worker } from "./goodSettings";
 
 describeRefusals("the place of the cluster", [
@@ -81,6 +81,34 @@ describeRefusals("SSH", [
     "a public key in place of a private one",
     { ssh: { privateKey: ED25519 } },
     ["tls-bootstrap:ssh.privateKey: is not a private key"],
+  ],
+  [
+    "a key whose passphrase is missing",
+    { ssh: { privateKey: openSshKey("aes256-ctr") } },
+    ["tls-bootstrap:ssh.privateKey: is protected by a passphrase: set privateKeyPassword too"],
+  ],
+  [
+    "a passphrase for a key that has none",
+    { ssh: { privateKey: SSH_KEY, privateKeyPassword: "hush" } },
+    ["tls-bootstrap:ssh.privateKeyPassword: is given for a key without a passphrase"],
+  ],
+  [
+    "a passphrase without a key",
+    { ssh: { agent: true, privateKeyPassword: "hush" } },
+    ["tls-bootstrap:ssh.privateKeyPassword: belongs to a privateKey"],
+  ],
+  [
+    "a key and an agent, for all pools and for one",
+    {
+      ssh: { privateKey: SSH_KEY, agent: true },
+      pools: [{ ...good.pools[0], ssh: { privateKey: SSH_KEY, agent: true } }],
+    },
+    ["tls-bootstrap:ssh.agent: excludes privateKey", "tls-bootstrap:pools[0].ssh.agent: excludes privateKey"],
+  ],
+  [
+    "a bastion's key whose passphrase is missing",
+    { ssh: { agent: true, bastion: { host: "b", hostKey: ED25519, privateKey: openSshKey("aes256-ctr") } } },
+    ["tls-bootstrap:ssh.bastion.privateKey: is protected by a passphrase"],
   ],
   ["no SSH settings", { ssh: undefined }, ["tls-bootstrap:ssh: is required"]],
   [

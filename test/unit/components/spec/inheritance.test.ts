@@ -150,6 +150,8 @@ describe("SSH", () => {
     user: "admin",
     port: 22,
     privateKey: shared.ssh.privateKey,
+    privateKeyPassword: undefined,
+    agent: false,
     bastion: { ...bastion, user: "root", port: 22 },
   };
 

@@ -1,8 +1,10 @@
+import { generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import { kubernetesVersion } from "../../../../components/kubelet/supportedVersions";
 import { tokenTtl, ttlMinutes } from "../../../../components/tokens/tokenTtl";
 import * as rules from "../../../../components/validation/rules";
-import { CA, ECDSA, ED25519, NODE_CERTIFICATE, RSA } from "../../fixtures";
+import { sshKey } from "../../../../components/validation/sshKeys";
+import { CA, ECDSA, ED25519, NODE_CERTIFICATE, openSshKey, RSA } from "../../fixtures";
 
 /** Name, rule, values that it accepts, and values that it refuses with a part of the message. */
 const TABLE: [string, rules.Rule, string[], [string, string][]][] = [
@@ -166,6 +168,17 @@ const TABLE: [string, rules.Rule, string[], [string, string][]][] = [
     ],
   ],
   [
+    "sshKey",
+    sshKey,
+    [openSshKey("none"), openSshKey("aes256-ctr"), pemKey("sec1"), pemKey("sec1", "hush")],
+    [
+      ["", "is not a private key"],
+      ["-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "cannot be read"],
+      ["-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----", "is not a complete OpenSSH"],
+      [pemKey("pkcs8", "hush"), "convert it with 'ssh-keygen -p"],
+    ],
+  ],
+  [
     "kubernetesVersion",
     kubernetesVersion,
     ["1.33.0", "1.34.4", "1.37.10"],
@@ -237,12 +250,10 @@ const TABLE: [string, rules.Rule, string[], [string, string][]][] = [
   ],
 ];
 
-/** An OpenSSH private key with this cipher, and zeros for the rest. */
-function openSshKey(cipher: string): string {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(cipher.length);
-  const body = Buffer.concat([Buffer.from("openssh-key-v1\0"), length, Buffer.from(cipher), Buffer.alloc(60)]);
-  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${body.toString("base64")}\n-----END OPENSSH PRIVATE KEY-----\n`;
+function pemKey(type: "sec1" | "pkcs8", passphrase?: string): string {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const protection = passphrase === undefined ? {} : { cipher: "aes-256-cbc", passphrase };
+  return privateKey.export({ type, format: "pem", ...protection }).toString();
 }
 
 describe.each(TABLE)("%s", (_, rule, good, bad) => {

@@ -39,7 +39,7 @@ class Storm {
     this.#kubeconfig = join(folder, "kubeconfig");
     writeFileSync(this.#kubeconfig, kubeconfig, { mode: 0o600 });
     const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "", GOTOOLCHAIN: "local" };
-    execFileSync("go", ["build", "-trimpath", "-o", this.#program, "./storm"], {
+    execFileSync("go", ["build", "-trimpath", "-gcflags=all=-dwarf=false", "-o", this.#program, "./storm"], {
       cwd: GO_MODULE,
       env,
       stdio: "inherit",

@@ -95,7 +95,7 @@ type PoolSsh = z.output<typeof poolSshSchema>;
 
 /** How Pulumi logs in to a pool's workers. Each field of the pool overrides the one for all pools; a key and its passphrase go together. */
 export function resolvedSsh(all: Ssh, pool: PoolSsh = {}): Ssh {
-  const credentials = pool.privateKey !== undefined || pool.agent !== undefined ? pool : all;
+  const credentials = pool.privateKey !== undefined || pool.agent ? pool : all;
   return {
     user: pool.user ?? all.user,
     port: pool.port ?? all.port,

@@ -159,11 +159,15 @@ describe("SSH", () => {
     const pools: PoolSpec[] = [
       { name: "a", workers: [worker(1)] },
       { name: "b", ssh: { user: "core", port: 2222 }, workers: [worker(2)] },
+      { name: "d", ssh: { agent: true }, workers: [worker(4)] },
+      { name: "e", ssh: { agent: false }, workers: [worker(5)] },
       { name: "c", ssh: { bastion: { ...bastion, host: "10.0.0.2" } }, workers: [worker(3)] },
     ];
     expect(resolved(pools, { ssh: { ...all, bastion: { ...bastion, port: 22 } } }).map(({ ssh }) => ssh)).toEqual([
       all,
       { ...all, user: "core", port: 2222 },
+      { ...all, privateKey: undefined, agent: true },
+      all,
       { ...all, bastion: { ...all.bastion, host: "10.0.0.2" } },
     ]);
   });

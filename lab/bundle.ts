@@ -19,7 +19,7 @@ const sourcePlaces: Plugin = {
 };
 
 /**
- * Bundles the lab's command line and its stand-in plugins into one JavaScript file each, with a file that starts it. So they start in a fifth
+ * Bundles the lab's command line and its stand-in plugins into one JavaScript file each, with a file that starts it. So they start in a third
  * of the time, and the CLI starts six plugins for each operation.
  */
 export async function makeBundles(): Promise<void> {

@@ -8,7 +8,7 @@ import { Script } from "node:vm";
 
 const bundle = __filename.replace(/\.cjs$/, ".code.js");
 const file = openSync(bundle, "r");
-// Each plugin and command has compiled code of its own, since each uses other functions.
+// Each plugin has compiled code of its own, since each uses other functions.
 const words = process.argv.slice(2, 4).filter((word) => /^[a-z]+$/.test(word));
 const cache = `${bundle}.${[fstatSync(file).mtimeMs, ...words].join("-")}.v8`;
 

@@ -40,7 +40,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
       {
         certRequestPem: request,
         caCertPem: ca.certificate,
-        caPrivateKeyPem: pulumi.secret(ca.key),
+        caPrivateKeyPem: ca.key,
         allowedUses: ["digital_signature", "server_auth"],
         validityPeriodHours: VALID_HOURS,
         earlyRenewalHours: RENEWAL_HOURS,

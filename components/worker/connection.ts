@@ -5,8 +5,8 @@ import type { Ssh } from "../spec/sshSchema";
 import { refuse } from "../validation/refuse";
 
 /**
- * The SSH connection to a worker. It has no field that the provider does not know: the provider would print the whole connection, with the
- * private key.
+ * The SSH connection to a worker. The command package makes the whole connection a secret. It has no field that the provider does not know: the
+ * provider would print the whole connection, with the private key.
  * @param dialErrorLimit how often the plugin tries again. By default it tries once, and `retryUntilHostAnswers` decides whether the command is
  * tried again.
  */
@@ -37,8 +37,8 @@ export function connectionTo(
 
 /** The key and its passphrase. Without a key, the plugin asks the agent at `SSH_AUTH_SOCK`. */
 const credentialsOf = ({ privateKey, privateKeyPassword }: Pick<Ssh, "privateKey" | "privateKeyPassword">) => ({
-  ...(privateKey !== undefined && { privateKey: pulumi.secret(privateKey) }),
-  ...(privateKeyPassword !== undefined && { privateKeyPassword: pulumi.secret(privateKeyPassword) }),
+  ...(privateKey !== undefined && { privateKey }),
+  ...(privateKeyPassword !== undefined && { privateKeyPassword }),
 });
 
 /** Refuses an update that logs in by the SSH agent where there is none. A preview opens no connection, so it may run there. */

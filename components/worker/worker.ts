@@ -67,7 +67,10 @@ export class Worker extends pulumi.ComponentResource {
     ]);
 
     const owner = new Promise<string>((resolve) => void this.urn.apply(resolve));
-    const context = { name, worker, mintCommand, joinPolicyName, owner, parent: this };
+    const { cluster, nodeAddress } = worker;
+    // Once for all steps, because each output of several values makes some hundred promises.
+    const facts = pulumi.output({ cluster, nodeAddress, owner, mintCommand, joinPolicyName });
+    const context = { name, worker, mintCommand, owner, facts, parent: this };
     if (worker.lost) {
       this.#lastStep = declareLeave(context, []);
       this.registerOutputs({});

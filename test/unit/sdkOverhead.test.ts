@@ -104,3 +104,39 @@ it("takes one stack trace for each resource, and none for its promises", async (
     console.log("traces:", taken);`);
   expect(shown).toContain("traces: 10\n");
 });
+
+describe("a property of a resource", () => {
+  const THING = `class Thing extends pulumi.CustomResource {
+  declare readonly color: pulumi.Output<string>;
+  constructor(name: string, color: pulumi.Input<string>) {
+    super("test:index:Thing", name, { color });
+  }
+}
+`;
+
+  it("has its value, whether it is read before or after the resource is registered", async () => {
+    const shown = await outputOf(`${THING}const thing = new Thing("thing", "green");
+thing.color.apply((color) => console.log("before " + color));
+const other = new Thing("other", "red");
+export = async () => {
+  await new Promise((resolve) => other.urn.apply(resolve));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  return { after: other.color.apply((color) => console.log("after " + color)) };
+};`);
+    expect(shown).toContain("before green");
+    expect(shown).toContain("after red");
+  });
+
+  it("keeps the program from ending well when its value never comes", async () => {
+    const shown = await outputOf(`${THING}new Thing("thing", new Promise(() => undefined));`);
+    expect(shown).toMatch(/promises were still active/);
+    expect(shown).toContain("non-zero exit code");
+  });
+
+  it("shows the error of the value that it was given", async () => {
+    const shown = await outputOf(`${THING}const thing = new Thing("thing", Promise.reject(new Error("no color")));
+thing.color.apply(() => console.log("never"));`);
+    expect(shown).toMatch(/no color/);
+    expect(shown).not.toContain("never");
+  });
+});

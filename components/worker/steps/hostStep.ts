@@ -1,5 +1,4 @@
 import { remote } from "@pulumi/command";
-import * as pulumi from "@pulumi/pulumi";
 import { runtimeFiles } from "../../runtime/runtimeFiles";
 import { hostVariables, runtimeArgsOf } from "../files/hostVariables";
 import { renderHostScript } from "../hostScript";
@@ -8,12 +7,12 @@ import { commandLines, commonArgs, machineOf, replaceCommand, type StepContext }
 
 /** Checks the VM, prepares its kernel, and installs the Kubernetes binaries and the container runtime. */
 export function prepareHost(context: StepContext, archive: remote.CopyToRemote | undefined): remote.Command {
-  const { name, worker, owner, parent } = context;
+  const { name, worker, facts, parent } = context;
   const run = commandLines(context);
-  const script = pulumi.all([worker.cluster, worker.nodeAddress, owner]).apply(([{ server }, nodeAddress, urn]) =>
+  const script = facts.apply(({ cluster: { server }, nodeAddress, owner }) =>
     renderHostScript(
       hostVariables(worker, {
-        ...{ server, nodeAddress, owner: urn },
+        ...{ server, nodeAddress, owner },
         replaceCommand: rejoinCommand(context),
         sites: downloadSites(context),
         airGap: airGapVariables(context),

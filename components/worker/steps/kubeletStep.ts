@@ -1,15 +1,12 @@
 import { remote } from "@pulumi/command";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { type HostFile, renderBundle } from "../../host/hostFiles";
 import { kubeletFiles } from "../files/kubeletFiles";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
 /** The files that the step kubelet writes. */
-export function filesOfWorker({ worker, owner, ...facts }: StepContext): pulumi.Output<HostFile[]> {
-  return pulumi
-    .all([worker.cluster, worker.nodeAddress, owner])
-    .apply(([cluster, nodeAddress, urn]) => kubeletFiles(worker, { ...facts, cluster, nodeAddress, owner: urn }));
-}
+export const filesOfWorker = ({ worker, facts }: StepContext): pulumi.Output<HostFile[]> =>
+  facts.apply((known) => kubeletFiles(worker, known));
 
 /** Writes the files and restarts the kubelet when they change. The files' text is the input, so a preview shows the lines that change. */
 export function writeKubeletFiles(

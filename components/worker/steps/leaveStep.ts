@@ -1,5 +1,5 @@
 import { remote } from "@pulumi/command";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { connectionTo } from "../connection";
 import { commandLines, commonArgs, type StepContext } from "./step";
 
@@ -19,7 +19,7 @@ export function declareLeave(context: StepContext, dependsOn: pulumi.Resource[])
     {
       ...commonArgs(context),
       connection: connectionTo(worker, DIAL_ERROR_LIMIT),
-      ...(worker.lost ? {} : { delete: run.leave, stdin: pulumi.interpolate`${owner}\n` }),
+      ...(worker.lost ? {} : { delete: run.leave, stdin: owner.then((urn) => `${urn}\n`) }),
     },
     { parent, dependsOn, replacementTrigger: worker.address, deleteBeforeReplace: true },
   );

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { PATHS } from "../../cluster/names";
 import type { ResolvedWorker } from "../../spec/resolve";
 import { connectionTo } from "../connection";
+import type { NodeFacts } from "../files/kubeletFiles";
 
 /** The worker that a step is for. */
 export interface StepContext {
@@ -11,10 +12,10 @@ export interface StepContext {
   readonly worker: ResolvedWorker;
   /** The command that mints a new token. */
   readonly mintCommand: string;
-  /** See {@link WorkerArgs.joinPolicyName}. */
-  readonly joinPolicyName?: string;
   /** URN of the Worker. A promise, because an output would make each step wait for the component, and so for itself. */
   readonly owner: Promise<string>;
+  /** What the host's files say. A preview may not know it. */
+  readonly facts: pulumi.Output<NodeFacts>;
   readonly parent: pulumi.Resource;
 }
 

@@ -11,7 +11,8 @@ import { poolSchema } from "../components/spec/poolSchema";
 import * as rules from "../components/validation/rules";
 import { hiddenString, ruledString } from "../components/validation/ruledString";
 
-const kubeconfigRule: rules.Rule = (text) => {
+/** A kubeconfig whose current context has a server and its CA. */
+export const kubeconfigRule: rules.Rule = (text) => {
   try {
     endpointOf(text);
     return undefined;
@@ -71,7 +72,7 @@ export const targetSchema = z.strictObject({
   platform: ruledString(rules.stackName, { pattern: "^[\\w.-]+/[\\w.-]+/[\\w.-]+$" })
     .optional()
     .describe(
-      "`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret). It may also export `kubeletServingCa`, `kubeletClientCa` (see `cluster.clientCa`) and `kubernetesVersion` (see `cluster.kubernetesVersion`).",
+      "`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret). It may also export `kubeletServingCa`, `kubeletClientCa` (see `cluster.clientCa`), `kubernetesVersion` (see `cluster.kubernetesVersion`) and `formatVersion`, which is 1.",
     ),
 });
 

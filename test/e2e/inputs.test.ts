@@ -225,10 +225,10 @@ describe("a platform stack", () => {
     });
     const errors = await lab.fails("preview", ...at(wrong));
     expect(errors).toContain(
-      "Platform stack 'organization/consumer/lab' must export server, ca, kubeconfig: 3 problems",
+      "Platform stack 'organization/consumer/lab' does not export what this module reads (examples/platform-outputs/README.md): 3 problems",
     );
     for (const name of ["server", "ca", "kubeconfig"])
-      expect(errors).toContain(`output ${name}: is missing, or is not text`);
+      expect(errors).toContain(`output ${name}: is missing: export the`);
     noStackTrace(errors);
   });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import { certificatesIn } from "../components/cluster/caPins";
 import { type ClusterEndpoint, endpointOf, renderKubeconfig } from "../components/cluster/kubeconfig";
 import { skewChecks } from "../components/kubelet/versionSkew";
 import type { CertificateAuthority } from "../components/spec/servingSchema";
@@ -24,8 +25,8 @@ export interface ClusterAccess extends ClusterEndpoint {
 /**
  * Reads the access to the cluster from the settings, or from the platform stack that they name. It returns a promise and not an output, so
  * a problem stops the program before anything is declared.
- * @throws pulumi.RunError when the outputs of the platform stack cannot be used, `cluster.caFile` is not valid, or the kubelets do not fit
- *   the version of the platform stack's API servers.
+ * @throws pulumi.RunError when the outputs of the platform stack or `cluster.caFile` cannot be used, the CA is that of another cluster, or
+ *   the kubelets do not fit the version of the platform stack's API servers.
  */
 export async function readClusterAccess(settings: Settings): Promise<ClusterAccess> {
   const { cluster, platform, bootstrap } = settings;
@@ -43,10 +44,9 @@ async function fromPlatform(stack: string): Promise<ClusterAccess> {
     return [name, details.value ?? details.secretValue] as const;
   };
   const exported = Object.fromEntries(await Promise.all(OUTPUT_NAMES.map(read)));
-  const { server, ca, kubeconfig, kubeletServingCa, kubeletClientCa, kubernetesVersion } = checkPlatformOutputs(
-    stack,
-    exported,
-  );
+  const outputs = checkPlatformOutputs(stack, exported);
+  const { server, ca, kubeconfig, kubeletServingCa, kubeletClientCa, kubernetesVersion } = outputs;
+  refuseForeignCa(`output ca of ${stack}`, outputs, kubeconfig);
   return {
     ...{ server, ca, kubeconfig: pulumi.secret(kubeconfig) },
     servingCa: kubeletServingCa && {
@@ -67,12 +67,30 @@ function fromSettings(access: Access): ClusterAccess {
   };
   const credentials = { token, clientCertificate, clientKey };
   const written = kubeconfig ?? renderKubeconfig(endpoint, "pulumi", credentials);
+  refuseForeignCa(caFile === undefined ? "cluster.ca" : "cluster.caFile", endpoint, written);
   return {
     ...endpoint,
     kubeconfig: pulumi.secret(written),
     clientCa: clientCaFile === undefined ? clientCa : readCa("clientCaFile", clientCaFile),
     kubernetesVersion,
   };
+}
+
+/**
+ * Stops the program when workers would not trust the API server that Pulumi trusts. Where both reach it by the same URL, it shows both the same
+ * certificate, so their CAs have a certificate in common, or one has issued the other.
+ * @param where what gives the workers' CA.
+ * @throws pulumi.RunError
+ */
+function refuseForeignCa(where: string, { server, ca }: ClusterEndpoint, kubeconfig: string): void {
+  const trusted = endpointOf(kubeconfig);
+  if (new URL(trusted.server).origin !== new URL(server).origin) return;
+  const [ours, theirs] = [ca, trusted.ca].map(certificatesIn);
+  const isRelated = ours.some((a) =>
+    theirs.some((b) => a.fingerprint256 === b.fingerprint256 || a.checkIssued(b) || b.checkIssued(a)),
+  );
+  const problem = `has no certificate in common with the kubeconfig's CA for ${server}: kubelets would refuse that server. Keep the CA of its certificate, and add a new one beside it`;
+  refuse("The CA of the cluster cannot be used", [[where, isRelated ? undefined : problem]]);
 }
 
 function readCa(key: string, file: string): string {

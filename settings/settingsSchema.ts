@@ -14,8 +14,10 @@ import { hiddenString, ruledString } from "../components/validation/ruledString"
 /** A kubeconfig whose current context has a server and its CA. */
 export const kubeconfigRule: rules.Rule = (text) => {
   try {
-    endpointOf(text);
-    return undefined;
+    const { server, ca } = endpointOf(text);
+    const [ofServer, ofCa] = [rules.apiServer(server), rules.caCertificates(ca)];
+    if (ofServer) return `has a wrong server in its current context: it ${ofServer}`;
+    return ofCa && `has a wrong CA in its current context: it ${ofCa}`;
   } catch (error) {
     return (error as Error).message;
   }

@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { renderKubeconfig } from "../../../components/cluster/kubeconfig";
+import { createAuthority } from "../../../lab/control-plane/certificates";
 import { OUTPUT_NAMES } from "../../../settings/platformOutputs";
 import { readClusterAccess } from "../../../settings/readClusterAccess";
 import { CA, SSH_KEY } from "../fixtures";
@@ -135,4 +137,37 @@ it("refuses kubelets that do not fit the API servers, at their config keys and l
       `  ${A}:8: [1].kubernetesVersion: '1.37.1' is newer than the API servers' 1.36.3 ${source}: upgrade the API servers first`,
     ].join("\n"),
   );
+});
+
+describe("the CA of the workers, where Pulumi reaches the same server with another", () => {
+  const SERVER = "https://10.0.0.1:6443";
+  let other: string;
+
+  beforeAll(async () => {
+    other = (await createAuthority("another-ca", new Date())).certificate;
+  });
+
+  /** Reads the access of settings with a CA for the workers, and another for Pulumi. */
+  const readWith = (ca: string, trusted: string, server = SERVER) => {
+    const kubeconfig = renderKubeconfig({ server: SERVER, ca: trusted }, "admin", { token: "t" });
+    return readClusterAccess(settings([{ name: "a", workers: fleet(1) }], { cluster: { kubeconfig, server, ca } }));
+  };
+  const refusal = (where: string) =>
+    [
+      "The CA of the cluster cannot be used: 1 problem",
+      `  ${where}: has no certificate in common with the kubeconfig's CA for ${SERVER}: kubelets would refuse that server. Keep the CA of its certificate, and add a new one beside it`,
+    ].join("\n");
+
+  it("is refused when the two have nothing in common", async () => {
+    await expect(readWith(other, CA)).rejects.toThrow(refusal("cluster.ca"));
+    await expect(read({ ca: other })).rejects.toThrow(refusal(`output ca of ${PLATFORM}`));
+  });
+
+  it.each<[string, () => [ca: string, trusted: string, server?: string]]>([
+    ["the new CA is beside the old one", () => [CA + other, CA]],
+    ["the old CA goes, and Pulumi trusts both", () => [other, CA + other]],
+    ["the workers use another URL", () => [other, CA, "https://api.internal:6443"]],
+  ])("is accepted when %s", async (_, given) => {
+    expect(await readWith(...given())).toMatchObject({ ca: given()[0] });
+  });
 });

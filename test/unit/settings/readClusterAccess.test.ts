@@ -125,18 +125,48 @@ it.each([{}, { formatVersion: 1 }])("reads the format of %j", async (outputs) =>
   expect(await read(outputs)).toMatchObject({ server: OUTPUTS.server, ca: CA });
 });
 
-it("refuses kubelets that do not fit the API servers, at their config keys and lines", async () => {
-  writeFileSync(A, stringify(fleet(2).map((worker, i) => ({ ...worker, kubernetesVersion: `1.3${i + 6}.1` }))));
+describe("refuses kubelets that do not fit the API servers of the platform stack", () => {
   const source = `(output kubernetesVersion of ${PLATFORM})`;
-  await expect(
-    read({ kubernetesVersion: "1.36.3" }, [{ name: "a", workersFile: A }], { kubernetesVersion: "1.37.2" }),
-  ).rejects.toThrow(
-    [
-      "The configuration of this stack cannot be used: 2 problems",
-      `  tls-bootstrap:kubernetesVersion: '1.37.2' is newer than the API servers' 1.36.3 ${source}: upgrade the API servers first`,
-      `  ${A}:8: [1].kubernetesVersion: '1.37.1' is newer than the API servers' 1.36.3 ${source}: upgrade the API servers first`,
-    ].join("\n"),
-  );
+
+  it("at their config keys and lines", async () => {
+    writeFileSync(A, stringify(fleet(2).map((worker, i) => ({ ...worker, kubernetesVersion: `1.3${i + 6}.1` }))));
+    await expect(
+      read({ kubernetesVersion: "1.36.3" }, [{ name: "a", workersFile: A }], { kubernetesVersion: "1.37.2" }),
+    ).rejects.toThrow(
+      [
+        "The configuration of this stack cannot be used: 2 problems",
+        `  tls-bootstrap:kubernetesVersion: '1.37.2' is newer than the API servers' 1.36.3 ${source}: upgrade the API servers first`,
+        `  ${A}:8: [1].kubernetesVersion: '1.37.1' is newer than the API servers' 1.36.3 ${source}: upgrade the API servers first`,
+      ].join("\n"),
+    );
+  });
+
+  it("that were upgraded four minors past a pool, a worker and a scale group", async () => {
+    const [one, two] = fleet(2);
+    const pools = [
+      { name: "a", kubernetesVersion: "1.33.13", workers: [one] },
+      { name: "b", workers: [{ ...two, kubernetesVersion: "1.33.13" }] },
+    ];
+    const scaleGroups = [{ name: "burst", namePrefix: "burst-", userData: {}, kubernetesVersion: "1.33.13" }];
+    const advice = "upgrade the kubelets one minor at a time, to 1.34 or newer";
+    const places = [
+      "pools[0].kubernetesVersion",
+      "pools[1].workers[0].kubernetesVersion",
+      "scaleGroups[0].kubernetesVersion",
+    ];
+    const change = { kubernetesVersion: "1.37.2", scaleGroups, runtime: { type: "package" } };
+    await expect(read({ kubernetesVersion: "1.37.2" }, pools, change)).rejects.toThrow(
+      new Error(
+        [
+          "The configuration of this stack cannot be used: 3 problems",
+          ...places.map(
+            (place) =>
+              `  tls-bootstrap:${place}: '1.33.13' is more than 3 minors older than the API servers' 1.37.2 ${source}: ${advice}`,
+          ),
+        ].join("\n"),
+      ),
+    );
+  });
 });
 
 describe("the CA of the workers, where Pulumi reaches the same server with another", () => {

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import { certificatesIn } from "../components/cluster/caPins";
 import { type ClusterEndpoint, endpointOf, renderKubeconfig } from "../components/cluster/kubeconfig";
-import { apiServerVersion } from "../components/kubelet/supportedVersions";
 import { skewChecks } from "../components/kubelet/versionSkew";
-import { type CertificateAuthority, certificateAuthority } from "../components/spec/servingSchema";
-import { problemsOf, REQUIRED } from "../components/validation/problems";
-import { type Check, refuse } from "../components/validation/refuse";
+import type { CertificateAuthority } from "../components/spec/servingSchema";
+import { refuse } from "../components/validation/refuse";
 import * as rules from "../components/validation/rules";
+import { checkPlatformOutputs, OUTPUT_NAMES } from "./platformOutputs";
 import type { Settings } from "./settings";
 import type { Access } from "./settingsSchema";
 
@@ -22,33 +22,17 @@ export interface ClusterAccess extends ClusterEndpoint {
   readonly kubernetesVersion?: string;
 }
 
-/** The outputs that a platform stack must export, each with its rule. */
-const PLATFORM_OUTPUTS: Readonly<Record<"server" | "ca" | "kubeconfig", rules.Rule>> = {
-  server: rules.apiServer,
-  ca: rules.caCertificates,
-  kubeconfig: () => undefined,
-};
-
-/** The output that a platform stack may export: `{ certificate, key }`. */
-const SERVING_CA_OUTPUT = "kubeletServingCa";
-
-/** The output that a platform stack may export: the CA of the client certificate with which its API servers call kubelets. */
-const CLIENT_CA_OUTPUT = "kubeletClientCa";
-
-/** The output that a platform stack may export: the version of its API servers. */
-const VERSION_OUTPUT = "kubernetesVersion";
-
 /**
  * Reads the access to the cluster from the settings, or from the platform stack that they name. It returns a promise and not an output, so
  * a problem stops the program before anything is declared.
- * @throws pulumi.RunError when the platform stack lacks an output, `cluster.caFile` is not valid, or the kubelets do not fit the version
- *   of the platform stack's API servers.
+ * @throws pulumi.RunError when the outputs of the platform stack or `cluster.caFile` cannot be used, the CA is that of another cluster, or
+ *   the kubelets do not fit the version of the platform stack's API servers.
  */
 export async function readClusterAccess(settings: Settings): Promise<ClusterAccess> {
   const { cluster, platform, bootstrap } = settings;
   if (!platform) return fromSettings(cluster!);
   const access = await fromPlatform(platform);
-  const source = `output ${VERSION_OUTPUT} of ${platform}`;
+  const source = `output kubernetesVersion of ${platform}`;
   settings.refuse(skewChecks({ version: access.kubernetesVersion, source }, bootstrap));
   return access;
 }
@@ -59,56 +43,18 @@ async function fromPlatform(stack: string): Promise<ClusterAccess> {
     const details: { value?: unknown; secretValue?: unknown } = await platform.getOutputDetails(name);
     return [name, details.value ?? details.secretValue] as const;
   };
-  const names = [...Object.keys(PLATFORM_OUTPUTS), SERVING_CA_OUTPUT, CLIENT_CA_OUTPUT, VERSION_OUTPUT];
-  const {
-    [SERVING_CA_OUTPUT]: authority,
-    [CLIENT_CA_OUTPUT]: clientCa,
-    [VERSION_OUTPUT]: version,
-    ...outputs
-  } = Object.fromEntries(await Promise.all(names.map(read)));
-  refuse(
-    `Platform stack '${stack}' must export ${Object.keys(PLATFORM_OUTPUTS).join(", ")}`,
-    Object.entries(PLATFORM_OUTPUTS).map(([name, rule]): Check => {
-      const value = outputs[name];
-      return [`output ${name}`, typeof value === "string" ? rule(value) : "is missing, or is not text"];
-    }),
-  );
-  const { server, ca, kubeconfig } = outputs as Record<keyof typeof PLATFORM_OUTPUTS, string>;
+  const exported = Object.fromEntries(await Promise.all(OUTPUT_NAMES.map(read)));
+  const outputs = checkPlatformOutputs(stack, exported);
+  const { server, ca, kubeconfig, kubeletServingCa, kubeletClientCa, kubernetesVersion } = outputs;
+  refuseForeignCa(`output ca of ${stack}`, outputs, kubeconfig);
   return {
     ...{ server, ca, kubeconfig: pulumi.secret(kubeconfig) },
-    servingCa: servingCaOf(stack, authority),
-    clientCa: optionalText(
-      `Platform stack '${stack}' has no usable client CA`,
-      CLIENT_CA_OUTPUT,
-      clientCa,
-      rules.caCertificates,
-    ),
-    kubernetesVersion: optionalText(
-      `Platform stack '${stack}' has no usable version of its API servers`,
-      VERSION_OUTPUT,
-      version,
-      apiServerVersion,
-    ),
+    servingCa: kubeletServingCa && {
+      certificate: kubeletServingCa.certificate,
+      key: pulumi.secret(kubeletServingCa.key),
+    },
+    ...{ clientCa: kubeletClientCa, kubernetesVersion },
   };
-}
-
-/** An output that may be missing. */
-function optionalText(what: string, name: string, value: unknown, rule: rules.Rule): string | undefined {
-  if (value === undefined) return undefined;
-  refuse(what, [
-    typeof value === "string" ? [`output ${name}`, rule(value), value] : [`output ${name}`, "is not text"],
-  ]);
-  return value as string;
-}
-
-function servingCaOf(stack: string, value: unknown): CertificateAuthority | undefined {
-  if (value === undefined) return undefined;
-  const { data, error } = certificateAuthority.safeParse(value, REQUIRED);
-  refuse(
-    `Platform stack '${stack}' has no usable CA for kubelets`,
-    error ? problemsOf(error, `output ${SERVING_CA_OUTPUT}`) : [],
-  );
-  return data && { certificate: data.certificate, key: pulumi.secret(data.key) };
 }
 
 function fromSettings(access: Access): ClusterAccess {
@@ -121,12 +67,30 @@ function fromSettings(access: Access): ClusterAccess {
   };
   const credentials = { token, clientCertificate, clientKey };
   const written = kubeconfig ?? renderKubeconfig(endpoint, "pulumi", credentials);
+  refuseForeignCa(caFile === undefined ? "cluster.ca" : "cluster.caFile", endpoint, written);
   return {
     ...endpoint,
     kubeconfig: pulumi.secret(written),
     clientCa: clientCaFile === undefined ? clientCa : readCa("clientCaFile", clientCaFile),
     kubernetesVersion,
   };
+}
+
+/**
+ * Stops the program when workers would not trust the API server that Pulumi trusts. Where both reach it by the same URL, it shows both the same
+ * certificate, so their CAs have a certificate in common, or one has issued the other.
+ * @param where what gives the workers' CA.
+ * @throws pulumi.RunError
+ */
+function refuseForeignCa(where: string, { server, ca }: ClusterEndpoint, kubeconfig: string): void {
+  const trusted = endpointOf(kubeconfig);
+  if (new URL(trusted.server).origin !== new URL(server).origin) return;
+  const [ours, theirs] = [ca, trusted.ca].map(certificatesIn);
+  const isRelated = ours.some((a) =>
+    theirs.some((b) => a.fingerprint256 === b.fingerprint256 || a.checkIssued(b) || b.checkIssued(a)),
+  );
+  const problem = `has no certificate in common with the kubeconfig's CA for ${server}: kubelets would refuse that server. Keep the CA of its certificate, and add a new one beside it`;
+  refuse("The CA of the cluster cannot be used", [[where, isRelated ? undefined : problem]]);
 }
 
 function readCa(key: string, file: string): string {

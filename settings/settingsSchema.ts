@@ -11,10 +11,13 @@ import { poolSchema } from "../components/spec/poolSchema";
 import * as rules from "../components/validation/rules";
 import { hiddenString, ruledString } from "../components/validation/ruledString";
 
-const kubeconfigRule: rules.Rule = (text) => {
+/** A kubeconfig whose current context has a server and its CA. */
+export const kubeconfigRule: rules.Rule = (text) => {
   try {
-    endpointOf(text);
-    return undefined;
+    const { server, ca } = endpointOf(text);
+    const [ofServer, ofCa] = [rules.apiServer(server), rules.caCertificates(ca)];
+    if (ofServer) return `has a wrong server in its current context: it ${ofServer}`;
+    return ofCa && `has a wrong CA in its current context: it ${ofCa}`;
   } catch (error) {
     return (error as Error).message;
   }
@@ -71,7 +74,7 @@ export const targetSchema = z.strictObject({
   platform: ruledString(rules.stackName, { pattern: "^[\\w.-]+/[\\w.-]+/[\\w.-]+$" })
     .optional()
     .describe(
-      "`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret). It may also export `kubeletServingCa`, `kubeletClientCa` (see `cluster.clientCa`) and `kubernetesVersion` (see `cluster.kubernetesVersion`).",
+      "`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret). It may also export `kubeletServingCa`, `kubeletClientCa` (see `cluster.clientCa`), `kubernetesVersion` (see `cluster.kubernetesVersion`) and `formatVersion`, which is 1.",
     ),
 });
 

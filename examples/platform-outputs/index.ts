@@ -4,6 +4,8 @@ import { ServingCa } from "../../components";
 // A real platform stack declares a control plane and its PKI. Here the config describes a cluster that exists.
 const config = new pulumi.Config();
 
+/** The format of these outputs, which README.md describes. */
+export const formatVersion = 1;
 /** URL of the API server as the workers reach it. */
 export const server = config.require("server");
 /** PEM certificate of the CA that signed the API server's certificate. */

@@ -128,4 +128,16 @@ describe("another URL of the API server", () => {
     expect((await lab.get<any>("pod", "on-worker-1")).status.containerStatuses[0].restartCount).toBe(0);
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
+
+  it("with a CA that has not signed its certificate changes no node, and restarts no kubelet", async () => {
+    const pid = await lab.kubeletPid("worker-1");
+    const { certificate } = await createAuthority("another-ca", new Date());
+    await lab.configure((settings) => {
+      settings["tls-bootstrap:cluster"].ca = certificate;
+    });
+    const errors = await lab.fails("deploy");
+    expect(errors).toContain(`worker-1 was not changed: at https://${NAME}:6443 it gets the answer:`);
+    expect(errors).toContain("x509: certificate signed by unknown authority");
+    expect(await lab.kubeletPid("worker-1")).toBe(pid);
+  });
 });

@@ -1,14 +1,15 @@
 import { writeFileSync } from "node:fs";
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { changes, TestLab } from "./testLab";
 import { copyProgram, REPOSITORY } from "../repository";
 
 /** Several stacks in one lab, and CLI commands on them. */
 const lab = new TestLab();
 const PLATFORM = join(REPOSITORY, "examples/platform-outputs");
+const SAMPLES = join(REPOSITORY, "stacks/examples");
 
 /** Options for a stack of the platform example with its own API server. */
 async function stackOf(name: string): Promise<string[]> {
@@ -48,6 +49,22 @@ it("runs any command of the CLI on the lab's backend, with the stack's settings"
   await lab.out("pulumi", ...green, "--", "destroy", "--yes", "--skip-preview");
   for (const name of ["blue", "green"])
     await lab.out("pulumi", ...green, "--", "stack", "rm", name, "--yes", "--preserve-config");
+});
+
+it("previews a sample with what the environments share, by the program that its Pulumi.yaml names", async () => {
+  const sample = parse(await readFile(join(SAMPLES, "Pulumi.dev.yaml"), "utf8")) as { config: object };
+  const file = await lab.configFile("dev", (settings) => ({
+    ...sample.config,
+    "tls-bootstrap:cluster": settings["tls-bootstrap:cluster"],
+    "tls-bootstrap:ssh": settings["tls-bootstrap:ssh"],
+  }));
+  const dev = ["--program", SAMPLES, "--stack", "dev", "--config-file", file];
+  const preview = await lab.out("pulumi", ...dev, "--", "preview", "--json");
+  await lab.out("pulumi", ...dev, "--", "stack", "rm", "dev", "--yes", "--preserve-config");
+  for (const shared of ["DOWNLOAD_URL='https://mirror.example.com/kubernetes'", "cpu: 200m", "- 10.100.0.10"])
+    expect(preview).toContain(shared);
+  expect(preview).toContain("maxPods: 30");
+  expect(preview).not.toContain("cluster-info");
 });
 
 it("lets the program of examples/automation add a worker", async () => {

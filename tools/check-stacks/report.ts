@@ -3,11 +3,13 @@ import type { StackReport } from "./stackFile";
 
 /** The table, and below it the problems of each file. */
 export function renderReports(reports: readonly StackReport[]): string {
-  const head = ["FILE", "POOLS", "WORKERS", "KUBERNETES", "PROBLEMS"];
-  const rows = reports.map(({ file, pools = "?", workers = "?", versions, problems }) => [
+  const head = ["FILE", "CLUSTER", "POOLS", "WORKERS", "SCALE GROUPS", "KUBERNETES", "PROBLEMS"];
+  const rows = reports.map(({ file, cluster = "?", pools = "?", workers = "?", scaleGroups, versions, problems }) => [
     file,
+    cluster,
     String(pools),
     String(workers),
+    String(scaleGroups),
     versions.join(", ") || "?",
     problems.length === 0 ? "none" : String(problems.length),
   ]);

@@ -1,6 +1,6 @@
 /** Checks a stack's file with the checks of a preview. */
 import { parseDocument } from "yaml";
-import { isMap } from "../../components/validation/maps";
+import { elementsOf, isMap } from "../../components/validation/maps";
 import { parseSettings } from "../../settings/settings";
 import { readWorkersFiles } from "../../settings/workersFile";
 
@@ -9,9 +9,12 @@ const PROJECT = "tls-bootstrap";
 
 export interface StackReport {
   readonly file: string;
+  /** The platform stack, or the URL of the API server. Undefined when neither can be read, as in an encrypted kubeconfig. */
+  readonly cluster?: string;
   readonly pools?: number;
   readonly workers?: number;
-  /** Versions of Kubernetes on the workers. */
+  readonly scaleGroups: number;
+  /** Versions of Kubernetes on the workers, and on the machines of scale groups. */
   readonly versions: readonly string[];
   /** Each begins with a config key, or with a line of a workers file. */
   readonly problems: readonly string[];
@@ -38,7 +41,13 @@ const SECRET_SETTINGS = ["cluster", "ssh.privateKey"];
 export function checkStackFile({ file, text, project, isSample }: StackFile): StackReport {
   const document = parseDocument(text, { merge: true });
   if (document.errors.length > 0)
-    return { file, versions: [], problems: [`is not valid YAML: ${document.errors[0].message}`], notes: [] };
+    return {
+      file,
+      scaleGroups: 0,
+      versions: [],
+      problems: [`is not valid YAML: ${document.errors[0].message}`],
+      notes: [],
+    };
   const { config, environment } = (document.toJS({ maxAliasCount: -1 }) ?? {}) as Record<string, unknown>;
   const settings = { ...defaultsIn(project), ...ownSettings(config) };
   const secrets: string[] = [];
@@ -52,6 +61,7 @@ export function checkStackFile({ file, text, project, isSample }: StackFile): St
   );
   return {
     file,
+    cluster: clusterOf(readable),
     ...inventoryOf(readable),
     problems,
     notes: [
@@ -110,16 +120,26 @@ function problemsOf(settings: Readonly<Record<string, unknown>>): string[] {
   }
 }
 
+type Inventory = Pick<StackReport, "pools" | "workers" | "scaleGroups" | "versions">;
+
 /** What the file declares, as far as it has the right shape. */
-function inventoryOf(settings: Readonly<Record<string, unknown>>): Pick<StackReport, "pools" | "workers" | "versions"> {
+function inventoryOf(settings: Readonly<Record<string, unknown>>): Inventory {
   const { pools } = readWorkersFiles(`${PROJECT}:pools`, settings.pools);
-  if (!Array.isArray(pools)) return { versions: [] };
-  const workers = pools.flatMap((pool: unknown) => {
-    const members = isMap(pool) && Array.isArray(pool.workers) ? (pool.workers as unknown[]) : [];
-    return members.map((worker) => versionOf(worker) ?? versionOf(pool) ?? versionOf(settings));
-  });
-  const versions = workers.filter((version) => version !== undefined);
-  return { pools: pools.length, workers: workers.length, versions: [...new Set(versions)].sort() };
+  const groups = elementsOf(settings.scaleGroups);
+  const workers = elementsOf(pools).flatMap((pool) =>
+    elementsOf(isMap(pool) ? pool.workers : undefined).map((worker) => versionOf(worker) ?? versionOf(pool)),
+  );
+  const versions = [...workers, ...groups.map(versionOf)].flatMap((version) => version ?? versionOf(settings) ?? []);
+  return {
+    ...(Array.isArray(pools) && { pools: pools.length, workers: workers.length }),
+    scaleGroups: groups.length,
+    versions: [...new Set(versions)].sort(),
+  };
+}
+
+function clusterOf({ platform, cluster }: Readonly<Record<string, unknown>>): string | undefined {
+  const target = isMap(cluster) ? cluster.server : platform;
+  return typeof target === "string" ? target : undefined;
 }
 
 const versionOf = (level: unknown): string | undefined =>

@@ -67,6 +67,7 @@ function workerItems(workers: readonly WorkerChange[]): string[] {
   return [
     ...fates,
     ...grouped(workers, ({ facts }) => facts.filter((fact) => fact.what !== "Generation").map(factText)),
+    ...grouped(workers, ({ authorities }) => authorities.map(authorityText)),
     ...grouped(workers, ({ labels }) => (labels.length > 0 ? [`**Labels** ${code(labels)}`] : [])),
     ...grouped(workers, ({ taints }) => (taints.length > 0 ? [`**Taints** ${code(taints)}`] : [])),
     ...grouped(workers, (worker) =>
@@ -109,10 +110,18 @@ function fateText(fate: Fate, { restarts, reasons, facts, replaced }: WorkerChan
   return FATE_TEXTS[fate];
 }
 
+/** What a node does before it changes the server or its CA, see `check_endpoint` in kubelet.sh. */
+const CHECKED = "each node asks the API server first; no Node, certificate or token is replaced";
+
 function factText({ what, from, to }: Fact): string {
   if (from === undefined) return `**${what}** ${to ?? "?"}`;
-  return `**${what}** ${from} → ${to ?? "?"}`;
+  return `**${what}** ${from} → ${to ?? "?"}${what === "API server" ? ` (${CHECKED})` : ""}`;
 }
+
+const authorityText = (change: string): string =>
+  change.startsWith("+")
+    ? `**CA added** ${change.slice(1)} (${CHECKED})`
+    : `**CA removed** ${change.slice(1)} (the API server must have other certificates first: its own, and the one with which it calls kubelets)`;
 
 /** How many batches the summary lists. */
 const SHOWN_BATCHES = 6;

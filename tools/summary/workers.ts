@@ -49,6 +49,8 @@ export interface WorkerChange {
   /** Why files are not shown, when they may change. */
   readonly hidden?: "secret" | "unknown";
   readonly servingCertificate: boolean;
+  /** Subjects of the cluster's CAs, as `+CN=next-ca`. */
+  readonly authorities: readonly string[];
   /** As `+disk=ssd`, `-disk=ssd`. */
   readonly labels: readonly string[];
   readonly taints: readonly string[];
@@ -89,6 +91,7 @@ export function workerChange(resource: string, changes: readonly Change[]): Work
     files: isWhole ? [] : all.flatMap(withoutFacts).filter(({ path }) => !isScript(path)),
     scripts: isWhole ? [] : all.flatMap(({ path }) => (isScript(path) ? [path.slice(PATHS.scripts.length + 1)] : [])),
     hidden: isWhole ? undefined : inputs.find(({ hidden }) => hidden)?.hidden,
+    authorities: isWhole ? [] : all.flatMap(authoritiesIn),
     servingCertificate: !INSTALLS_ALL.includes(fate) && isReplaced(step("serving-certificate")),
     labels: isGone(step("node")) ? [] : labelsOf(step("labels")),
     taints: isGone(step("node")) ? [] : taintsOf(step("node")),
@@ -150,6 +153,10 @@ function withoutFacts(change: FileChange): FileChange[] {
   const lines = change.lines.filter((line) => !SAID.test(line.slice(1)));
   return lines.length > 0 ? [{ ...change, lines }] : [];
 }
+
+/** The certificates that the file of the cluster's CA gets or loses. The diff shows a certificate as one line. */
+const authoritiesIn = ({ path, lines }: FileChange): string[] =>
+  path === PATHS.ca ? lines.flatMap((line) => line.replace(/^([-+])certificate (.*), until .*$/, "$1$2")) : [];
 
 const versionOf = (variables: ReadonlyMap<string, string>): string | undefined =>
   variables.get("KUBERNETES_VERSION") ?? /\/v([\d.]+)\/bin\//.exec(variables.get("KUBECTL") ?? "")?.[1];

@@ -92,13 +92,16 @@ install_files() {
 with_new_server() { sed "s|^\( *server: \).*|\1$API_SERVER|" "$KUBELET_KUBECONFIG"; }
 server_differs() { joined && [ -e "$KUBELET_KUBECONFIG" ] && ! with_new_server | cmp -s - "$KUBELET_KUBECONFIG"; }
 
-# check_server: while the old server still serves, a new one that does not changes nothing.
-check_server() {
-  server_differs || return 0
+ca_differs() { joined && [ -e "$CA" ] && ! cmp -s "$STAGED$CA" "$CA"; }
+
+# check_endpoint: a server that the node cannot read, or a CA that has not signed its certificate, changes nothing. With the restarts of an undone
+# change, the kubelet would report nothing for longer than the grace period after which the pods of a node count as lost.
+check_endpoint() {
+  server_differs || ca_differs || return 0
   answer=$(patiently read_node "$STAGED$CA") || case "$answer" in
     *NotFound*) ;;
     *) fail "$NODE_NAME was not changed: at $API_SERVER it gets the answer: $(printf '%s\n' "$answer" | tail -n 1)" \
-      "correct cluster.server, or make that server accept this node, then run 'pulumi up' again" ;;
+      "correct cluster.server and cluster.ca, or make that server accept this node, then run 'pulumi up' again" ;;
   esac
 }
 
@@ -212,7 +215,7 @@ apply() {
   if joined && [ "$judge" = yes ]; then
     fault=$(identity_fault)
     [ -z "$fault" ] || fail "$NODE_NAME was not changed: $fault" "raise this worker's 'generation' to wipe its identity and join again"
-    check_server
+    check_endpoint
     move_pods
   fi
   update_runtime

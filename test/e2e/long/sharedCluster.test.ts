@@ -1,18 +1,34 @@
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
 import { makeRequests } from "../../requests/goRequests";
-import { Api } from "../api";
+import { Api, liveTokens } from "../api";
 import { changes, eventually, TestLab } from "../testLab";
 
-/** Two stacks on one cluster, with pools of the same name. */
+/**
+ * Three stacks on one cluster: two with pools of the same name, and one with a scale group. While one stack works, the others sleep. Each test builds
+ * on the tests before it.
+ */
 const lab = new TestLab();
 jest.setTimeout(600_000);
-const WORKERS = { east: "worker-1", west: "worker-2" } as const;
-type Stack = keyof typeof WORKERS;
+const NODES = { east: "worker-1", west: "worker-2", elastic: "burst-1" } as const;
+type Stack = keyof typeof NODES;
+const STACKS = Object.keys(NODES) as Stack[];
+/** The machine of the scale group. */
+const MACHINE = "worker-5";
+const hostOf = (stack: Stack): string => (stack === "elastic" ? MACHINE : NODES[stack]);
 
-/** The options for a stack whose pool `worker` has one of the lab's workers. */
-async function optionsOf(stack: Stack): Promise<string[]> {
+/** The options for a stack with these settings of its kubelets. */
+async function optionsOf(stack: Stack, more: object = {}): Promise<string[]> {
   const file = await lab.configFile(stack, (settings) => {
     const [pool] = settings["tls-bootstrap:pools"];
-    pool.workers = pool.workers.filter(({ name }: { name: string }) => name === WORKERS[stack]);
+    const kubelet = { ...pool.kubelet, ...more };
+    if (stack === "elastic") {
+      settings["tls-bootstrap:pools"] = [{ name: "none", workers: [] }];
+      settings["tls-bootstrap:scaleGroups"] = [{ name: "burst", namePrefix: "burst-", kubelet, userData: {} }];
+      return settings;
+    }
+    pool.kubelet = kubelet;
+    pool.workers = pool.workers.filter(({ name }: { name: string }) => name === NODES[stack]);
     settings["tls-bootstrap:kubeProxy"].mode = "daemonset";
     settings["tls-bootstrap:servingCertificates"] = { mode: "approver" };
     return settings;
@@ -20,49 +36,99 @@ async function optionsOf(stack: Stack): Promise<string[]> {
   return ["--stack", stack, "--config-file", file];
 }
 
+/** The options of each stack, as it was deployed last. */
+const options = {} as Record<Stack, string[]>;
+
+async function deploy(stack: Stack, more?: object): Promise<void> {
+  options[stack] = await optionsOf(stack, more);
+  await lab.operate("deploy", ...options[stack]);
+}
+
+/** What changes when somebody touches a node: its Node, its kubelet's process, and the logins. */
+const traceOf = async (stack: Stack) => [
+  (await lab.get<any>("node", NODES[stack])).metadata.uid,
+  await lab.isReady(NODES[stack]),
+  await lab.kubeletPid(hostOf(stack)),
+  await lab.sessions(hostOf(stack)),
+];
+
+/** Runs something, and expects that nobody has touched the nodes of these stacks. */
+async function whileAsleep(stacks: readonly Stack[], act: () => Promise<unknown>): Promise<void> {
+  const traces = () => Promise.all(stacks.map(traceOf));
+  const before = await traces();
+  await act();
+  expect(await traces()).toEqual(before);
+  expect(before.map(([, ready]) => ready)).toEqual(stacks.map(() => true));
+}
+
+async function expectNoChanges(stacks: readonly Stack[]): Promise<void> {
+  for (const stack of stacks)
+    expect([stack, changes(await lab.operate("preview", "--refresh", ...options[stack]))]).toEqual([stack, []]);
+}
+
+const others = (stack: Stack): Stack[] => STACKS.filter((other) => other !== stack);
+
+const userData = async (): Promise<string> =>
+  (await lab.json<any>("output", "--show-secrets", ...options.elastic)).userData.burst;
+
+/** Does what cloud-init does with user data. */
+async function boot(config: string): Promise<void> {
+  const { write_files, runcmd } = parse(config) as { write_files: Record<string, string>[]; runcmd: string[][] };
+  await lab.exec(MACHINE, "hostname", NODES.elastic);
+  for (const { path, permissions, encoding, content } of write_files) {
+    const encoded = encoding ? content : Buffer.from(content).toString("base64");
+    const decode = encoding ? "base64 -d | gunzip" : "base64 -d";
+    await lab.shell(
+      MACHINE,
+      `mkdir -p "$(dirname ${path})"; echo ${encoded} | ${decode} >${path}; chmod ${permissions} ${path}`,
+    );
+  }
+  for (const command of runcmd) await lab.exec(MACHINE, ...command);
+}
+
 const objects = async (kind: string): Promise<string[]> =>
   (await lab.kubectl("get", kind, "-A", "-o", "name")).split("\n").filter((name) => name.includes("tls-bootstrap"));
 
-/** The answer to a certificate request for a node by a token of a stack. Impersonates the token, because the update has revoked it. */
+/** The answer to a certificate request for a node by a token of a stack. Impersonates the token, because an update revokes those of pools. */
 async function answer(stack: Stack, node: string): Promise<string> {
   const [[request]] = makeRequests([node]);
-  const asked = {
-    apiVersion: "certificates.k8s.io/v1",
-    kind: "CertificateSigningRequest",
-    metadata: { generateName: "asked-" },
-    spec: {
-      request,
-      signerName: "kubernetes.io/kube-apiserver-client-kubelet",
-      usages: ["digital signature", "client auth"],
-    },
-  };
-  const file = await lab.writeManifest(asked);
-  const groups = ["system:bootstrappers", `system:bootstrappers:tls-bootstrap-${stack}:worker`, "system:authenticated"];
-  const as = ["--as=system:bootstrap:abc123", ...groups.map((group) => `--as-group=${group}`)];
-  const { stdout, stderr } = await lab.run("kubectl", ...as, "create", "-f", file);
-  return stdout + stderr;
+  const holder = stack === "elastic" ? "burst" : "worker";
+  const groups = [
+    "system:bootstrappers",
+    `system:bootstrappers:tls-bootstrap-${stack}:${holder}`,
+    "system:authenticated",
+  ];
+  const { body } = await administrator.wouldAnswer({ user: "system:bootstrap:abc123", groups }, request);
+  return body.message ?? "";
 }
+let administrator: Api;
 
 beforeAll(async () => {
+  await lab.out("up", "--workers", "5");
   await lab.out("kube-proxy-image");
+  administrator = new Api(await readFile((await lab.facts()).kubeconfig, "utf8"));
 });
 
 afterAll(async () => {
-  for (const stack of ["east", "west"] as const) await lab.run("destroy", ...(await optionsOf(stack)));
+  for (const stack of STACKS) await lab.run("destroy", ...(options[stack] ?? (await optionsOf(stack))));
+  await lab.run("kubectl", "delete", "node", NODES.elastic);
+  const tokens = (await liveTokens(lab)).map(({ metadata }) => metadata.name as string);
+  if (tokens.length > 0) await lab.kubectl("delete", "secrets", "-n", "kube-system", ...tokens);
   // The kubelets' requests for serving certificates, and the folder that the kubelet creates for kube-proxy's pods.
   await lab.kubectl("delete", "csr", "--all");
-  for (const worker of Object.values(WORKERS)) await lab.exec(worker, "rm", "-rf", "/usr/lib/modules");
+  for (const worker of [NODES.east, NODES.west]) await lab.exec(worker, "rm", "-rf", "/usr/lib/modules");
+  await lab.out("up", "--workers", "4");
 });
 
-it("each joins its worker, and needs no change afterwards", async () => {
-  const stacks = [await optionsOf("east"), await optionsOf("west")];
-  for (const options of stacks) await lab.operate("deploy", ...options);
-  const { nodes } = await lab.status();
-  expect(nodes?.map(({ name, ready }) => [name, ready])).toEqual([
-    ["worker-1", true],
-    ["worker-2", true],
-  ]);
-  for (const options of stacks) expect(changes(await lab.operate("preview", "--refresh", ...options))).toEqual([]);
+it("each brings up its nodes while the others sleep, and needs no change afterwards", async () => {
+  await deploy("east");
+  await whileAsleep(["east"], () => deploy("west"));
+  await whileAsleep(["east", "west"], async () => {
+    await deploy("elastic");
+    await boot(await userData());
+    await eventually(async () => expect(await lab.isReady(NODES.elastic)).toBe(true), 180);
+  });
+  await expectNoChanges(STACKS);
 });
 
 it("each runs its kube-proxy on its own nodes", async () => {
@@ -78,24 +144,42 @@ it("each runs its kube-proxy on its own nodes", async () => {
   );
 });
 
-it("a token of one cannot claim a name of the other", async () => {
-  // The policies of both stacks deny that.
-  expect(await answer("east", "worker-2")).toContain("asks for node 'worker-2'");
+it.each<[Stack, string[]]>([
+  ["east", ["worker-2", "burst-2"]],
+  ["west", ["worker-1", "burst-2"]],
+  ["elastic", ["worker-1", "worker-2", "worker-3"]],
+])("a token of %s cannot claim a name of the others", async (stack, names) => {
+  for (const name of names) expect(await answer(stack, name)).toContain(`asks for node '${name}'`);
 });
 
-it("a destroy of one leaves the other without a change, with all its policies", async () => {
-  const west = await optionsOf("west");
-  const kinds = ["validatingadmissionpolicies", "validatingadmissionpolicybindings", "clusterrolebindings", "roles"];
-  const ofWest = async () =>
-    (await Promise.all(kinds.map(objects))).flat().filter((name) => name.includes("tls-bootstrap-west"));
-  const before = await ofWest();
-  expect(before.length).toBeGreaterThan(9);
-  await lab.operate("destroy", ...(await optionsOf("east")));
+it("the live token of the scale group gets a name of its own", async () => {
+  const { bootstrapKubeconfigs } = await lab.json<any>("output", "--show-secrets", ...options.elastic);
+  const [[own], [foreign]] = [makeRequests(["burst-2"]), makeRequests(["worker-1"])].flat();
+  const token = new Api(bootstrapKubeconfigs.burst);
+  expect((await token.askFor(foreign)).status).toBe(422);
+  expect((await token.askFor(own)).status).toBe(201);
+});
 
-  expect(await ofWest()).toEqual(before);
+it("each changes its nodes while the others sleep, and needs no change afterwards", async () => {
+  const before = await userData();
+  for (const stack of STACKS) await whileAsleep(others(stack), () => deploy(stack, { maxPods: 60 }));
+  for (const node of [NODES.east, NODES.west])
+    expect((await lab.get<any>("node", node)).status.allocatable.pods).toBe("60");
+  expect(await userData()).not.toBe(before); // for the next machine
+  await expectNoChanges(STACKS);
+});
+
+it("a destroy of one leaves the others without a change, with all their policies", async () => {
+  const kinds = ["validatingadmissionpolicies", "validatingadmissionpolicybindings", "clusterrolebindings", "roles"];
+  const ofOthers = async () =>
+    (await Promise.all(kinds.map(objects))).flat().filter((name) => !name.includes("tls-bootstrap-east"));
+  const before = await ofOthers();
+  expect(before.length).toBeGreaterThan(18);
+  await whileAsleep(others("east"), () => lab.operate("destroy", ...options.east));
+
   expect((await Promise.all(kinds.map(objects))).flat()).toEqual(before);
-  expect(changes(await lab.operate("preview", "--refresh", ...west))).toEqual([]);
-  const outputs = await lab.json<any>("output", "--show-secrets", ...west);
+  await expectNoChanges(others("east"));
+  const outputs = await lab.json<any>("output", "--show-secrets", ...options.west);
   expect(await answer("west", "worker-1")).toContain("asks for node 'worker-1': a token of worker may ask for");
   const found = await new Api(outputs.bootstrapKubeconfigs.worker).anonymously(
     "/api/v1/namespaces/kube-public/configmaps/cluster-info",
@@ -103,7 +187,14 @@ it("a destroy of one leaves the other without a change, with all its policies", 
   expect(found.body.data.kubeconfig).toBe(outputs.clusterInfo);
 });
 
+it("a destroy of the scale group's stack leaves its machine, and the last stack without a change", async () => {
+  await whileAsleep(["west", "elastic"], () => lab.operate("destroy", ...options.elastic));
+  await expectNoChanges(["west"]);
+  await lab.exec(MACHINE, "systemctl", "stop", "kubelet");
+  await lab.kubectl("delete", "node", NODES.elastic);
+});
+
 it("the last one is destroyed too, though its approver comes back on the cordoned node", async () => {
-  await lab.operate("destroy", ...(await optionsOf("west")));
+  await lab.operate("destroy", ...options.west);
   expect(await objects("deployments,daemonsets,validatingadmissionpolicies,clusterrolebindings,nodes")).toEqual([]);
 });

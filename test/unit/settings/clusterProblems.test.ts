@@ -1,3 +1,4 @@
+import { renderKubeconfig } from "../../../components/cluster/kubeconfig";
 import { CA, ED25519, openSshKey, SSH_KEY } from "../fixtures";
 import { describeRefusals, good, worker } from "./goodSettings";
 
@@ -22,6 +23,16 @@ describeRefusals("the place of the cluster", [
     "a kubeconfig without CA",
     { cluster: { kubeconfig: "a: b" } },
     ["tls-bootstrap:cluster.kubeconfig: has no current context"],
+  ],
+  [
+    "a kubeconfig whose CA is no certificate",
+    { cluster: { kubeconfig: renderKubeconfig({ server: "https://a", ca: "x" }, "admin", { token: "t" }) } },
+    ["tls-bootstrap:cluster.kubeconfig: has a wrong CA in its current context: it holds no PEM certificate"],
+  ],
+  [
+    "a kubeconfig whose server has no TLS",
+    { cluster: { kubeconfig: renderKubeconfig({ server: "http://a", ca: CA }, "admin", { token: "t" }) } },
+    ["tls-bootstrap:cluster.kubeconfig: has a wrong server in its current context: it must begin with https://"],
   ],
   [
     "a certificate without key",

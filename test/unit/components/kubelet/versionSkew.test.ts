@@ -7,17 +7,16 @@ const report = (version: unknown, given: object) =>
     problem ? [`${where}: '${value}' ${problem}`] : [],
   );
 
+const FOUR_OLDER =
+  "is more than 3 minors older than the API servers' 1.37.2 (the source): upgrade the kubelets one minor at a time, to 1.34 or newer";
+
 it.each<[string, string, string | undefined]>([
   ["1.37.2", "1.37.2", undefined],
   ["1.37.9", "1.37.2", undefined],
   ["1.34.0", "1.37.2", undefined],
   ["1.37.2", "1.40.0", undefined],
   ["1.37.0", "1.36.3", "is newer than the API servers' 1.36.3 (the source): upgrade the API servers first"],
-  [
-    "1.33.13",
-    "1.37.2",
-    "is more than 3 minors older than the API servers' 1.37.2 (the source): upgrade the kubelets one minor at a time, to 1.34 or newer",
-  ],
+  ["1.33.13", "1.37.2", FOUR_OLDER],
 ])("kubelets of %s with API servers of %s", (kubelets, apiServers, problem) =>
   expect(report(apiServers, { kubernetesVersion: kubelets })).toEqual(
     problem ? [`kubernetesVersion: '${kubelets}' ${problem}`] : [],
@@ -41,6 +40,18 @@ it("a version is reported once, where it is set", () =>
     "kubernetesVersion: '1.37.2'",
     "pools[1].kubernetesVersion: '1.37.1'",
     "pools[1].workers[1].kubernetesVersion: '1.37.0'",
+  ]));
+
+it("API servers that are four minors newer are reported at each key that sets an older version", () =>
+  expect(
+    report("1.37.2", {
+      kubernetesVersion: "1.37.2",
+      pools: [{ kubernetesVersion: "1.33.13", workers: [{ kubernetesVersion: "1.34.4" }, {}] }, { workers: [{}] }],
+      scaleGroups: [{}, { kubernetesVersion: "1.33.13" }, { kubernetesVersion: "1.34.4" }],
+    }),
+  ).toEqual([
+    `pools[0].kubernetesVersion: '1.33.13' ${FOUR_OLDER}`,
+    `scaleGroups[1].kubernetesVersion: '1.33.13' ${FOUR_OLDER}`,
   ]));
 
 it.each<[string, unknown, object]>([

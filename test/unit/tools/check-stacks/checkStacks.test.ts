@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { checkFiles } from "../../../../tools/check-stacks/checkFiles";
 import { renderReports } from "../../../../tools/check-stacks/report";
 import { checkStackFile, type StackReport } from "../../../../tools/check-stacks/stackFile";
@@ -32,8 +32,10 @@ const check = (text: string, isSample = false, project = PROJECT): StackReport =
 it("accepts encrypted secrets, and counts pools and workers", () =>
   expect(check(fileOf(stack))).toEqual({
     file: "stacks/Pulumi.a.yaml",
+    cluster: undefined,
     pools: 1,
     workers: pool.workers.length,
+    scaleGroups: 0,
     versions: [good.kubernetesVersion],
     problems: [],
     notes: [],
@@ -62,6 +64,20 @@ it("has the versions of pools and workers", () => {
     "1.36.3",
   ]);
 });
+
+it("has the scale groups and their versions", () => {
+  const scaleGroups = [{ name: "burst", namePrefix: "burst-", kubernetesVersion: "1.33.13", userData: {} }];
+  expect(check(fileOf({ ...stack, scaleGroups }))).toMatchObject({
+    scaleGroups: 1,
+    versions: ["1.33.13", good.kubernetesVersion],
+    problems: [],
+  });
+});
+
+it.each([
+  ["the platform stack", { cluster: undefined, platform: "org/platform/prod" }, "org/platform/prod"],
+  ["the URL of the API server", { cluster: { ...stack.cluster, server: "https://a:6443" } }, "https://a:6443"],
+])("has %s", (_, change, cluster) => expect(check(fileOf({ ...stack, ...change })).cluster).toBe(cluster));
 
 it.each([
   ["ssh.privateKey", { ...stack, ssh: { user: "debian" } }],
@@ -95,18 +111,35 @@ it("reports a file that is not YAML", () =>
 it("prints a row for each file, and the problems below", () =>
   expect(
     renderReports([
-      { file: "Pulumi.a.yaml", pools: 2, workers: 40, versions: ["1.36.3", "1.37.2"], problems: [], notes: [] },
-      { file: "Pulumi.b.yaml", versions: [], problems: ["tls-bootstrap:pools: is required"], notes: ["a note"] },
+      {
+        file: "Pulumi.a.yaml",
+        cluster: "org/platform/a",
+        ...{ pools: 2, workers: 40, scaleGroups: 1, versions: ["1.36.3", "1.37.2"], problems: [], notes: [] },
+      },
+      {
+        file: "Pulumi.b.yaml",
+        ...{ scaleGroups: 0, versions: [], problems: ["tls-bootstrap:pools: is required"], notes: ["a note"] },
+      },
     ]).split("\n"),
   ).toEqual([
-    "FILE            POOLS   WORKERS   KUBERNETES       PROBLEMS",
-    "Pulumi.a.yaml   2       40        1.36.3, 1.37.2   none",
-    "Pulumi.b.yaml   ?       ?         ?                1",
+    "FILE            CLUSTER          POOLS   WORKERS   SCALE GROUPS   KUBERNETES       PROBLEMS",
+    "Pulumi.a.yaml   org/platform/a   2       40        1              1.36.3, 1.37.2   none",
+    "Pulumi.b.yaml   ?                ?       ?         0              ?                1",
     "",
     "Pulumi.b.yaml",
     "  tls-bootstrap:pools: is required",
     "  note: a note",
   ]));
+
+/** The stack files of dev, staging and prod. Their project has what they share. */
+const EXAMPLES = join(REPOSITORY, "stacks/examples");
+const SAMPLES = readdirSync(EXAMPLES).filter((file) => file !== "Pulumi.yaml");
+
+it.each(SAMPLES)("%s sets no key that the environments share", (file) => {
+  const read = (name: string) => parse(readFileSync(join(EXAMPLES, name), "utf8")).config as Record<string, unknown>;
+  const shared = Object.keys(read("Pulumi.yaml")).map((key) => `tls-bootstrap:${key}`);
+  expect(Object.keys(read(file)).filter((key) => shared.includes(key))).toEqual([]);
+});
 
 describe("the command", () => {
   const folder = mkdtempSync(join(tmpdir(), "stacks-"));
@@ -118,10 +151,18 @@ describe("the command", () => {
 
   it("finds every sample of this repository without a problem", () => {
     const { status, printed } = run();
-    for (const file of readdirSync(join(REPOSITORY, "stacks/examples")))
-      expect(printed).toMatch(new RegExp(`stacks/examples/${file} .* none$`, "m"));
+    for (const file of SAMPLES) expect(printed).toMatch(new RegExp(`stacks/examples/${file} .* none$`, "m"));
     expect(printed).not.toContain("Pulumi.lab.yaml");
     expect(status).toBe(0);
+  });
+
+  it("uses the defaults of the nearest Pulumi.yaml", () => {
+    const home = join(folder, "own");
+    mkdirSync(join(home, "stacks"), { recursive: true });
+    writeFileSync(join(home, "Pulumi.yaml"), stringify({ config: { tokenTtl: { type: "string", default: "never" } } }));
+    const file = join(home, "stacks", "Pulumi.shared.yaml");
+    writeFileSync(file, fileOf(stack));
+    expect(run(file)).toEqual({ status: 1, printed: expect.stringContaining("tls-bootstrap:tokenTtl: 'never'") });
   });
 
   it("ends with 1 when a stack cannot be used", () => {

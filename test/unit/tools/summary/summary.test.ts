@@ -1,3 +1,5 @@
+import { createAuthority } from "../../../../lab/control-plane/certificates";
+import { CA } from "../../fixtures";
 import { parsePreview, SECRET, UNKNOWN } from "../../../../tools/summary/preview";
 import { changedLines } from "../../../../tools/summary/files";
 import { nameList } from "../../../../tools/summary/lists";
@@ -126,6 +128,17 @@ it("says which pool's kubelets restart together, pool by pool", () => {
   expect(summaryOf(change("a-1", "a"), change("a-2", "a"), change("b-1", "b")).slice(2, 4)).toEqual([
     "- **Restart** kubelet: a-1, a-2, all at once",
     "- **Restart** kubelet: b-1",
+  ]);
+});
+
+it("says what must hold when a CA is removed, batch by batch, and what comes in its place", async () => {
+  const { certificate } = await createAuthority("next-ca", new Date());
+  const stdin = [CA, certificate].map((text) => file("/etc/kubernetes/pki/ca.crt", text, "kubelet"));
+  const change = (worker: string, barrier = 0) => step(worker, "kubelet", { stdin: [stdin[0], stdin[1]], barrier });
+  expect(summaryOf(change("worker-1"), change("worker-2", 1)).slice(2, 5)).toEqual([
+    "- **Restart** kubelet: worker-1; then worker-2",
+    "- **CA removed** CN=kubernetes-ca (the API server must have other certificates first: its own, and the one with which it calls kubelets): worker-1, worker-2",
+    "- **CA added** CN=next-ca (each node asks the API server first; no Node, certificate or token is replaced): worker-1, worker-2",
   ]);
 });
 

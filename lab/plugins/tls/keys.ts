@@ -33,7 +33,9 @@ export function createKey(inputs: z.output<typeof keyInputs>): Created {
       privateKeyPem: pem(forms[inputs.algorithm]),
       privateKeyPemPkcs8: pem("pkcs8"),
       publicKeyPem: String(publicKey.export({ format: "pem", type: "spki" })),
-      ...(inputs.algorithm === "ED25519" ? openSshForms(key) : { privateKeyOpenssh: asSecret(""), publicKeyOpenssh: "" }),
+      ...(inputs.algorithm === "ED25519"
+        ? openSshForms(key)
+        : { privateKeyOpenssh: asSecret(""), publicKeyOpenssh: "" }),
     },
   };
 }

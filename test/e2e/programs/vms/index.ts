@@ -5,7 +5,7 @@ import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomString } from "@pulumi/random";
 import { parse } from "yaml";
-import { HostKey, type PoolSpec, TlsBootstrap, type WorkerSpec } from "../../../../components";
+import { type DrainSpec, HostKey, type PoolSpec, TlsBootstrap, type WorkerSpec } from "../../../../components";
 
 interface Vm extends Pick<WorkerSpec, "lost"> {
   readonly name: string;
@@ -60,8 +60,7 @@ const boot = onVm("boot", ({ name, machine, userData }) => {
 /** The end of a VM. The log tells whether its node has left before. */
 const end = onVm("end", ({ name, machine }) => {
   const pods = lab(["kubectl", "get", "pods", "--field-selector", `spec.nodeName=${name}`, "-o", "name"]);
-  const installed = lab(["exec", machine, "--", "sh", "-c", "ls -d /etc/tls-bootstrap 2>/dev/null || true"]);
-  log("ends", name, machine, `pods: ${pods.trim() || "none"}`, `settings: ${installed.trim() || "none"}`);
+  log("ends", name, machine, `pods: ${pods.trim() || "none"}`);
   lab(["stop", machine]);
 });
 
@@ -87,6 +86,7 @@ const nodes = new TlsBootstrap(
     kubernetesVersion: config.require("kubernetesVersion"),
     downloadUrl: config.require("downloadUrl"),
     checksums: config.require("checksums"),
+    drain: config.requireObject<DrainSpec>("drain"),
     pools: [{ ...pool, workers }],
   },
   { providers: { kubernetes: provider } },

@@ -60,7 +60,7 @@ const boot = onVm("boot", ({ name, machine, userData }) => {
 /** The end of a VM. The log tells whether its node has left before. */
 const end = onVm("end", ({ name, machine }) => {
   const pods = lab(["kubectl", "get", "pods", "--field-selector", `spec.nodeName=${name}`, "-o", "name"]);
-  log("ends", name, machine, `pods: ${pods.trim() || "none"}`);
+  log("ends", name, machine, `pods: ${pods.split(/\s+/).filter(Boolean).join(", ") || "none"}`);
   lab(["stop", machine]);
 });
 

@@ -33,19 +33,10 @@ interface Keepers {
 
 /** A VM is a random string, and its keepers say what it is. They have a secret, so the hook gets them as an output. */
 const onVm = (hook: string, act: (vm: Keepers) => void) =>
-  new pulumi.ResourceHook(
-    hook,
-    ({ newInputs, oldInputs }) =>
-      new Promise<void>((resolve, reject) => {
-        pulumi.output((newInputs ?? oldInputs)!.keepers as pulumi.Input<Keepers>).apply((vm) => {
-          try {
-            resolve(act(vm));
-          } catch (error) {
-            reject(error as Error);
-          }
-        });
-      }),
-  );
+  new pulumi.ResourceHook(hook, async ({ newInputs, oldInputs }) => {
+    const { keepers } = (newInputs ?? oldInputs) as { keepers: pulumi.Input<Keepers> };
+    act(await new Promise<Keepers>((resolve) => void pulumi.output(keepers).apply(resolve as (vm: unknown) => void)));
+  });
 
 /** What the cloud does for a new VM: power, and cloud-init with the host key. */
 const boot = onVm("boot", ({ name, machine, userData }) => {

@@ -7,6 +7,7 @@ import { type CertificateAuthority, certificateAuthority } from "../components/s
 import { problemsOf, REQUIRED } from "../components/validation/problems";
 import { type Check, refuse } from "../components/validation/refuse";
 import * as rules from "../components/validation/rules";
+import { PlatformStack } from "./platformStack";
 import type { Settings } from "./settings";
 import type { Access } from "./settingsSchema";
 
@@ -47,18 +48,15 @@ const VERSION_OUTPUT = "kubernetesVersion";
 export async function readClusterAccess(settings: Settings): Promise<ClusterAccess> {
   const { cluster, platform, bootstrap } = settings;
   if (!platform) return fromSettings(cluster!);
-  const access = await fromPlatform(platform);
+  const access = await fromPlatform(settings.platformStack ?? new PlatformStack(platform));
   const source = `output ${VERSION_OUTPUT} of ${platform}`;
   settings.refuse(skewChecks({ version: access.kubernetesVersion, source }, bootstrap));
   return access;
 }
 
-async function fromPlatform(stack: string): Promise<ClusterAccess> {
-  const platform = new pulumi.StackReference(stack);
-  const read = async (name: string) => {
-    const details: { value?: unknown; secretValue?: unknown } = await platform.getOutputDetails(name);
-    return [name, details.value ?? details.secretValue] as const;
-  };
+async function fromPlatform(platform: PlatformStack): Promise<ClusterAccess> {
+  const stack = platform.name;
+  const read = async (name: string) => [name, await platform.output(name)] as const;
   const names = [...Object.keys(PLATFORM_OUTPUTS), SERVING_CA_OUTPUT, CLIENT_CA_OUTPUT, VERSION_OUTPUT];
   const {
     [SERVING_CA_OUTPUT]: authority,

@@ -16,7 +16,7 @@ kubectl certificate approve <name>
 `;
 
 export = async () => {
-  const settings = readSettings();
+  const settings = await readSettings();
   const { server, ca, clientCa, kubeconfig, servingCa, kubernetesVersion } = await readClusterAccess(settings);
 
   const cluster = new Provider("cluster", {

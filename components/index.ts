@@ -22,6 +22,7 @@ export { type ScaleGroupInfo, TlsBootstrap, type TlsBootstrapArgs, type TokenInf
 export { BootstrapToken, type BootstrapTokenArgs, TokenRenewal } from "./tokens/bootstrapToken";
 export { tokenGroupOf } from "./tokens/tokenGroup";
 export { TokenUsage } from "./tokens/tokenUsage";
+export { HostKey } from "./worker/hostKey";
 export { discoverScript } from "./worker/hostScript";
 export type { JoinReceipt, JoinTimes, NodeCertificate } from "./worker/receipt";
 export { Worker, type WorkerArgs } from "./worker/worker";

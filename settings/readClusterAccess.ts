@@ -7,6 +7,7 @@ import type { CertificateAuthority } from "../components/spec/servingSchema";
 import { refuse } from "../components/validation/refuse";
 import * as rules from "../components/validation/rules";
 import { checkPlatformOutputs, OUTPUT_NAMES } from "./platformOutputs";
+import { PlatformStack } from "./platformStack";
 import type { Settings } from "./settings";
 import type { Access } from "./settingsSchema";
 
@@ -31,18 +32,15 @@ export interface ClusterAccess extends ClusterEndpoint {
 export async function readClusterAccess(settings: Settings): Promise<ClusterAccess> {
   const { cluster, platform, bootstrap } = settings;
   if (!platform) return fromSettings(cluster!);
-  const access = await fromPlatform(platform);
+  const access = await fromPlatform(settings.platformStack ?? new PlatformStack(platform));
   const source = `output kubernetesVersion of ${platform}`;
   settings.refuse(skewChecks({ version: access.kubernetesVersion, source }, bootstrap));
   return access;
 }
 
-async function fromPlatform(stack: string): Promise<ClusterAccess> {
-  const platform = new pulumi.StackReference(stack);
-  const read = async (name: string) => {
-    const details: { value?: unknown; secretValue?: unknown } = await platform.getOutputDetails(name);
-    return [name, details.value ?? details.secretValue] as const;
-  };
+async function fromPlatform(platform: PlatformStack): Promise<ClusterAccess> {
+  const stack = platform.name;
+  const read = async (name: string) => [name, await platform.output(name)] as const;
   const exported = Object.fromEntries(await Promise.all(OUTPUT_NAMES.map(read)));
   const outputs = checkPlatformOutputs(stack, exported);
   const { server, ca, kubeconfig, kubeletServingCa, kubeletClientCa, kubernetesVersion } = outputs;

@@ -8,12 +8,16 @@ import { skewChecks } from "../components/kubelet/versionSkew";
 import { isMap } from "../components/validation/maps";
 import { problemsOf, REQUIRED } from "../components/validation/problems";
 import { type Check, refuse } from "../components/validation/refuse";
+import * as rules from "../components/validation/rules";
+import { PlatformStack } from "./platformStack";
 import { settingsSchema, targetSchema } from "./settingsSchema";
-import { type Inventory, readWorkersFiles } from "./workersFile";
+import { type ExportedWorkers, type Inventory, readWorkersFiles } from "./workersFile";
 
 /** Checked settings. Secrets are in plain text: wrap them with `pulumi.secret` before they go into a resource. */
 export interface Settings extends z.output<typeof targetSchema> {
   readonly bootstrap: CheckedBootstrap;
+  /** The platform stack, when it has been read for its workers. A program refers to a stack once. */
+  readonly platformStack?: PlatformStack;
   /**
    * Stops the program when there are more problems.
    * @param checks places without the namespace of the config keys.
@@ -66,9 +70,15 @@ const CONFIG_LIMIT = 120_000;
  * @param namespace prefix of the config keys.
  * @param raw values by key without the namespace, as Pulumi stores them: text, or JSON for lists and maps.
  * @param bytes size of the environment variable that has the whole config.
- * @throws pulumi.RunError with all problems, each at its config key or at its line of a workers file.
+ * @param exported the workers of the platform stack. Without them, pools with `workersFrom` have no workers.
+ * @throws pulumi.RunError with all problems, each at its config key, at its line of a workers file, or at its place in the platform stack's output.
  */
-export function parseSettings(namespace: string, raw: Readonly<Record<string, string>>, bytes = 0): Settings {
+export function parseSettings(
+  namespace: string,
+  raw: Readonly<Record<string, string>>,
+  bytes = 0,
+  exported?: ExportedWorkers,
+): Settings {
   const unreadable: Check[] = [];
   const given: Record<string, unknown> = {};
   for (const [key, text] of Object.entries(raw)) {
@@ -79,13 +89,14 @@ export function parseSettings(namespace: string, raw: Readonly<Record<string, st
     }
   }
   const { cluster, platform, ...rest } = given;
-  const inventory = readWorkersFiles(`${namespace}:pools`, rest.pools);
+  const inventory = readWorkersFiles(`${namespace}:pools`, rest.pools, exported);
   const target = targetSchema.safeParse({ cluster, platform }, REQUIRED);
   const { checks, spec } = checkBootstrap({ ...rest, pools: inventory.pools });
   const isUnreadable = ([where]: Check) => unreadable.some(([key]) => key === where);
   refuseSettings(namespace, inventory, [
     ...unreadable,
     targetCheck(given),
+    ...workersFromChecks(given),
     sizeCheck(bytes),
     ...[...(target.success ? [] : problemsOf(target.error, "")), ...checks].filter((check) => !isUnreadable(check)),
     ...skewChecks(
@@ -103,6 +114,14 @@ const targetCheck = ({ cluster, platform }: Readonly<Record<string, unknown>>): 
     cluster === undefined ? "is required (or 'platform')" : "cannot be given together with 'platform'",
   ];
 };
+
+const workersFromChecks = ({ platform, pools }: Readonly<Record<string, unknown>>): Check[] =>
+  platform !== undefined || !Array.isArray(pools)
+    ? []
+    : pools.map((pool: unknown, p): Check => [
+        `pools[${p}].workersFrom`,
+        isMap(pool) && pool.workersFrom === "platform" ? "needs 'platform', the stack that exports them" : undefined,
+      ]);
 
 const sizeCheck = (bytes: number): Check => [
   "pools",
@@ -135,15 +154,26 @@ export function parseDownloadSettings(config: Readonly<Record<string, unknown>>)
   return data!;
 }
 
+/** The output with workers that a platform stack may export: a list by pool name. */
+const WORKERS_OUTPUT = "workers";
+
 /**
- * Reads the settings of the current stack.
+ * Reads the settings of the current stack, and the workers that its platform stack exports, when a pool takes them from there.
  * @throws pulumi.RunError with all problems, see {@link parseSettings}.
  */
-export function readSettings(): Settings {
+export async function readSettings(): Promise<Settings> {
   const namespace = pulumi.getProject();
   const ours = Object.entries(allConfig()).flatMap(([key, value]) =>
     key.startsWith(`${namespace}:`) ? [[key.slice(namespace.length + 1), value] as const] : [],
   );
   const variable = `PULUMI_CONFIG=${process.env.PULUMI_CONFIG ?? ""}\0`;
-  return parseSettings(namespace, Object.fromEntries(ours), Buffer.byteLength(variable));
+  const raw = Object.fromEntries(ours);
+  const { platform: stack } = raw;
+  const reads = raw.pools?.includes('"workersFrom"') && stack !== undefined && rules.stackName(stack) === undefined;
+  const platformStack = reads ? new PlatformStack(stack) : undefined;
+  const exported = platformStack && {
+    source: `output ${WORKERS_OUTPUT} of ${stack}`,
+    byPool: await platformStack.output(WORKERS_OUTPUT),
+  };
+  return { ...parseSettings(namespace, raw, Buffer.byteLength(variable), exported), platformStack };
 }

@@ -74,11 +74,11 @@ export const targetSchema = z.strictObject({
   platform: ruledString(rules.stackName, { pattern: "^[\\w.-]+/[\\w.-]+/[\\w.-]+$" })
     .optional()
     .describe(
-      "`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret). It may also export `kubeletServingCa`, `kubeletClientCa` (see `cluster.clientCa`), `kubernetesVersion` (see `cluster.kubernetesVersion`) and `formatVersion`, which is 1.",
+      "`<organization>/<project>/<stack>` of a stack that exports `server`, `ca` and `kubeconfig` (a secret). It may also export `kubeletServingCa`, `kubeletClientCa` (see `cluster.clientCa`), `kubernetesVersion` (see `cluster.kubernetesVersion`), `workers` (see `pools[].workersFrom`) and `formatVersion`, which is 1.",
     ),
 });
 
-/** A pool whose workers may be in a file. */
+/** A pool whose workers may be in a file, or in the platform stack. */
 export const settingsPoolSchema = poolSchema
   .partial({ workers: true })
   .extend({
@@ -88,6 +88,12 @@ export const settingsPoolSchema = poolSchema
       .optional()
       .describe(
         "YAML or JSON file with the list of workers, instead of `workers`. Relative to Pulumi.yaml, or absolute.",
+      ),
+    workersFrom: z
+      .enum(["platform"])
+      .optional()
+      .describe(
+        "`platform`: the output `workers` of the platform stack has the list of workers, by pool name. Instead of `workers`.",
       ),
   })
   .meta({ id: "Pool" });

@@ -1,6 +1,6 @@
 /**
- * Reads workers from files (`pools[].workersFile`) into their pools, so the checks of all settings see them. Their problems are reported
- * with the line of the file.
+ * Reads workers from files (`pools[].workersFile`) and from the platform stack (`pools[].workersFrom`) into their pools, so the checks of all
+ * settings see them. Their problems are reported with the line of the file, or with the place in the output.
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -8,13 +8,23 @@ import { isMap, isSeq, LineCounter, type Node, parseDocument, type YAMLError } f
 import type { Check } from "../components/validation/refuse";
 import { isMap as isRecord } from "../components/validation/maps";
 
-/** The pools of a stack, with the workers from their files. */
+/** The workers that a platform stack exports. */
+export interface ExportedWorkers {
+  /** Names the output in errors. */
+  readonly source: string;
+  /** The lists of workers by pool name. Nothing is checked yet. */
+  readonly byPool: unknown;
+}
+
+/** The pools of a stack, with the workers from files and from the platform stack. */
 export interface Inventory {
-  /** The pools without `workersFile`. Nothing else is checked yet. */
+  /** The pools without `workersFile` and `workersFrom`. Nothing else is checked yet. */
   readonly pools: unknown;
-  /** Problems of `workersFile` and of the files' syntax. */
+  /** Problems of these two keys and of the files' syntax. */
   readonly problems: readonly Check[];
-  /** The line of a worker's setting, such as `workers/a.yaml:512: [170].address`. Undefined when the setting is not in a file. */
+  /**
+   * The place of a worker's setting, such as `workers/a.yaml:512: [170].address`. Undefined when the setting is in the stack file.
+   */
   readonly lineOf: (where: string) => string | undefined;
 }
 
@@ -22,13 +32,8 @@ export interface Inventory {
 interface LoadedPool {
   readonly pool: unknown;
   readonly problems?: readonly Check[];
-  readonly file?: WorkersFile;
-}
-
-interface WorkersFile {
-  readonly path: string;
-  readonly list: Node;
-  readonly lines: LineCounter;
+  /** Names a place below `workers`, such as `[3].address`, where it is written. */
+  readonly nameOf?: (place: string) => string;
 }
 
 /**
@@ -36,37 +41,51 @@ interface WorkersFile {
  *
  * @param at config key of the pools. All places begin with it.
  * @param pools as the user wrote them. A wrong shape is reported elsewhere.
+ * @param exported of the platform stack. Without it, a pool with `workersFrom` has no workers.
  */
-export function readWorkersFiles(at: string, pools: unknown): Inventory {
+export function readWorkersFiles(at: string, pools: unknown, exported?: ExportedWorkers): Inventory {
   if (!Array.isArray(pools)) return { pools, problems: [], lineOf: () => undefined };
   const paths = pools.map((pool: unknown) =>
     isRecord(pool) && typeof pool.workersFile === "string" ? resolve(pool.workersFile) : undefined,
   );
   const read = pools.map((pool: unknown, p): LoadedPool => {
     const first = paths[p] === undefined ? p : paths.indexOf(paths[p]);
-    return readPool(`${at}[${p}]`, pool, first < p ? `is already the file of pools[${first}]` : undefined);
+    const duplicate = first < p ? `is already the file of pools[${first}]` : undefined;
+    return readPool(`${at}[${p}]`, pool, duplicate, exported);
   });
   return {
     pools: read.map(({ pool }) => pool),
     problems: read.flatMap(({ problems = [] }) => problems),
     lineOf: (where) => {
       const [, p, place] = /^\[(\d+)\]\.workers(\[.*)$/s.exec(where.startsWith(at) ? where.slice(at.length) : "") ?? [];
-      const file = read[Number(p)]?.file;
-      if (!file) return undefined;
-      const [offset] = nodeAt(file.list, place).range!;
-      return `${file.path}:${file.lines.linePos(offset).line}: ${place}`;
+      return read[Number(p)]?.nameOf?.(place);
     },
   };
 }
 
 /** @param duplicate the problem when an earlier pool has the same file. */
-function readPool(at: string, pool: unknown, duplicate: string | undefined): LoadedPool {
+function readPool(
+  at: string,
+  pool: unknown,
+  duplicate: string | undefined,
+  exported: ExportedWorkers | undefined,
+): LoadedPool {
   if (!isRecord(pool)) return { pool };
-  const { workersFile: path, ...rest } = pool;
+  const { workersFile: path, workersFrom, ...rest } = pool;
   const refuse = (key: string, problem: string, value?: string): LoadedPool => ({
     pool: { ...rest, workers: [] },
     problems: [[`${at}.${key}`, problem, value]],
   });
+  if (workersFrom !== undefined) {
+    if ("workers" in pool || path !== undefined)
+      return refuse("workersFrom", "cannot be given together with 'workers' or 'workersFile'");
+    if (workersFrom !== "platform") return refuse("workersFrom", "must be 'platform'");
+    if (!exported) return { pool: { ...rest, workers: [] } };
+    const { source, byPool } = exported;
+    const workers: unknown = isRecord(byPool) ? byPool[String(rest.name)] : undefined;
+    if (!Array.isArray(workers)) return refuse("workersFrom", `${source} has no list of workers for this pool`);
+    return { pool: { ...rest, workers }, nameOf: (place) => `${source}: ${String(rest.name)}${place}` };
+  }
   if (path === undefined) return "workers" in pool ? { pool } : refuse("workers", "is required (or 'workersFile')");
   if ("workers" in pool) return refuse("workersFile", "cannot be given together with 'workers'");
   if (typeof path !== "string" || !path) return refuse("workersFile", "must be the path of a file");
@@ -108,7 +127,11 @@ function parseWorkers(path: string, text: string): Omit<LoadedPool, "pool"> & { 
   }
   if (!Array.isArray(workers))
     return { problems: [problem(document.contents?.range[0] ?? 0, "must be a list of workers")] };
-  return { workers, file: { path, list: document.contents!, lines } };
+  const nameOf = (place: string) => {
+    const [offset] = nodeAt(document.contents!, place).range!;
+    return `${path}:${lines.linePos(offset).line}: ${place}`;
+  };
+  return { workers, nameOf };
 }
 
 /** The YAML node at a place such as `[3].labels.zone`, or the nearest node around it. An alias is not followed. */

@@ -69,6 +69,11 @@ export const workerSchema = z
     ).describe(
       "Public host key, from `/etc/ssh/ssh_host_ed25519_key.pub`. Take it from the VM's console or image, never from a first connection.",
     ),
+    machine: stringInput(ruledString(rules.notEmpty))
+      .optional()
+      .describe(
+        "Identity of the VM, such as its id in the cloud. Another value is another VM, also at the same address and with the same host key: it joins.",
+      ),
     generation: z
       .int()
       .min(1)

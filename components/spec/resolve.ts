@@ -36,8 +36,11 @@ export interface Cluster extends ClusterEndpoint {
   readonly clientCa: string;
 }
 
+type WorkerSetting = z.output<typeof workerSchema>;
+
 /** A worker with everything it needs. */
-export interface ResolvedWorker extends Environment, Required<Omit<z.output<typeof workerSchema>, "nodeAddress">> {
+export interface ResolvedWorker
+  extends Environment, Required<Omit<WorkerSetting, "nodeAddress" | "machine">>, Pick<WorkerSetting, "machine"> {
   readonly nodeAddress: pulumi.Input<string>;
   readonly cluster: pulumi.Output<Cluster>;
   /** How long it must stay healthy after a change. */

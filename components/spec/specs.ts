@@ -533,6 +533,11 @@ export interface WorkerSpec {
   /** Public host key, from `/etc/ssh/ssh_host_ed25519_key.pub`. Take it from the VM's console or image, never from a first connection. */
   readonly hostKey: pulumi.Input<string>;
   /**
+   * Identity of the VM, such as its id in the cloud. Another value is another VM, also at the same address and with the same host key:
+   * it joins.
+   */
+  readonly machine?: pulumi.Input<string>;
+  /**
    * Raise this counter to remove the node, wipe its identity, and join it again with a new token.
    * @default 1
    */

@@ -66,6 +66,9 @@ export function checkStackFile({ file, text, project, isSample }: StackFile): St
     problems,
     notes: [
       ...(toSet.length > 0 ? [`a sample: set its secrets ${toSet.join(", ")}`] : []),
+      ...(stored(settings.pools ?? "").includes('"workersFrom"')
+        ? ["workers of the platform stack are not checked"]
+        : []),
       ...(environment === undefined ? [] : ["settings of its environment (Pulumi ESC) are not checked"]),
     ],
   };

@@ -20,8 +20,9 @@ export function sendAirGap(context: StepContext): remote.CopyToRemote | undefine
       connection: commonArgs(context).connection,
       source: new pulumi.asset.FileAsset(worker.airGap),
       remotePath: AIR_GAP_FILE,
+      triggers: [machineOf(worker)],
     },
-    { parent, replacementTrigger: machineOf(worker) },
+    { parent },
   );
 }
 

@@ -22,8 +22,14 @@ export function prepareHost(context: StepContext, archive: remote.CopyToRemote |
   );
   return new remote.Command(
     `${name}-host`,
-    { ...commonArgs(context), create: run.script("create"), update: run.script("update"), stdin: script },
-    { parent, dependsOn: archive ? [archive] : [], replacementTrigger: machineOf(worker) },
+    {
+      ...commonArgs(context),
+      create: run.script("create"),
+      update: run.script("update"),
+      stdin: script,
+      triggers: [machineOf(worker)],
+    },
+    { parent, dependsOn: archive ? [archive] : [] },
   );
 }
 

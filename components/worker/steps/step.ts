@@ -34,12 +34,17 @@ export const commonArgs = ({ worker }: StepContext) => ({
 });
 
 /**
- * Identifies the machine of a worker. A machine with another address or host key is another one, or has a new disk, and joins.
+ * Identifies the machine of a worker. A machine with another address, host key or id is another one, or has a new disk, and joins.
+ *
+ * The steps have it among their `triggers`, not as `replacementTrigger`. Before the engine deletes a VM that it replaces, it asks the command
+ * plugin which commands would be replaced with the VM, and deletes these first. The engine does not count `replacementTrigger` there.
  */
-export const machineOf = ({ address, hostKey }: ResolvedWorker): pulumi.Input<string> =>
-  typeof address === "string" && typeof hostKey === "string"
-    ? `${address} ${hostKey}`
-    : pulumi.interpolate`${address} ${hostKey}`;
+export const machineOf = ({ address, hostKey, machine }: ResolvedWorker): pulumi.Input<string> => {
+  const parts = [address, hostKey, ...(machine === undefined ? [] : [machine])];
+  return parts.every((part) => typeof part === "string")
+    ? parts.join(" ")
+    : pulumi.all(parts).apply((known) => known.join(" "));
+};
 
 /**
  * Command lines for a host, with `sudo -n` unless the user is root. They must hold no secret: the CLI prints the line of a failed command.

@@ -1,4 +1,12 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+} from "node:crypto";
+import { range } from "lodash";
 import { z } from "zod";
 import { PluginError } from "../pluginError";
 import type { Created } from "../provider";
@@ -25,8 +33,42 @@ export function createKey(inputs: z.output<typeof keyInputs>): Created {
       privateKeyPem: pem(forms[inputs.algorithm]),
       privateKeyPemPkcs8: pem("pkcs8"),
       publicKeyPem: String(publicKey.export({ format: "pem", type: "spki" })),
+      ...(inputs.algorithm === "ED25519"
+        ? openSshForms(key)
+        : { privateKeyOpenssh: asSecret(""), publicKeyOpenssh: "" }),
     },
   };
+}
+
+/**
+ * An ED25519 key in the formats of OpenSSH.
+ * @see https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key
+ */
+function openSshForms(key: KeyObject) {
+  const { d, x } = key.export({ format: "jwk" });
+  const [seed, point] = [d!, x!].map((part) => Buffer.from(part, "base64url"));
+  const publicBlob = Buffer.concat([field("ssh-ed25519"), field(point)]);
+  const check = randomBytes(4);
+  const secret = Buffer.concat([check, check, publicBlob, field(Buffer.concat([seed, point])), field("")]);
+  const padding = Buffer.from(range(1, 1 + ((8 - (secret.length % 8)) % 8)));
+  const body = Buffer.concat([
+    Buffer.from("openssh-key-v1\0"),
+    ...["none", "none", ""].map(field), // cipher, key derivation and its options
+    Buffer.from([0, 0, 0, 1]), // number of keys
+    field(publicBlob),
+    field(Buffer.concat([secret, padding])),
+  ]);
+  const lines = body.toString("base64").match(/.{1,70}/g)!;
+  const pem = ["-----BEGIN OPENSSH PRIVATE KEY-----", ...lines, "-----END OPENSSH PRIVATE KEY-----", ""].join("\n");
+  return { privateKeyOpenssh: asSecret(pem), publicKeyOpenssh: `ssh-ed25519 ${publicBlob.toString("base64")}\n` };
+}
+
+/** Bytes with their length before them. */
+function field(value: string | Buffer): Buffer {
+  const bytes = Buffer.from(value as string);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
 }
 
 function generateKey({ algorithm, rsaBits, ecdsaCurve }: z.output<typeof keyInputs>): KeyObject {

@@ -57,7 +57,7 @@ export const tlsPlugin = statePlugin("tls", {
   "tls:index/privateKey:PrivateKey": () =>
     new StateProvider({
       inputs: keyInputs,
-      computed: ["privateKeyPem", "privateKeyPemPkcs8", "publicKeyPem"],
+      computed: ["privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh", "publicKeyPem", "publicKeyOpenssh"],
       replaces: () => true,
       create: createKey,
     }),

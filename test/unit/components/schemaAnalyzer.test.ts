@@ -8,6 +8,7 @@ const COMPONENTS = [
   "BootstrapToken",
   "ClusterInfo",
   "CsrApprover",
+  "HostKey",
   "JoinPolicy",
   "KubeProxy",
   "KubeProxyIdentity",

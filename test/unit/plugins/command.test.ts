@@ -185,6 +185,13 @@ describe("remote.Command", () => {
     expect(diff).toMatchObject({ changes: true, detailed: { connection: "update" }, replaces: [] });
   });
 
+  // The engine asks so before it deletes what the triggers come from.
+  test("is replaced when its triggers are unknown", async () => {
+    const made = { id: "c1", inputs: await checked({ create: "a", triggers: ["10.0.0.1"] }), outputs: {} };
+    const diff = await plugin.diff(which, made, { ...made.inputs, triggers: UNKNOWN });
+    expect(diff.replaces).toEqual(["triggers"]);
+  });
+
   test("runs several commands at once", async () => {
     const begin = Date.now();
     await Promise.all(Array.from({ length: 8 }, () => create({ create: "sleep 1" })));

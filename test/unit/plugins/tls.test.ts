@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, X509Certificate } from "node:crypto";
+import { type ParsedKey, utils } from "ssh2";
 import { tlsPlugin } from "../../../lab/plugins/tls/tlsPlugin";
 import { type Plugin } from "../../pluginClient";
 import { isSecret, type Json, UNKNOWN, unwrapSecrets } from "../../protocolValues";
@@ -29,6 +30,15 @@ describe("tls.PrivateKey", () => {
       const spki = createPublicKey(form).export({ format: "der", type: "spki" });
       expect(id).toBe(createHash("sha1").update(spki).digest("hex"));
     }
+  });
+
+  test("makes an ED25519 key in the formats of OpenSSH", async () => {
+    const { outputs } = await plugin.make(privateKey, { algorithm: "ED25519" });
+    expect(isSecret(outputs.privateKeyOpenssh)).toBe(true);
+    const { privateKeyOpenssh, publicKeyOpenssh } = unwrapSecrets(outputs);
+    const key = utils.parseKey(privateKeyOpenssh as string) as ParsedKey;
+    expect(key.isPrivateKey()).toBe(true);
+    expect(`${key.type} ${key.getPublicSSH().toString("base64")}\n`).toBe(publicKeyOpenssh);
   });
 
   test("refuses an unknown algorithm", async () => {

@@ -19,7 +19,7 @@ export function declareLeave(context: StepContext, dependsOn: pulumi.Resource[])
     {
       ...commonArgs(context),
       connection: connectionTo(worker, DIAL_ERROR_LIMIT),
-      ...(worker.lost ? {} : { delete: run.leave, stdin: pulumi.interpolate`${owner}\n` }),
+      ...(worker.lost ? {} : { delete: run.undo("leave"), stdin: pulumi.interpolate`${owner}\n` }),
     },
     { parent, dependsOn, replacementTrigger: worker.address, deleteBeforeReplace: true },
   );

@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { PATHS } from "../../cluster/names";
 import type { ResolvedWorker } from "../../spec/resolve";
-import { connectionTo } from "../connection";
+import { connectionTo, type Login } from "../connection";
 
 /** The worker that a step is for. */
 export interface StepContext {
@@ -26,7 +26,7 @@ export const replaceCommand = ({ name, mintCommand }: StepContext, steps: readon
   [mintCommand, ...steps.map((step) => `--replace "**::${name}-${step}"`)].join(" ");
 
 /** The arguments that the commands of all steps have in common. */
-export const commonArgs = ({ worker }: StepContext) => ({
+export const commonArgs = ({ worker }: { readonly worker: Login }) => ({
   connection: connectionTo(worker),
   addPreviousOutputInEnv: false, // sshd accepts no environment variables by default
   logging: remote.Logging.None, // the receipts show the results, and the CLI prints the output of a failed command anyway
@@ -35,7 +35,7 @@ export const commonArgs = ({ worker }: StepContext) => ({
 /**
  * Identifies the machine of a worker. A machine with another address or host key is another one, or has a new disk, and joins.
  */
-export const machineOf = ({ address, hostKey }: ResolvedWorker): pulumi.Input<string> =>
+export const machineOf = ({ address, hostKey }: Pick<Login, "address" | "hostKey">): pulumi.Input<string> =>
   typeof address === "string" && typeof hostKey === "string"
     ? `${address} ${hostKey}`
     : pulumi.interpolate`${address} ${hostKey}`;
@@ -43,7 +43,7 @@ export const machineOf = ({ address, hostKey }: ResolvedWorker): pulumi.Input<st
 /**
  * Command lines for a host, with `sudo -n` unless the user is root. They must hold no secret: the CLI prints the line of a failed command.
  */
-export function commandLines({ worker: { ssh } }: StepContext) {
+export function commandLines({ worker: { ssh } }: { readonly worker: Pick<Login, "ssh"> }) {
   const sudo = ssh.user === "root" ? "" : "sudo -n ";
   const step = (words: string) => `exec ${sudo}${PATHS.scripts}/run.sh ${words}`;
   return {
@@ -52,7 +52,8 @@ export function commandLines({ worker: { ssh } }: StepContext) {
       `${sudo && `${sudo}/bin/sh -c : 2>/dev/null && exec ${sudo}/bin/sh -s ${word}; `}exec /bin/sh -s ${word}`,
     /** Runs a script: `step("kubelet apply")`. */
     step,
-    /** Makes the host leave. A host without our settings was never prepared, or was wiped, and has nothing to undo. Only root can tell. */
-    leave: `exec ${sudo}/bin/sh -c '[ -e ${PATHS.settings} ] || exit 0; exec ${PATHS.scripts}/run.sh leave'`,
+    /** Undoes what was done. A host without our settings was never prepared, or was wiped, and has nothing to undo. Only root can tell. */
+    undo: (words: string) =>
+      `exec ${sudo}/bin/sh -c '[ -e ${PATHS.settings} ] || exit 0; exec ${PATHS.scripts}/run.sh ${words}'`,
   };
 }

@@ -1,5 +1,4 @@
 /** The flags of the components. The README explains each one, and a test compares the two. */
-import { isIPv6 } from "node:net";
 import type { ControllerSettings, PlatformSettings } from "./platformSettings";
 
 /** The components, in the order in which they start. */
@@ -10,8 +9,7 @@ export type Flags = Readonly<Record<string, string>>;
 
 export const PORTS = { etcdClient: 2379, etcdPeer: 2380, etcdHealth: 2381, apiServer: 6443 } as const;
 
-export const httpsUrl = (address: string, port: number): string =>
-  `https://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+export const httpsUrl = (address: string, port: number): string => `https://${address}:${port}`;
 
 /** A file that the component's unit loads with `LoadCredential=`. systemd shows it to that unit only, below this folder. */
 const loaded = (component: Component, file: string): string => `/run/credentials/${component}.service/${file}`;

@@ -1,4 +1,5 @@
 /** Reads the config of a stack, and reports all its problems with their config keys. */
+import { isIPv4 } from "node:net";
 import { allConfig } from "@pulumi/pulumi/runtime";
 import { z } from "zod";
 import { type Checksums, readChecksums } from "../../components/downloads/checksums";
@@ -12,9 +13,17 @@ import { ruledString } from "../../components/validation/ruledString";
 import * as rules from "../../components/validation/rules";
 import { COMPONENTS, httpsUrl, PORTS } from "./componentFlags";
 
+const ipv4: rules.Rule = (value) => (isIPv4(value) ? undefined : "is not an IPv4 address");
+
+/** The first address of the network must follow from its text. */
+const serviceNetwork: rules.Rule = (value) =>
+  rules.cidr(value) === undefined && /^[\d.]+\.0\/(1[2-9]|2[0-4])$/.test(value)
+    ? undefined
+    : "is not an IPv4 network such as 10.96.0.0/16, of /12 to /24";
+
 const controllerSchema = z.strictObject({
   name: ruledString(rules.nodeName),
-  address: ruledString(rules.ip),
+  address: ruledString(ipv4),
   hostKey: ruledString(rules.hostKey),
 });
 export type ControllerSettings = z.output<typeof controllerSchema>;
@@ -35,7 +44,7 @@ const schema = z
       .refine(areDifferent("name"), "two have the same name")
       .refine(areDifferent("address"), "two have the same address"),
     endpoint: ruledString(rules.apiServer).optional(),
-    serviceNetwork: ruledString(rules.cidr),
+    serviceNetwork: ruledString(serviceNetwork),
     podNetwork: ruledString(rules.cidr).optional(),
     flags: z.partialRecord(z.enum(COMPONENTS), flags),
   })

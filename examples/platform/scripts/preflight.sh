@@ -27,7 +27,7 @@ present=$(sed -n "s/^OWNER='\(.*\)'$/\1/p" "$CONF/host.conf" 2>/dev/null || true
 if [ -n "$present" ] && [ "$present" != "$OWNER" ]; then
   problem "this host belongs to $present: remove that first, or use another VM"
 elif [ -z "$present" ]; then
-  [ ! -e /var/lib/etcd ] || problem "/var/lib/etcd is not empty: move the data of another etcd away"
+  [ ! -e /var/lib/etcd ] || problem "/var/lib/etcd exists: move the data of another etcd away"
   for port in 2379 2380 2381 6443 10257 10259; do
     [ -z "$(ss -Hltn "sport = :$port" 2>/dev/null)" ] || problem "port $port is in use: stop what listens there ('ss -ltnp')"
   done

@@ -20,5 +20,5 @@ for name in kube-scheduler kube-controller-manager kube-apiserver etcd; do
 done
 systemctl daemon-reload
 rm -rf /var/lib/etcd /var/lib/private/etcd /opt/kubernetes "$CONF" "$STATE"
-rmdir /etc/kubernetes /var/lib/private 2>/dev/null || true
+rmdir /etc/kubernetes 2>/dev/null || true
 rm -rf "${LIB%/*}" # last, since these scripts are in it

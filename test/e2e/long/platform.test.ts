@@ -137,7 +137,7 @@ it("gives the administrator a new certificate without a restart, and renews a ce
   const before = await pids();
   const result = await lab.operate("deploy", "--replace", "**::pki-admin-key", ...platform);
   const commands = changes(result).filter((line) => line.includes(CONTROLLER));
-  expect(commands).toEqual([`update ${CONTROLLER}-kube-scheduler`, `update ${CONTROLLER}-kube-scheduler-credentials`]);
+  expect(commands).toEqual([`update ${CONTROLLER}-kube-scheduler-credentials`]);
   const after = await pids();
   expect(after).toEqual({ ...before, "kube-scheduler": after["kube-scheduler"] });
   expect(await readKubeconfig()).not.toBe(old);

@@ -62,7 +62,10 @@ kube-apiserver   stopped
 WORKER     ADDRESS      MACHINE      NODE         KUBELET   ROLES, TAINTS
 worker-1   10.89.0.11   running      Ready        v1.34.4   worker, dedicated=batch:NoSchedule
 worker-2   10.89.0.12   stopped      not joined   -         -
-gone       -            no machine   NotReady     v1.34.4   worker, dedicated=batch:NoSchedule`);
+gone       -            no machine   NotReady     v1.34.4   worker, dedicated=batch:NoSchedule
+
+CONTROLLER     ADDRESS       MACHINE
+controller-1   10.89.0.241   running`);
 });
 
 test("shows nodes as unknown without an API server", () => {

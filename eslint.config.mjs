@@ -40,7 +40,7 @@ const ROOMS = {
   policy: [],
   examples: ["components"],
   tools: ["components", "settings", "lab"],
-  test: ["components", "settings", "lab", "policy", "tools"],
+  test: ["components", "examples", "settings", "lab", "policy", "tools"],
   bench: ["components", "test"],
 };
 

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import { ensureEtcd, etcdVersion } from "./builds/etcd";
 import { apiServerUrl } from "./control-plane/componentFlags";
 import type { Lab } from "./labState";
 import { checksumsFile, mirrorUrl } from "./mirror/mirror";
@@ -38,6 +39,30 @@ export async function writeLabConfig(lab: Lab): Promise<void> {
     workers: await Promise.all(workers),
   });
   await writeFileAtomic(lab.paths.configFile, stringify({ encryptionsalt, config }, { lineWidth: 0 }), OWNER_ONLY);
+}
+
+/** Writes the settings with which examples/platform makes a control plane on the lab's controllers. */
+export async function writePlatformConfig(lab: Lab): Promise<void> {
+  const { encryptionsalt, config: secrets } = await encryptedSecrets(lab);
+  const controllers = lab.controllers.map(async ({ name, network, paths }) => ({
+    name,
+    address: network.address,
+    hostKey: await publicKey(paths.hostKey),
+  }));
+  const settings = {
+    kubernetesVersion: lab.settings.kubernetesVersion,
+    etcdVersion: await etcdVersion(await ensureEtcd(() => undefined)),
+    downloadUrl: mirrorUrl(lab),
+    etcdDownloadUrl: mirrorUrl(lab),
+    checksums: checksumsFile(lab.paths.mirror),
+    ssh: { user: ADMIN, privateKey: secrets["tls-bootstrap:privateKey"] },
+    controllers: await Promise.all(controllers),
+    // A lab has no load balancer. So the workers and kubectl use the first controller.
+    endpoint: `https://${lab.controllers[0].network.address}:6443`,
+  };
+  const config = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`platform:${name}`, value]));
+  const text = stringify({ encryptionsalt, config }, { lineWidth: 0 });
+  await writeFileAtomic(lab.paths.platformConfigFile, text, OWNER_ONLY);
 }
 
 /** Settings whose values only a running lab knows. */

@@ -28,6 +28,8 @@ export function labPaths(folder: string) {
     folder,
     settings: join(folder, "lab.json"),
     configFile: join(folder, "Pulumi.lab.yaml"),
+    /** Settings of examples/platform, for a lab with controllers. */
+    platformConfigFile: join(folder, "Pulumi.platform.yaml"),
     passphrase: join(folder, "passphrase"),
     /** Home and backend of the Pulumi CLI. */
     pulumi: join(folder, "pulumi"),

@@ -6,6 +6,9 @@ import { z } from "zod";
 import { COMPONENTS } from "./control-plane/componentFlags";
 import { MIRROR } from "./mirror/mirror";
 import {
+  controllerName,
+  controllerNetworkOf,
+  controllerNumber,
   networkOf,
   type Network,
   workerName,
@@ -29,6 +32,8 @@ const settingsSchema = z.object({
   workers: z.number().int(),
   /** How many of the workers, counted from the last, have no container runtime. */
   bare: z.number().int().default(0),
+  /** Machines for a control plane of the user's own. */
+  controllers: z.number().int().default(0),
   /** Flags that differ from the lab's own, by control plane component. */
   flags: z.partialRecord(z.enum(COMPONENTS), z.array(z.string())),
 });
@@ -41,10 +46,10 @@ export interface LabOptions {
   readonly json?: boolean;
 }
 
+/** A machine of a lab: a worker, or a controller, which is bare. */
 export interface LabWorker {
   readonly name: string;
-  readonly number: number;
-  /** Whether the worker has Debian, sshd and an administrator, but no container runtime. */
+  /** Whether the machine has Debian, sshd and an administrator, but no container runtime. */
   readonly bare: boolean;
   readonly network: WorkerNetwork;
   readonly paths: WorkerPaths;
@@ -56,6 +61,9 @@ export interface Lab {
   readonly network: Network;
   readonly paths: LabPaths;
   readonly workers: readonly LabWorker[];
+  readonly controllers: readonly LabWorker[];
+  /** Workers and controllers. */
+  readonly machines: readonly LabWorker[];
 }
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -81,13 +89,17 @@ export async function withLabLock<T>(name: string, action: () => Promise<T>): Pr
 
 export function labOf(settings: LabSettings, folder: string): Lab {
   const paths = labPaths(folder);
-  const numbers = Array.from({ length: settings.workers }, (_, index) => index + 1);
+  const numbersTo = (length: number): number[] => Array.from({ length }, (_, index) => index + 1);
+  const workers = numbersTo(settings.workers).map((number) => workerOf({ settings, paths }, number));
+  const controllers = numbersTo(settings.controllers).map((number) => controllerOf({ settings, paths }, number));
   return {
     name: settings.name,
     settings,
     network: networkOf(settings.number),
     paths,
-    workers: numbers.map((number) => workerOf({ settings, paths }, number)),
+    workers,
+    controllers,
+    machines: [...workers, ...controllers],
   };
 }
 
@@ -95,17 +107,32 @@ function workerOf({ settings, paths }: Pick<Lab, "settings" | "paths">, number: 
   const name = workerName(number);
   return {
     name,
-    number,
     bare: number > settings.workers - settings.bare,
     network: workerNetworkOf(settings.number, number),
     paths: workerPaths(paths, name),
   };
 }
 
-/** The workers that have a folder, but are not among the lab's workers any more. */
-export async function superfluousWorkers(lab: Lab): Promise<LabWorker[]> {
-  const numbers = (await namesIn(lab.paths.workers)).map((name) => workerNumber(name) ?? 0);
-  return numbers.filter((number) => number > lab.workers.length).map((number) => workerOf(lab, number));
+function controllerOf({ settings, paths }: Pick<Lab, "settings" | "paths">, number: number): LabWorker {
+  const name = controllerName(number);
+  return {
+    name,
+    bare: true,
+    network: controllerNetworkOf(settings.number, number),
+    paths: workerPaths(paths, name),
+  };
+}
+
+/** The machines that have a folder, but are not among the lab's machines any more. */
+export async function superfluousMachines(lab: Lab): Promise<LabWorker[]> {
+  const names = (await namesIn(lab.paths.workers)).filter((name) => !lab.machines.some((known) => known.name === name));
+  return names.flatMap((name) => {
+    const [worker, controller] = [workerNumber(name), controllerNumber(name)];
+    return [
+      ...(worker === undefined ? [] : [workerOf(lab, worker)]),
+      ...(controller === undefined ? [] : [controllerOf(lab, controller)]),
+    ];
+  });
 }
 
 export async function findLab(name: string): Promise<Lab | undefined> {
@@ -131,7 +158,7 @@ export async function requireLab(name: string): Promise<Lab> {
 
 /** @throws LabError unless the name is that of a control plane component, the mirror or a worker */
 export function requirePart(lab: Lab, name: string): void {
-  const parts = [...COMPONENTS, MIRROR, ...lab.workers.map((worker) => worker.name)];
+  const parts = [...COMPONENTS, MIRROR, ...lab.machines.map((machine) => machine.name)];
   if (!parts.includes(name)) {
     throw new LabError(`the lab "${lab.name}" has no part "${name}"`, `Use one of ${parts.join(", ")}.`);
   }
@@ -142,9 +169,9 @@ export async function saveLab(lab: Lab): Promise<void> {
 }
 
 export function requireWorker(lab: Lab, name: string): LabWorker {
-  const worker = lab.workers.find((candidate) => candidate.name === name);
+  const worker = lab.machines.find((candidate) => candidate.name === name);
   if (!worker) {
-    const names = lab.workers.map((candidate) => candidate.name).join(", ");
+    const names = lab.machines.map((candidate) => candidate.name).join(", ");
     throw new LabError(
       `the lab "${lab.name}" has no worker "${name}"`,
       names ? `Use one of ${names}.` : `Give it workers: ${labCommand(lab.name, "up --workers 3")}`,

@@ -4,16 +4,16 @@ import type { ResolvedPool, ResolvedWorker } from "../spec/resolve";
 import type { Ssh } from "../spec/sshSchema";
 import { refuse } from "../validation/refuse";
 
+/** How to log in to a machine. */
+export type Login = Pick<ResolvedWorker, "address" | "hostKey" | "ssh">;
+
 /**
- * The SSH connection to a worker. The command package makes the whole connection a secret. It has no field that the provider does not know: the
+ * The SSH connection to a machine. The command package makes the whole connection a secret. It has no field that the provider does not know: the
  * provider would print the whole connection, with the private key.
  * @param dialErrorLimit how often the plugin tries again. By default it tries once, and `retryUntilHostAnswers` decides whether the command is
  * tried again.
  */
-export function connectionTo(
-  { address, hostKey, ssh }: ResolvedWorker,
-  dialErrorLimit = 0,
-): types.input.remote.ConnectionArgs {
+export function connectionTo({ address, hostKey, ssh }: Login, dialErrorLimit = 0): types.input.remote.ConnectionArgs {
   const { bastion } = ssh;
   return {
     host: address,

@@ -47,13 +47,13 @@ export function isWorthRetry(host: string, error: string, waitedMs: number): boo
 }
 
 /**
- * Makes the commands of a worker wait for a VM that is booting. The command plugin could do so by itself, but would also retry a wrong host
+ * Makes the commands of a machine wait for a VM that is booting. The command plugin could do so by itself, but would also retry a wrong host
  * key or login for two minutes.
- * @param name of the Worker component
+ * @param name of the machine's component
  */
 export function retryUntilHostAnswers(
   name: string,
-  { name: node, ssh }: ResolvedWorker,
+  { name: node, ssh }: Pick<ResolvedWorker, "name" | "ssh">,
 ): pulumi.ResourceTransformation {
   if (!hooksAreKnown()) return () => undefined;
   const host = ssh.bastion ? `${node} or its bastion` : node;

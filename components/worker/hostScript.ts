@@ -49,17 +49,19 @@ const SOURCED_SCRIPTS = [
   "drain.sh",
 ];
 
-const scriptFile = (name: string): HostFile => ({
+/** A script of this module, as a file on a host. */
+export const scriptFile = (name: string): HostFile => ({
   path: `${PATHS.scripts}/${name}`,
   mode: SOURCED_SCRIPTS.includes(name) ? "0644" : "0755",
   text: scriptText(name),
 });
 
-let renderedScripts: string | undefined;
+const renderScripts = (scripts: readonly HostFile[]): string => scripts.map(renderPackedFile).join("\n");
 
-/** Renders the scripts, once for all workers. */
-const renderScripts = (): string =>
-  (renderedScripts ??= SCRIPTS.map((name) => renderPackedFile(scriptFile(name))).join("\n"));
+let workerScripts: string | undefined;
+
+/** Renders the scripts of a worker, once for all workers. */
+const renderWorkerScripts = (): string => (workerScripts ??= renderScripts(SCRIPTS.map(scriptFile)));
 
 /** The scripts of a machine that joins by its user data. */
 export const machineScripts = (): HostFile[] => [...SCRIPTS, "boot.sh"].map(scriptFile);
@@ -71,8 +73,16 @@ export const unpackScript = (): string => scriptText("unpack.sh");
  * Renders the first script for a bare host. The script checks the host, installs the other scripts, `host.conf` and the extra files, and
  * runs `host.sh apply`. Its last line calls the one function that does all this, so an incomplete script runs nothing.
  * @param extraFiles for `host.sh`, besides `host.conf`.
+ * @param scripts of a host that is no worker: its own `preflight.sh` and `host.sh`, `run.sh`, `common.sh`, and what these use.
  */
-export function renderHostScript(hostConf: HostConf, extraFiles: readonly HostFile[] = []): string {
+export function renderHostScript(
+  hostConf: HostConf | Readonly<Record<string, string>>,
+  extraFiles: readonly HostFile[] = [],
+  scripts?: readonly HostFile[],
+): string {
   const files = [{ path: PATHS.hostConf, mode: "0644", text: renderConf(hostConf) }, ...extraFiles].map(renderFile);
-  return scriptText("install.sh").replace("  # files\n", () => `${[...files, renderScripts()].join("\n")}\n`);
+  return scriptText("install.sh").replace(
+    "  # files\n",
+    () => `${[...files, scripts ? renderScripts(scripts) : renderWorkerScripts()].join("\n")}\n`,
+  );
 }

@@ -35,3 +35,12 @@ export async function ensureEtcd(say: Say): Promise<string> {
   const folder = await ensureCached(join(cacheFolder(), `etcd-${architecture()}`), say, unpack);
   return join(folder, "usr/bin/etcd");
 }
+
+/** The version of an etcd, such as `3.4.23`. */
+export async function etcdVersion(program: string): Promise<string> {
+  const [, version] = /^etcd Version: (\S+)$/m.exec(await run(program, ["--version"])) ?? [];
+  if (version === undefined) {
+    throw new LabError(`${program} prints no version`, "Put another etcd on PATH, or remove this one.");
+  }
+  return version;
+}

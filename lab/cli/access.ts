@@ -49,7 +49,7 @@ export interface LogOptions extends LabOptions {
 export async function showLogs(options: LogOptions, part: string): Promise<number> {
   const lab = await requireLab(options.name);
   requirePart(lab, part);
-  const worker = lab.workers.find(({ name }) => name === part);
+  const worker = lab.machines.find(({ name }) => name === part);
   if (worker && isWorkerRunning(lab, worker)) {
     const follow = options.follow ? ["--follow"] : [];
     return runInTerminal(...commandInWorker(worker, ["journalctl", "--no-pager", "-n", options.lines, ...follow]));

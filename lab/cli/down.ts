@@ -39,7 +39,7 @@ async function findDamagedLab(name: string, folder: string): Promise<Lab | undef
     return lab;
   }
   const bridge = (await labBridges()).find(({ owner }) => owner === ownerMark(folder));
-  const nothing = { name, kubernetesVersion: "", workers: 0, bare: 0, flags: {} };
+  const nothing = { name, kubernetesVersion: "", workers: 0, bare: 0, controllers: 0, flags: {} };
   return bridge && labOf({ ...nothing, number: bridge.number }, folder);
 }
 
@@ -48,7 +48,7 @@ async function stopAll(folder: string): Promise<void> {
   const files = (await namesIn(join(folder, "run"))).filter((name) => name.endsWith(".pid"));
   const components = files.map((file) => file.slice(0, -".pid".length));
   const { pidFile } = labPaths(folder);
-  await Promise.all(components.map((name) => stopDaemon(pidFile(name), name.startsWith("worker-") ? 0 : 5000)));
+  await Promise.all(components.map((name) => stopDaemon(pidFile(name), /^(worker|controller)-/.test(name) ? 0 : 5000)));
 }
 
 async function removeMachines(lab: Lab): Promise<void> {

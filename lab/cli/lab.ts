@@ -120,6 +120,11 @@ function program(): Command {
       "how many of them, counted from the last, have no container runtime (default: as before, or 0)",
       number,
     )
+    .option(
+      "--controllers <n>",
+      "how many bare machines there are for a control plane of your own (default: as before, or 0)",
+      number,
+    )
     .option("--kubernetes-version <version>", "instead of the newest supported version", kubernetesVersion)
     .option(
       "--flag <component=--flag=value>",
@@ -155,7 +160,7 @@ function program(): Command {
 
   add("status", "show the parts of the lab and the nodes of its cluster", printStatus);
 
-  const targets = "a control plane component, mirror or worker-<n>";
+  const targets = "a control plane component, mirror, worker-<n> or controller-<n>";
   for (const [action, description] of [
     ["start", "start"],
     ["stop", "stop"],

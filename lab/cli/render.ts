@@ -17,6 +17,11 @@ export function renderStatus(status: Status): string {
       rolesAndTaints(node),
     ];
   });
+  const controllers = status.controllers.map(({ name, address, running }) => [
+    name,
+    address,
+    running ? "running" : "stopped",
+  ]);
   const orphans = (status.nodes ?? [])
     .filter((node) => !status.workers.some(({ name }) => name === node.name))
     .map((node) => [
@@ -34,6 +39,7 @@ export function renderStatus(status: Status): string {
     renderTable(["COMPONENT", "STATE"], components),
     "",
     renderTable(["WORKER", "ADDRESS", "MACHINE", "NODE", "KUBELET", "ROLES, TAINTS"], [...workers, ...orphans]),
+    ...(controllers.length > 0 ? ["", renderTable(["CONTROLLER", "ADDRESS", "MACHINE"], controllers)] : []),
   ].join("\n");
 }
 

@@ -8,6 +8,7 @@ import { describeCli, findCli } from "../pulumi/pulumiCli";
 import { choosePlugins, describePlugins, type PluginKind } from "../pulumi/plugins";
 import { runningPid } from "../host/pidFile";
 import { attempt } from "../host/run";
+import { publicKey } from "../host/sshKeys";
 import { ADMIN } from "../workers/workerFiles";
 import { isWorkerRunning, leaderPid } from "../workers/labWorker";
 
@@ -24,6 +25,7 @@ export async function statusOf(lab: Lab, plugins?: PluginKind) {
     /** The plugins that the CLI uses, such as `plugins: stand-in`. */
     plugins: cli ? describePlugins(await choosePlugins(cli, plugins)) : "no plugins",
     configFile: lab.paths.configFile,
+    platformConfigFile: lab.paths.platformConfigFile,
     stateDir: lab.paths.folder,
     passphraseFile: lab.paths.passphrase,
     apiServer: apiServerUrl(lab.network),
@@ -40,6 +42,14 @@ export async function statusOf(lab: Lab, plugins?: PluginKind) {
       leaderPid: leaderPid(worker) ?? null,
       rootfs: worker.paths.rootfs,
     })),
+    controllers: await Promise.all(
+      lab.controllers.map(async (controller) => ({
+        name: controller.name,
+        address: controller.network.address,
+        hostKey: await publicKey(controller.paths.hostKey),
+        running: isWorkerRunning(lab, controller),
+      })),
+    ),
     components: [...COMPONENTS, MIRROR].map((name) => {
       const pid = runningPid(lab.paths.pidFile(name)) ?? null;
       return { name, pid, running: pid !== null };

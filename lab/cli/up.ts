@@ -14,16 +14,16 @@ import {
   type LabSettings,
   labNumbersInUse,
   saveLab,
-  superfluousWorkers,
+  superfluousMachines,
   withLabLock,
 } from "../labState";
-import { ensureMirror, fillMirror, addBareWorkerFiles } from "../mirror/mirror";
-import { MAX_LABS, MAX_WORKERS } from "../network/addresses";
+import { addBareWorkerFiles, ensureMirror, fillMirror } from "../mirror/mirror";
+import { MAX_CONTROLLERS, MAX_LABS, MAX_WORKERS } from "../network/addresses";
 import { labBridges, ensureBridge, ensurePodRoutes } from "../network/network";
 import { cacheFolder } from "../labPaths";
 import { cliVersion, ensureCli } from "../pulumi/pulumiCli";
 import { ensurePublishedPlugins } from "../pulumi/plugins";
-import { writeLabConfig } from "../labConfig";
+import { writeLabConfig, writePlatformConfig } from "../labConfig";
 import { LabError } from "../host/labError";
 import { WORLD_READABLE, writeFileAtomic } from "../host/files";
 import { prepareKernel } from "../host/kernel";
@@ -41,6 +41,8 @@ export interface UpOptions extends LabOptions {
   readonly workers?: number;
   /** How many of the workers have no container runtime. */
   readonly bare?: number;
+  /** How many machines there are for a control plane of the user's own. */
+  readonly controllers?: number;
   /** Version of the control plane, and of workers whose settings name no other version. */
   readonly kubernetesVersion?: string;
   readonly flag?: readonly Override[];
@@ -56,6 +58,12 @@ export async function up(options: UpOptions): Promise<void> {
     throw new LabError(
       `a lab has at most ${MAX_WORKERS} workers, not ${options.workers}`,
       "Give a smaller number with --workers.",
+    );
+  }
+  if (options.controllers !== undefined && options.controllers > MAX_CONTROLLERS) {
+    throw new LabError(
+      `a lab has at most ${MAX_CONTROLLERS} controllers, not ${options.controllers}`,
+      "Give a smaller number with --controllers.",
     );
   }
   if (options.bare !== undefined && options.bare > (options.workers ?? Infinity)) {
@@ -120,8 +128,8 @@ async function stepsOf(options: UpOptions): Promise<Step[]> {
     },
     { title: "Network", run: async () => void (lab = await reserveLab(options, version)) },
     {
-      title: "Packages and releases for bare workers",
-      skip: () => (lab.settings.bare ? false : "there are none"),
+      title: "Packages and releases for bare machines",
+      skip: () => (lab.machines.some((machine) => machine.bare) ? false : "there are none"),
       run: async (say) => {
         bare = await ensureBareRootfs(base, say);
         releases = await ensureRuntimeReleases(base, say);
@@ -147,16 +155,16 @@ async function stepsOf(options: UpOptions): Promise<Step[]> {
           },
         },
         {
-          title: "Workers",
+          title: "Workers and controllers",
           concurrent: true,
           steps: async () => [
-            ...(await superfluousWorkers(lab)).map((worker) => ({
-              title: `${worker.name}: remove`,
-              run: () => removeWorker(lab, worker),
+            ...(await superfluousMachines(lab)).map((machine) => ({
+              title: `${machine.name}: remove`,
+              run: () => removeWorker(lab, machine),
             })),
-            ...lab.workers.map((worker) => ({
-              title: `${worker.name} (${worker.network.address})`,
-              run: () => ensureWorker(lab, worker, worker.bare ? bare! : base),
+            ...lab.machines.map((machine) => ({
+              title: `${machine.name} (${machine.network.address})`,
+              run: () => ensureWorker(lab, machine, machine.bare ? bare! : base),
             })),
           ],
         },
@@ -168,6 +176,9 @@ async function stepsOf(options: UpOptions): Promise<Step[]> {
         await ensurePodRoutes(lab.workers);
         await writeKnownHosts(lab);
         await writeLabConfig(lab);
+        if (lab.controllers.length > 0) {
+          await writePlatformConfig(lab);
+        }
       },
     },
   ];
@@ -183,6 +194,7 @@ async function reserveLab(options: UpOptions, version: string): Promise<Lab> {
       kubernetesVersion: version,
       workers: options.workers ?? before?.workers ?? DEFAULT_WORKERS,
       bare: options.bare ?? before?.bare ?? 0,
+      controllers: options.controllers ?? before?.controllers ?? 0,
       flags: mergeOverrides((!options.resetFlags && before?.flags) || {}, options.flag ?? []),
     };
     const lab = labOf(settings, labFolder(options.name));
@@ -214,7 +226,7 @@ async function ensureKeys(lab: Lab): Promise<void> {
 }
 
 async function writeKnownHosts(lab: Lab): Promise<void> {
-  const lines = lab.workers.map(
+  const lines = lab.machines.map(
     async ({ name, network, paths }) => `${name},${network.address} ${await publicKey(paths.hostKey)}\n`,
   );
   await writeFileAtomic(lab.paths.knownHosts, (await Promise.all(lines)).join(""), WORLD_READABLE);

@@ -60,7 +60,7 @@ export interface CertificateParameters {
 /** Signs a certificate with a random serial number. */
 export async function signCertificate({ signer, ...parameters }: CertificateParameters): Promise<x509.X509Certificate> {
   const jwk = signer.export({ format: "jwk" });
-  const signingAlgorithm = algorithmOf(jwk);
+  const signingAlgorithm = signingAlgorithmOf(jwk);
   return x509.X509CertificateGenerator.create({
     ...parameters,
     serialNumber: `01${randomBytes(15).toString("hex")}`,
@@ -70,7 +70,11 @@ export async function signCertificate({ signer, ...parameters }: CertificatePara
 }
 
 /** The signature algorithm of a key, as Web Crypto names it. */
-function algorithmOf({ kty, crv = "" }: JsonWebKey): { name: string; hash?: string; namedCurve?: string } {
+export function signingAlgorithmOf({ kty, crv = "" }: JsonWebKey): {
+  name: string;
+  hash?: string;
+  namedCurve?: string;
+} {
   if (kty === "RSA") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
   if (kty === "OKP") return { name: "Ed25519" };
   return { name: "ECDSA", namedCurve: crv, hash: { "P-384": "SHA-384", "P-521": "SHA-512" }[crv] ?? "SHA-256" };

@@ -1,14 +1,16 @@
 import { hash } from "node:crypto";
 import { constants, existsSync } from "node:fs";
-import { copyFile, cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findBinary } from "../builds/kubernetes/binaries";
-import { type Binary, WORKER_BINARIES } from "../builds/kubernetes/module";
+import { type Binary, SERVER_BINARIES, WORKER_BINARIES } from "../builds/kubernetes/module";
+import { ensureEtcd, etcdVersion } from "../builds/etcd";
 import type { Lab } from "../labState";
 import { MIRROR_PORT } from "../network/addresses";
 import { ensureDaemon } from "../host/daemon";
 import { architecture } from "../host/platform";
 import { acceptsConnections } from "../host/ports";
+import { run } from "../host/run";
 import type { BaseRootfs } from "../workers/rootfs";
 
 /** Name of the mirror's process and log. */
@@ -16,7 +18,7 @@ export const MIRROR = "mirror";
 
 export const mirrorUrl = (lab: Lab): string => `http://${lab.network.host}:${MIRROR_PORT}`;
 
-/** Copies the workers' binaries into the mirror, laid out like dl.k8s.io. They are copies, because tests damage them. */
+/** Copies the machines' binaries into the mirror, laid out like dl.k8s.io. They are copies, because tests damage them. */
 export async function fillMirror(lab: Lab, version: string): Promise<void> {
   const folder = join(lab.paths.mirror, `v${version}`, "bin", "linux", architecture());
   await mkdir(folder, { recursive: true });
@@ -31,7 +33,30 @@ export async function fillMirror(lab: Lab, version: string): Promise<void> {
     await rename(`${to}.new`, to);
   };
   await Promise.all(WORKER_BINARIES.map(add));
+  if (lab.controllers.length > 0) {
+    await Promise.all(SERVER_BINARIES.map(add));
+    await addEtcd(lab);
+  }
   await writeChecksums(lab.paths.mirror);
+}
+
+/** Packs etcd as its releases on GitHub are. */
+async function addEtcd(lab: Lab): Promise<void> {
+  const program = await ensureEtcd(() => undefined);
+  const version = await etcdVersion(program);
+  const name = `etcd-v${version}-linux-${architecture()}`;
+  const folder = join(lab.paths.mirror, `v${version}`);
+  const archive = join(folder, `${name}.tar.gz`);
+  if (existsSync(archive)) {
+    return;
+  }
+  const staging = join(folder, name);
+  await mkdir(staging, { recursive: true });
+  await copyFile(program, join(staging, "etcd"));
+  await run("tar", ["-C", folder, "-czf", `${archive}.new`, name]);
+  await writeFile(`${archive}.sha256`, hash("sha256", await readFile(`${archive}.new`)));
+  await rename(`${archive}.new`, archive);
+  await rm(staging, { recursive: true });
 }
 
 /** The file of the setting `checksums`: what the binaries in the mirror have now. */

@@ -7,6 +7,10 @@ export const SERVICE_NETWORK = "10.96.0.0/16";
 /** The service address of the API server: always the first of the service network. */
 export const API_SERVER_SERVICE = "10.96.0.1";
 
+/** Controllers are numbered after all workers. */
+export const MAX_CONTROLLERS = 9;
+const FIRST_CONTROLLER = MAX_WORKERS + 30;
+
 const FIRST_WORKER_ADDRESS = 10;
 const FIRST_POD_NETWORK = 128;
 
@@ -35,18 +39,33 @@ export function workerNumber(name: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
-export type WorkerNetwork = Readonly<ReturnType<typeof workerNetworkOf>>;
+export const controllerName = (controller: number): string => `controller-${controller}`;
 
-export function workerNetworkOf(lab: number, worker: number) {
+/** The number in a controller's name. Undefined for any other name. */
+export function controllerNumber(name: string): number | undefined {
+  const match = /^controller-([1-9])$/.exec(name);
+  return match ? Number(match[1]) : undefined;
+}
+
+export type WorkerNetwork = Readonly<ReturnType<typeof machineNetworkOf>>;
+
+export function workerNetworkOf(lab: number, worker: number): WorkerNetwork {
   if (!Number.isInteger(worker) || worker < 1 || worker > MAX_WORKERS) {
     throw new RangeError(`a worker's number must be from 1 to ${MAX_WORKERS}, but is ${worker}`);
   }
+  return machineNetworkOf(lab, worker, workerName(worker));
+}
+
+export const controllerNetworkOf = (lab: number, controller: number): WorkerNetwork =>
+  machineNetworkOf(lab, FIRST_CONTROLLER + controller, controllerName(controller));
+
+function machineNetworkOf(lab: number, machine: number, name: string) {
   const { bridge } = networkOf(lab);
   return {
-    address: `10.89.${lab}.${FIRST_WORKER_ADDRESS + worker}`,
-    podSubnet: `10.${FIRST_POD_NETWORK + lab}.${worker}.0/24`,
-    /** The host's end of the veth pair that connects the worker. */
-    link: `${bridge}w${worker}`,
-    namespace: `${bridge}-${workerName(worker)}`,
+    address: `10.89.${lab}.${FIRST_WORKER_ADDRESS + machine}`,
+    podSubnet: `10.${FIRST_POD_NETWORK + lab}.${machine}.0/24`,
+    /** The host's end of the veth pair that connects the machine. */
+    link: `${bridge}w${machine}`,
+    namespace: `${bridge}-${name}`,
   };
 }

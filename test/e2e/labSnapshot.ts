@@ -45,11 +45,15 @@ export async function takeSnapshot(lab: Lab): Promise<Snapshot> {
 /** The entries of things that exist and have no other value. */
 const present = (abouts: Iterable<string>): Snapshot => Object.fromEntries([...abouts].map((about) => [about, ""]));
 
-function snapshotSettings({ settings: { workers, bare, flags } }: Lab): Snapshot {
+function snapshotSettings({ settings: { workers, bare, controllers, flags } }: Lab): Snapshot {
   const changed = Object.entries(flags).flatMap(([component, values]) =>
     values.map((flag) => `flag ${flag} of ${component}`),
   );
-  return { "number of workers": String(workers), "number of bare workers": String(bare), ...present(changed) };
+  const numbers = { workers, "bare workers": bare, controllers };
+  return {
+    ...Object.fromEntries(Object.entries(numbers).map(([what, count]) => [`number of ${what}`, String(count)])),
+    ...present(changed),
+  };
 }
 
 const snapshotComponents = (lab: Lab): Snapshot =>

@@ -20,7 +20,7 @@ const linesOf = (output: string): string[] =>
       .replace(/\(\d[\d.hms]*s\)/g, "(time)")
       .replace(/\b(\d+[dhms])+ {2,}v/g, "age v")
       .replace(/\b10\.\d+\.\d+\.\d+\b/g, "address")
-      .replace(/-(kubelet|join)[0-9a-f]{8}\b/g, "-$1-id")
+      .replace(/-(kubelet|join|manager)[0-9a-f]{8}\b/g, "-$1-id")
       .replace(/\b(web|cache)-[0-9a-z]+-[0-9a-z]{5}\b/g, "$1-pod")
       .replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, "date")
       .replace(/ +/g, " "),

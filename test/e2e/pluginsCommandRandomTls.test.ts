@@ -3,6 +3,7 @@
  *
  * @independent
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Plugin } from "../pluginClient";
 import { isSecret, type Json, secret, UNKNOWN, unwrapSecrets } from "../protocolValues";
@@ -160,6 +161,34 @@ describePlugin("tls", () => {
     const shorter = (await plugin.check(selfSigned, { ...news, earlyRenewalHours: 12 }, made.inputs)).inputs;
     const inPlace = await plugin.diff(selfSigned, made, shorter);
     expect(inPlace).toMatchObject({ changes: true, replaces: [] });
+  });
+
+  test("an authority signs the names of a request", async () => {
+    const [request, signed] = ["certRequest:CertRequest", "locallySignedCert:LocallySignedCert"].map((type) => ({
+      type: `tls:index/${type}`,
+    }));
+    const makeKey = async () =>
+      (await plugin.make(privateKey, { algorithm: "ECDSA", ecdsaCurve: "P256" })).outputs.privateKeyPem;
+    const [caKey, key] = [await makeKey(), await makeKey()];
+    const common = { validityPeriodHours: 48, allowedUses: ["cert_signing"] };
+    const ca = { ...common, privateKeyPem: caKey, subject: { commonName: "ca" }, isCaCertificate: true };
+    const { certPem } = (await plugin.make(selfSigned, ca)).outputs;
+    const asked = {
+      ...{ privateKeyPem: key, subject: { commonName: "etcd", organization: "org" } },
+      ...{ dnsNames: ["a.example.org"], ipAddresses: ["10.0.0.1"] },
+    };
+    const made = await plugin.make(request, asked);
+    expect(isSecret(made.inputs.privateKeyPem)).toBe(true);
+    expect((await plugin.diff(request, made, made.inputs)).changes).toBe(false);
+    const { inputs } = await plugin.check(request, { ...asked, ipAddresses: ["10.0.0.2"] }, made.inputs);
+    expect((await plugin.diff(request, made, inputs)).replaces.length).toBeGreaterThan(0);
+    const names = { certRequestPem: made.outputs.certRequestPem, caCertPem: certPem, caPrivateKeyPem: caKey };
+    const { outputs } = await plugin.make(signed, { ...common, ...names, allowedUses: ["server_auth", "client_auth"] });
+    const certificate = new X509Certificate(outputs.certPem);
+    expect(certificate.subject).toBe("O=org\nCN=etcd");
+    expect(certificate.subjectAltName).toBe("DNS:a.example.org, IP Address:10.0.0.1");
+    expect(certificate.checkPrivateKey(createPrivateKey(unwrapSecrets(key)))).toBe(true);
+    expect(certificate.verify(new X509Certificate(certPem).publicKey)).toBe(true);
   });
 
   test("a key is unknown in a preview", async () => {

@@ -170,9 +170,9 @@ export class TestLab {
     await writeFile(configFile, stringify(document, { lineWidth: 0 }));
   }
 
-  /** Moves the end of a certificate in the stack's state closer, as if time had passed. */
-  async ageCertificate(name: string, hours: number): Promise<void> {
-    const file = join(stacksFolder(await requireLab(this.name)), "tls-bootstrap", "lab.json");
+  /** Moves the end of a certificate in a stack's state closer, as if time had passed. */
+  async ageCertificate(name: string, hours: number, stack = "tls-bootstrap/lab"): Promise<void> {
+    const file = join(stacksFolder(await requireLab(this.name)), `${stack}.json`);
     const state = JSON.parse(await readFile(file, "utf8"));
     const { outputs } = state.checkpoint.latest.resources.find(({ urn }: { urn: string }) => urn.endsWith(`::${name}`));
     outputs.validityEndTime = new Date(Date.parse(outputs.validityEndTime) - hours * 3_600_000).toISOString();

@@ -39,7 +39,7 @@ export function hostVariables(settings: MachineSettings, facts: HostFacts): Host
   return {
     KUBERNETES_VERSION: kubernetesVersion,
     DOWNLOAD_URL: sites.kubernetes,
-    KUBERNETES_SHA256: pinnedBinaries(settings).join(" "),
+    KUBERNETES_SHA256: pinnedBinaries(binaryNames(settings.kubeProxy), settings).join(" "),
     BIN_DIR: settings.binDir,
     API_SERVER: server,
     OWNER: owner,
@@ -68,8 +68,11 @@ export function hostVariables(settings: MachineSettings, facts: HostFacts): Host
 }
 
 /** The pinned checksums of a host's binaries. */
-const pinnedBinaries = ({ kubernetesVersion, kubeProxy, checksums }: MachineSettings): string[] =>
-  binaryNames(kubeProxy).flatMap((name) =>
+export const pinnedBinaries = (
+  names: readonly string[],
+  { kubernetesVersion, checksums }: Pick<MachineSettings, "kubernetesVersion" | "checksums">,
+): string[] =>
+  names.flatMap((name) =>
     ARCHITECTURES.flatMap((architecture) => {
       const sha256 = checksumsOf(checksums).get(binaryPath(kubernetesVersion, architecture, name));
       return sha256 ? [`${name}:${architecture}:${sha256}`] : [];

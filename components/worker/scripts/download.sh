@@ -1,6 +1,8 @@
 # shellcheck shell=sh
 # Downloads with checksums. host.sh and runtime.sh source this file after common.sh and host.conf.
 
+VERSIONS=/opt/kubernetes # a folder for each version of Kubernetes
+
 # host.conf sets these when the settings name a proxy. curl, wget, apt and dnf read them.
 export http_proxy https_proxy no_proxy
 
@@ -73,4 +75,26 @@ download_verified() {
   matches "$2" "$3" ||
     fail "$1 has SHA-256 $(sha256sum "$2" | cut -d ' ' -f 1), but $3 is expected; nothing was installed, and what ran before still runs" \
       "check the mirror that downloadUrl names, then run 'pulumi up' again"
+}
+
+# fetch_binaries: downloads $BINARIES into the folder of their version, $bin.
+fetch_binaries() {
+  bin=$VERSIONS/v$KUBERNETES_VERSION/bin
+  from=$DOWNLOAD_URL/v$KUBERNETES_VERSION/bin/linux/$(architecture)
+  stage "$VERSIONS"
+  for name in $BINARIES; do
+    pin=$(printf '%s\n' "$KUBERNETES_SHA256" | tr ' ' '\n' | sed -n "s/^$name:$(architecture)://p")
+    [ -n "$pin" ] || [ -z "$KUBERNETES_SHA256" ] ||
+      fail "setting checksums has no SHA-256 of $name $KUBERNETES_VERSION for $(architecture)" "write the file again (npm run checksums), then run 'pulumi up' again"
+    # The checksum stays beside the binary, so that another run needs no network.
+    if [ -f "$bin/$name.sha256" ] && matches "$bin/$name" "${pin:-$(cat "$bin/$name.sha256")}"; then continue; fi
+    expected=${pin:-$(published "$from/$name.sha256" "$name")}
+    download_verified "$from/$name" "$STAGING/$name" "$expected"
+    chmod 0755 "$STAGING/$name"
+    sync "$STAGING/$name"
+    mkdir -p "$bin"
+    mv -fT "$STAGING/$name" "$bin/$name"
+    relabel "$bin/$name"
+    printf '%s\n' "$expected" | install_file 0644 "$bin/$name.sha256"
+  done
 }

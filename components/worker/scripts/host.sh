@@ -11,7 +11,6 @@ set -eu
 # shellcheck source=download.sh
 . "$LIB/download.sh"
 
-VERSIONS=/opt/kubernetes
 LINK_FOLDERS=$STATE/link-folders # FOLDER [new]: folders with links of ours; new ones were made for the links
 SWAP_UNITS=$STATE/swap-units # the units that we have turned off
 SWAP_SERVICES='zramswap.service zram-config.service armbian-zram-config.service nvzramconfig.service dphys-swapfile.service systemd-swap.service'
@@ -93,24 +92,7 @@ unpack_archive() {
 }
 
 install_binaries() {
-  bin=$VERSIONS/v$KUBERNETES_VERSION/bin
-  from=$DOWNLOAD_URL/v$KUBERNETES_VERSION/bin/linux/$(architecture)
-  stage "$VERSIONS"
-  for name in $BINARIES; do
-    pin=$(printf '%s\n' "$KUBERNETES_SHA256" | tr ' ' '\n' | sed -n "s/^$name:$(architecture)://p")
-    [ -n "$pin" ] || [ -z "$KUBERNETES_SHA256" ] ||
-      fail "setting checksums has no SHA-256 of $name $KUBERNETES_VERSION for $(architecture)" "write the file again (npm run checksums), then run 'pulumi up' again"
-    # The checksum stays beside the binary, so that another run needs no network.
-    if [ -f "$bin/$name.sha256" ] && matches "$bin/$name" "${pin:-$(cat "$bin/$name.sha256")}"; then continue; fi
-    expected=${pin:-$(published "$from/$name.sha256" "$name")}
-    download_verified "$from/$name" "$STAGING/$name" "$expected"
-    chmod 0755 "$STAGING/$name"
-    sync "$STAGING/$name"
-    mkdir -p "$bin"
-    mv -fT "$STAGING/$name" "$bin/$name"
-    relabel "$bin/$name"
-    printf '%s\n' "$expected" | install_file 0644 "$bin/$name.sha256"
-  done
+  fetch_binaries
   # Links follow when all binaries are there.
   grep -qs "^$BIN_DIR " "$LINK_FOLDERS" || printf '%s %s\n' "$BIN_DIR" "$([ -d "$BIN_DIR" ] || echo new)" >>"$LINK_FOLDERS"
   for name in $BINARIES; do link "$bin/$name" "$BIN_DIR/$name"; done

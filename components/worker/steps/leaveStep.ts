@@ -21,7 +21,7 @@ export function declareLeave(context: StepContext, dependsOn: pulumi.Resource[])
     {
       ...commonArgs(context),
       connection: connectionTo(worker, DIAL_ERROR_LIMIT),
-      ...(worker.lost ? {} : { delete: run.leave, stdin: owner.then((urn) => `${urn}\n`) }),
+      ...(worker.lost ? {} : { delete: run.undo("leave"), stdin: owner.then((urn) => `${urn}\n`) }),
       triggers: [addressOf(worker)],
     },
     { parent, dependsOn, deleteBeforeReplace: true, ignoreChanges: worker.lost ? ["triggers"] : [] },

@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { PATHS } from "../../cluster/names";
 import type { ResolvedWorker } from "../../spec/resolve";
-import { connectionTo } from "../connection";
+import { connectionTo, type Login } from "../connection";
 import type { NodeFacts } from "../files/kubeletFiles";
 
 /** The worker that a step is for. */
@@ -27,7 +27,7 @@ export const replaceCommand = ({ name, mintCommand }: StepContext, steps: readon
   [mintCommand, ...steps.map((step) => `--replace "**::${name}-${step}"`)].join(" ");
 
 /** The arguments that the commands of all steps have in common. */
-export const commonArgs = ({ worker }: StepContext) => ({
+export const commonArgs = ({ worker }: { readonly worker: Login }) => ({
   connection: connectionTo(worker),
   addPreviousOutputInEnv: false, // sshd accepts no environment variables by default
   logging: remote.Logging.None, // the receipts show the results, and the CLI prints the output of a failed command anyway
@@ -39,7 +39,11 @@ export const commonArgs = ({ worker }: StepContext) => ({
  * The steps have it among their `triggers`, not as `replacementTrigger`. Before the engine deletes a VM that it replaces, it asks the command
  * plugin which commands would be replaced with the VM, and deletes these first. The engine does not count `replacementTrigger` there.
  */
-export const machineOf = ({ address, hostKey, machine }: ResolvedWorker): pulumi.Input<string> => {
+export const machineOf = ({
+  address,
+  hostKey,
+  machine,
+}: Pick<Login, "address" | "hostKey"> & Pick<Partial<ResolvedWorker>, "machine">): pulumi.Input<string> => {
   const parts = [address, hostKey, ...(machine === undefined ? [] : [machine])];
   return parts.every((part) => typeof part === "string")
     ? parts.join(" ")
@@ -49,7 +53,7 @@ export const machineOf = ({ address, hostKey, machine }: ResolvedWorker): pulumi
 /**
  * Command lines for a host, with `sudo -n` unless the user is root. They must hold no secret: the CLI prints the line of a failed command.
  */
-export function commandLines({ worker: { ssh } }: StepContext) {
+export function commandLines({ worker: { ssh } }: { readonly worker: Pick<Login, "ssh"> }) {
   const sudo = ssh.user === "root" ? "" : "sudo -n ";
   const step = (words: string) => `exec ${sudo}${PATHS.scripts}/run.sh ${words}`;
   return {
@@ -58,7 +62,8 @@ export function commandLines({ worker: { ssh } }: StepContext) {
       `${sudo && `${sudo}/bin/sh -c : 2>/dev/null && exec ${sudo}/bin/sh -s ${word}; `}exec /bin/sh -s ${word}`,
     /** Runs a script: `step("kubelet apply")`. */
     step,
-    /** Makes the host leave. A host without our settings was never prepared, or was wiped, and has nothing to undo. Only root can tell. */
-    leave: `exec ${sudo}/bin/sh -c '[ -e ${PATHS.settings} ] || exit 0; exec ${PATHS.scripts}/run.sh leave'`,
+    /** Undoes what was done. A host without our settings was never prepared, or was wiped, and has nothing to undo. Only root can tell. */
+    undo: (words: string) =>
+      `exec ${sudo}/bin/sh -c '[ -e ${PATHS.settings} ] || exit 0; exec ${PATHS.scripts}/run.sh ${words}'`,
   };
 }

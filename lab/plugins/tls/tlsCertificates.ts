@@ -1,10 +1,11 @@
 import "reflect-metadata"; // @peculiar/x509 cannot be loaded without it
+import { createHash, createPublicKey, type KeyObject, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
-import { publicKeyOf, signCertificate } from "../../control-plane/certificates";
+import { publicKeyOf, signCertificate, signingAlgorithmOf } from "../../control-plane/certificates";
 import { messageOf } from "../../host/labError";
 import { PluginError } from "../pluginError";
 import type { Created } from "../provider";
-import type { CertificateInputs, LocallySignedInputs, SelfSignedInputs, Use } from "./tlsPlugin";
+import type { CertificateInputs, LocallySignedInputs, RequestInputs, SelfSignedInputs, Use } from "./tlsPlugin";
 import { algorithmOf, parsePrivateKey } from "./keys";
 
 const uses: Record<Use, x509.KeyUsageFlags | x509.ExtendedKeyUsage> = {
@@ -20,10 +21,40 @@ const HOUR_MS = 3_600_000;
 
 export async function signSelf(inputs: SelfSignedInputs): Promise<Created> {
   const key = parsePrivateKey(inputs.privateKeyPem, "privateKeyPem");
-  const { commonName, organization } = inputs.subject;
-  const subject = new x509.Name([...(organization ? [{ O: [organization] }] : []), { CN: [commonName] }]);
+  const subject = nameOf(inputs);
   const { id, properties } = await sign(inputs, { subject, issuer: subject, publicKey: publicKeyOf(key), signer: key });
   return { id, properties: { ...properties, keyAlgorithm: algorithmOf(key) } };
+}
+
+const nameOf = ({ subject: { commonName, organization } }: Pick<SelfSignedInputs, "subject">): x509.Name =>
+  new x509.Name([...(organization ? [{ O: [organization] }] : []), { CN: [commonName] }]);
+
+export async function makeRequest(inputs: RequestInputs): Promise<Created> {
+  const key = parsePrivateKey(inputs.privateKeyPem, "privateKeyPem");
+  const names = [
+    ...inputs.dnsNames.map((value) => ({ type: "dns", value }) as const),
+    ...inputs.ipAddresses.map((value) => ({ type: "ip", value }) as const),
+  ];
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: nameOf(inputs),
+    ...(await signingKeys(key)),
+    extensions: names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : [],
+  });
+  const certRequestPem = `${request.toString("pem")}\n`;
+  const id = createHash("sha1").update(certRequestPem).digest("hex");
+  return { id, properties: { certRequestPem, keyAlgorithm: algorithmOf(key) } };
+}
+
+/** A key as Web Crypto signs with it. */
+async function signingKeys(key: KeyObject) {
+  const [secret, open] = [key.export({ format: "jwk" }), createPublicKey(key).export({ format: "jwk" })];
+  const signingAlgorithm = signingAlgorithmOf(secret);
+  const load = (jwk: typeof secret, use: "sign" | "verify") =>
+    webcrypto.subtle.importKey("jwk", jwk, signingAlgorithm, true, [use]);
+  return {
+    keys: { privateKey: await load(secret, "sign"), publicKey: await load(open, "verify") },
+    signingAlgorithm,
+  };
 }
 
 /** Signs the subject, key and alternative names of a request, after verifying the request's signature. */

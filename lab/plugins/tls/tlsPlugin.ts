@@ -30,6 +30,12 @@ const selfSigned = z.strictObject({
   privateKeyPem: z.string(),
   subject: z.strictObject({ commonName: z.string().min(1), organization: z.string().optional() }),
 });
+const certRequest = z.strictObject({
+  privateKeyPem: z.string(),
+  subject: selfSigned.shape.subject,
+  dnsNames: z.array(z.string()).default([]),
+  ipAddresses: z.array(z.string()).default([]),
+});
 const locallySigned = z.strictObject({
   ...common,
   certRequestPem: z.string(),
@@ -38,6 +44,7 @@ const locallySigned = z.strictObject({
 });
 
 export type Use = z.output<typeof uses>;
+export type RequestInputs = z.output<typeof certRequest>;
 export type SelfSignedInputs = z.output<typeof selfSigned>;
 export type LocallySignedInputs = z.output<typeof locallySigned>;
 export type CertificateInputs = Pick<SelfSignedInputs, keyof typeof common>;
@@ -68,6 +75,14 @@ export const tlsPlugin = statePlugin("tls", {
       secrets: ["privateKeyPem"],
       computed: [...certificate.computed, "keyAlgorithm"],
       create: async (inputs) => (await certificates()).signSelf(inputs),
+    }),
+  "tls:index/certRequest:CertRequest": () =>
+    new StateProvider({
+      inputs: certRequest,
+      secrets: ["privateKeyPem"],
+      computed: ["certRequestPem", "keyAlgorithm"],
+      replaces: () => true,
+      create: async (inputs) => (await certificates()).makeRequest(inputs),
     }),
   "tls:index/locallySignedCert:LocallySignedCert": () =>
     new StateProvider({

@@ -1,4 +1,10 @@
-import { MAX_LABS, networkOf, workerNetworkOf, workerNumber } from "../../../lab/network/addresses";
+import {
+  controllerNetworkOf,
+  MAX_LABS,
+  networkOf,
+  workerNetworkOf,
+  workerNumber,
+} from "../../../lab/network/addresses";
 
 test("a lab's network follows from its number", () => {
   expect(networkOf(0)).toEqual({
@@ -18,14 +24,29 @@ test("a worker's network follows from the lab's number and its own", () => {
   });
 });
 
+test("a controller's network comes after those of all workers", () => {
+  expect(controllerNetworkOf(7, 1)).toEqual({
+    address: "10.89.7.241",
+    podSubnet: "10.135.231.0/24",
+    link: "tlsb7w231",
+    namespace: "tlsb7-controller-1",
+  });
+});
+
 test("no two labs share an address or a name, and every link name is short enough for the kernel", () => {
   const seen = new Set<string>();
   for (let lab = 0; lab < MAX_LABS; lab++) {
     const { bridge, host, loopback, podNetwork } = networkOf(lab);
     const workers = [1, 2, 11, 200].map((worker) => workerNetworkOf(lab, worker));
+    const controllers = [1, 9].map((controller) => controllerNetworkOf(lab, controller));
     const all = [
       ...[bridge, host, loopback, podNetwork],
-      ...workers.flatMap(({ address, podSubnet, link, namespace }) => [address, podSubnet, link, namespace]),
+      ...[...workers, ...controllers].flatMap(({ address, podSubnet, link, namespace }) => [
+        address,
+        podSubnet,
+        link,
+        namespace,
+      ]),
     ];
     expect(all.filter((name) => seen.has(name))).toEqual([]);
     all.forEach((name) => seen.add(name));

@@ -17,6 +17,7 @@ test("everything of a lab is in its folder", () => {
     folder: "/l",
     settings: "/l/lab.json",
     configFile: "/l/Pulumi.lab.yaml",
+    platformConfigFile: "/l/Pulumi.platform.yaml",
     passphrase: "/l/passphrase",
     pulumi: "/l/pulumi",
     pki: "/l/pki",

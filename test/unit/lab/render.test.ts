@@ -29,6 +29,7 @@ const status: Status = {
   cli: "pulumi v3.248.0 built from source",
   plugins: "plugins: stand-in",
   configFile: "/l/Pulumi.lab.yaml",
+  platformConfigFile: "/l/Pulumi.platform.yaml",
   stateDir: "/l",
   passphraseFile: "/l/passphrase",
   apiServer: "https://10.89.0.1:6443",
@@ -42,6 +43,7 @@ const status: Status = {
     { name: "worker-1", address: "10.89.0.11", running: true, leaderPid: 7, rootfs: "/r1" },
     { name: "worker-2", address: "10.89.0.12", running: false, leaderPid: null, rootfs: "/r2" },
   ],
+  controllers: [{ name: "controller-1", address: "10.89.0.241", hostKey: "ssh-ed25519 AAAA", running: true }],
   components: [
     { name: "etcd", pid: 5, running: true },
     { name: "kube-apiserver", pid: null, running: false },
@@ -60,7 +62,10 @@ kube-apiserver   stopped
 WORKER     ADDRESS      MACHINE      NODE         KUBELET   ROLES, TAINTS
 worker-1   10.89.0.11   running      Ready        v1.34.4   worker, dedicated=batch:NoSchedule
 worker-2   10.89.0.12   stopped      not joined   -         -
-gone       -            no machine   NotReady     v1.34.4   worker, dedicated=batch:NoSchedule`);
+gone       -            no machine   NotReady     v1.34.4   worker, dedicated=batch:NoSchedule
+
+CONTROLLER     ADDRESS       MACHINE
+controller-1   10.89.0.241   running`);
 });
 
 test("shows nodes as unknown without an API server", () => {

@@ -35,12 +35,13 @@ const COMPONENTS = Object.keys(LAYERS);
 
 /** Folders of the repository, each with those that it may import from. `components` is any of its folders. */
 const ROOMS = {
+  provider: ["components"],
   settings: ["components"],
   lab: ["components"],
   policy: [],
   examples: ["components"],
   tools: ["components", "settings", "lab"],
-  test: ["components", "examples", "settings", "lab", "policy", "tools"],
+  test: ["components", "examples", "settings", "lab", "policy", "provider", "tools"],
   bench: ["components", "test"],
 };
 

@@ -1,7 +1,9 @@
 /** The public API of tls-bootstrap, for programs that import it. */
 export { type ClaimPolicies, type ClaimSpec, JoinPolicy, type JoinPolicyArgs } from "./admission/joinPolicy";
+export type { ReadyNodes } from "./admission/readyNodes";
 export { caPins } from "./cluster/caPins";
 export { ClusterInfo, type ClusterInfoArgs } from "./cluster/clusterInfo";
+export type { ClusterEndpoint, EndpointWithCaFile } from "./cluster/kubeconfig";
 export { NodeBootstrapRbac, type NodeBootstrapRbacArgs } from "./cluster/nodeBootstrapRbac";
 export type { KubeletConfiguration } from "./kubelet/KubeletConfiguration";
 export { KubeProxy, type KubeProxyArgs } from "./kubeProxy/kubeProxy";

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { PrivateKey, SelfSignedCert } from "@pulumi/tls";
-import type { CertificateAuthority } from "../spec/servingSchema";
+import type { CertificateAuthority } from "../spec/specs";
 
 const YEAR_HOURS = 365 * 24;
 

@@ -13,6 +13,7 @@ import {
   runStackStatus,
   type StackOptions,
 } from "./stack";
+import { runSteps } from "./progress";
 import { renderOutputs, renderReceipts, renderStatus } from "./render";
 import { statusOf } from "./status";
 import { DEFAULT_WORKERS, up, type UpOptions } from "./up";
@@ -20,6 +21,7 @@ import { type Override, parseOverride } from "../control-plane/componentFlags";
 import { BINARIES, type Binary, isKubernetesVersion } from "../builds/kubernetes/module";
 import { checkLabName, labCommand, DEFAULT_LAB, type LabOptions, requireLab } from "../labState";
 import { PLUGIN_KINDS } from "../pulumi/plugins";
+import { ensureYamlHost } from "../pulumi/yamlHost";
 import { LabError } from "../host/labError";
 
 function number(text: string): number {
@@ -196,6 +198,10 @@ function program(): Command {
     .option("--kubernetes-version <version>", "instead of the newest supported version", kubernetesVersion);
 
   add("kube-proxy-image", "make kube-proxy's image for its DaemonSet and import it on the workers", makeKubeProxyImage);
+
+  add("yaml-host", "make the language host for Pulumi programs in YAML", (options: LabOptions) =>
+    runSteps([{ title: "Language host for YAML", run: ensureYamlHost }], options),
+  );
 
   add(
     "kubernetes-module",

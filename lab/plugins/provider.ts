@@ -48,6 +48,8 @@ export interface ProviderPlugin {
   name: string;
   /** The resource types, for the error that refuses another type. */
   types: string[];
+  /** The types of the provider's settings, for programs in YAML. They can declare a provider of this plugin then. */
+  settings?: Readonly<Record<string, "boolean" | "string">>;
   /** Configures the plugin. The returned function gives the provider of a resource type, or undefined for an unknown type. */
   configure: (config: Props, host: ProviderHost) => (type: string) => Provider | undefined;
   checkConfig?: (config: Props) => CheckFailure[];

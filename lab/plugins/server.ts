@@ -41,7 +41,7 @@ export function serveResources(
   const methods: Methods = {
     handshake: () => new rpc.ProviderHandshakeResponse().setAcceptSecrets(true),
     getPluginInfo: () => new PluginInfo().setVersion(version),
-    getSchema: () => new rpc.GetSchemaResponse().setSchema(JSON.stringify({ name: plugin.name, version })),
+    getSchema: () => new rpc.GetSchemaResponse().setSchema(JSON.stringify(schemaOf(plugin, version))),
     cancel: () => {
       cancelled.abort(new PluginError("the operation was cancelled"));
       return new Empty();
@@ -107,3 +107,10 @@ export function serveResources(
   });
   return serveGrpc(ResourceProviderService, guarded);
 }
+
+/** The part of the plugin's schema that YAML programs need to declare a provider. */
+const schemaOf = ({ name, settings }: ProviderPlugin, version: string): object => ({
+  name,
+  version,
+  provider: { inputProperties: mapValues(settings, (type) => ({ type })) },
+});

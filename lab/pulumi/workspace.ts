@@ -7,6 +7,7 @@ import { LabError } from "../host/labError";
 import { attempt } from "../host/run";
 import { requireCli } from "./pulumiCli";
 import { choosePlugins, installPlugins, type PluginKind } from "./plugins";
+import { installYamlHost } from "./yamlHost";
 
 /** The name of the stack that the lab's commands use by default. */
 export const LAB_STACK = "lab";
@@ -42,7 +43,9 @@ export class Workspace {
     const backend = join(folder, "backend");
     await mkdir(backend, { recursive: true, mode: 0o700 });
     const executable = await installPlugins(cli, plugins, home);
-    const workspace = new Workspace(stack, await projectName(stack.program), folder, executable, {
+    const { name, runtime } = await projectOf(stack.program);
+    if (runtime === "yaml" && plugins.languageHost === "stand-in") await installYamlHost(executable);
+    const workspace = new Workspace(stack, name, folder, executable, {
       PULUMI_HOME: home,
       // A killed CLI can leave an empty metadata file, and then no command can read the state. So the backend has no metadata.
       PULUMI_BACKEND_URL: `file://${backend}?metadata=skip`,
@@ -110,11 +113,11 @@ export class Workspace {
   }
 }
 
-async function projectName(program: string): Promise<string> {
+async function projectOf(program: string): Promise<{ name: string; runtime?: unknown }> {
   const file = join(program, "Pulumi.yaml");
-  const project = parse(await readFile(file, "utf8")) as { name?: unknown } | null;
+  const project = parse(await readFile(file, "utf8")) as { name?: unknown; runtime?: unknown } | null;
   if (typeof project?.name !== "string") {
     throw new LabError(`${file} has no "name"`, "Add the project's name, for example: name: tls-bootstrap");
   }
-  return project.name;
+  return { name: project.name, runtime: project.runtime };
 }

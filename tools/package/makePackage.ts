@@ -34,10 +34,11 @@ const manifest = {
   version: repository.version,
   description: repository.description,
   license: repository.license,
+  repository: repository.repository,
   engines: repository.engines,
-  main: "index.js",
-  types: "index.d.ts",
-  exports: { ".": { types: "./index.d.ts", default: "./index.js" } },
+  main: "components/index.js",
+  types: "components/index.d.ts",
+  exports: { ".": { types: "./components/index.d.ts", default: "./components/index.js" } },
   dependencies: versions(DEPENDENCIES),
   peerDependencies: versions(SHARED, "^"),
 };
@@ -48,10 +49,8 @@ async function makePackage(destination: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "tls-bootstrap-package-"));
   try {
     await execa("npx", ["tsc", "--project", __dirname, "--outDir", folder], { cwd: REPOSITORY, stdio: "inherit" });
-    await cp(join(REPOSITORY, "components", "worker", "scripts"), join(folder, "worker", "scripts"), {
-      recursive: true,
-    });
-    await cp(join(REPOSITORY, "LICENSE"), join(folder, "LICENSE"));
+    for (const path of ["LICENSE", "components/worker/scripts", "provider/PulumiPlugin.yaml", "provider/index.js"])
+      await cp(join(REPOSITORY, path), join(folder, path), { recursive: true });
     await cp(join(__dirname, "README.md"), join(folder, "README.md"));
     await writeFile(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
     const { stdout } = await execa("npm", ["pack", folder, "--pack-destination", destination, "--json"]);

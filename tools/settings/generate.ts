@@ -9,6 +9,7 @@ import { settingsSchema } from "../../settings/settingsSchema";
 import { type JsonSchema, renderInterfaces } from "./interfaces";
 import { renderKubeletDefaults } from "./kubeletDefaults";
 import { kubeletDefinitions } from "./kubeletDefinitions";
+import { packageSchema } from "./packageSchema";
 import { projectConfig, renderReference } from "./reference";
 import { stackSchema, workersFileSchema } from "./stackSchema";
 
@@ -96,6 +97,7 @@ async function writeReference(): Promise<void> {
 async function main(): Promise<void> {
   await writeSpecs();
   await writeEditorSchemas();
+  await write("provider/schema.json", JSON.stringify(packageSchema()));
   await writeProject();
   await writeReference();
 }

@@ -8,21 +8,24 @@ import { ObjectProvider } from "./objectProvider";
 const isKind = (type: string): boolean =>
   /^kubernetes:[\w.-]+\/v\w+:\w+$/.test(type) && !/^kubernetes:(helm\.sh|yaml|kustomize)\//.test(type);
 
-/** Provider settings that the plugin accepts. README.md says which of them have an effect. */
-const SETTINGS = [
-  "clusterIdentifier",
-  "enableConfigMapMutable",
-  "kubeconfig",
-  "namespace",
-  "suppressDeprecationWarnings",
-  "suppressHelmHookWarnings",
-  "upsertExistingObjects",
-  "version",
-];
+/** Provider settings that the plugin accepts, with their types. README.md says which of them have an effect. */
+const SETTINGS = {
+  clusterIdentifier: "string",
+  enableConfigMapMutable: "boolean",
+  kubeconfig: "string",
+  namespace: "string",
+  suppressDeprecationWarnings: "boolean",
+  suppressHelmHookWarnings: "boolean",
+  upsertExistingObjects: "boolean",
+} as const;
+
+/** The engine adds the version of the plugin. */
+const ACCEPTED = [...Object.keys(SETTINGS), "version"];
 
 export const kubernetesPlugin: ProviderPlugin = {
   name: "kubernetes",
   types: ["kubernetes:<group>/<version>:<Kind>"],
+  settings: SETTINGS,
   configure: (config, host) => {
     const objects = new ObjectProvider(unwrapAllSecrets(config), host);
     return (type) => (isKind(type) ? objects : undefined);
@@ -32,7 +35,7 @@ export const kubernetesPlugin: ProviderPlugin = {
 };
 
 function checkConfig(config: Props): CheckFailure[] {
-  const refused = Object.keys(config).filter((name) => config[name] !== null && !SETTINGS.includes(name));
+  const refused = Object.keys(config).filter((name) => config[name] !== null && !ACCEPTED.includes(name));
   return refused.map((property) => ({ property, reason: "the stand-in plugin does not support this setting" }));
 }
 

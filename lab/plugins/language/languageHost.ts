@@ -6,7 +6,7 @@ import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { serveGrpc } from "../rpc";
 import { sdkVersion } from "../sdkVersion";
-import { pluginProcess, programProcess, startNode, stopAllProcesses } from "./processes";
+import { checkPackages, pluginProcess, programProcess, startNode, stopAllProcesses } from "./processes";
 
 type Call = ServerWritableStream<unknown, rpc.RunPluginResponse>;
 type Exit = [code: number | null, signal: NodeJS.Signals | null];
@@ -42,6 +42,7 @@ export function serveLanguage(engine: string): Promise<{ port: number }> {
       const [code] = (await once(child, "close")) as Exit;
       call.write(new rpc.RunPluginResponse().setExitcode(code ?? -1));
     },
+    installDependencies: (request: rpc.InstallDependenciesRequest) => checkPackages(request.getInfo()!),
     cancel: () => {
       stopAllProcesses();
       return new Empty();

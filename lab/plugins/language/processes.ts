@@ -94,6 +94,9 @@ export function pluginProcess(request: RunPluginRequest): NodeProcess {
   };
 }
 
+/** Refuses a folder without the packages that a program or a plugin needs. The stand-in installs nothing. */
+export const checkPackages = (info: ProgramInfo): void => void sdkRunner("run-plugin", info.getProgramDirectory());
+
 /** Finds a runner of the SDK that a program has in its `node_modules`, or in those of a parent folder. */
 function sdkRunner(name: string, programDirectory: string): string {
   try {

@@ -86,3 +86,10 @@ it("joins a worker, and an idle preview shows no change", async () => {
   expect(await lab.isReady("worker-1")).toBe(true);
   expect(changes(await lab.operate("preview", ...options))).toEqual([]);
 });
+
+it("has the provider for other languages, with a schema that Pulumi accepts", async () => {
+  const provider = join(project, "node_modules/tls-bootstrap/provider");
+  const schema = JSON.parse(await lab.out("pulumi", ...options, "--", "package", "get-schema", provider));
+  expect(schema).toMatchObject({ name: "tls-bootstrap", version: repository.version });
+  expect(schema.resources["tls-bootstrap:index:TlsBootstrap"].requiredInputs).toContain("pools");
+});

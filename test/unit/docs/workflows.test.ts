@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { REPOSITORY } from "../../repository";
 
-const FOLDER = join(REPOSITORY, "examples/pull-requests/.github/workflows");
-const files = readdirSync(FOLDER).sort();
-const textOf = (file: string): string => readFileSync(join(FOLDER, file), "utf8");
+/** The workflows for stacks, which users copy, and the one that releases this project. */
+const FOLDERS = ["examples/pull-requests/.github/workflows", ".github/workflows"].map((path) => join(REPOSITORY, path));
+const paths = new Map(FOLDERS.flatMap((folder) => readdirSync(folder).map((file) => [file, join(folder, file)])));
+const files = [...paths.keys()].sort();
+const textOf = (file: string): string => readFileSync(paths.get(file)!, "utf8");
 
 /** The commits of the releases, as the tags of their repositories name them. */
 const PINS = {
@@ -38,7 +40,7 @@ const jobs = [...workflows].flatMap(([file, { jobs }]) =>
 const commandsOf = ({ steps }: Job): string => steps.map(({ run = "" }) => run).join("\n");
 
 it("there is a workflow for each task", () =>
-  expect(files).toEqual(["deploy.yml", "drift.yml", "preview.yml", "renew.yml"]));
+  expect(files).toEqual(["deploy.yml", "drift.yml", "preview.yml", "release.yml", "renew.yml"]));
 
 it.each(files)("%s pins each action by the commit of a release", (file) => {
   const uses = [...textOf(file).matchAll(/uses: ([^@\s]+)@(.*)/g)];
@@ -55,13 +57,16 @@ it("no token may do more than its job needs", () => {
     "drift.yml drift": { contents: "read", deployments: "read" },
     "preview.yml comment": { "pull-requests": "write" },
     "preview.yml preview": { contents: "read" },
+    "release.yml package": { contents: "read" },
+    "release.yml publish": { contents: "write", "id-token": "write" },
     "renew.yml up": { contents: "read", deployments: "read" },
   });
 });
 
-it("a job that may write runs no code of the pull request, and has no secret", () => {
+it("a job that may write runs no code of the repository, and has no secret", () => {
   for (const { job } of jobs.filter(({ job }) => Object.values(job.permissions).includes("write"))) {
     expect(job.steps.filter(({ uses }) => uses?.startsWith("actions/checkout"))).toEqual([]);
+    expect(commandsOf(job)).not.toMatch(/npm (ci|install|run)/);
     expect(JSON.stringify(job)).not.toContain("secrets.");
   }
 });
@@ -98,9 +103,15 @@ it("every update has the policy pack", () => {
     for (const [line] of commandsOf(job).matchAll(/pulumi up.*/g)) expect(line).toContain("--policy-pack policy");
 });
 
-it("all jobs are for the same stacks", () => {
-  const stacks = jobs.map(({ job }) => job.strategy?.matrix.stack);
+it("all jobs for stacks are for the same ones", () => {
+  const stacks = jobs.filter(({ at }) => !at.startsWith("release")).map(({ job }) => job.strategy?.matrix.stack);
   expect(stacks).toEqual(stacks.map(() => ["dev", "staging", "prod"]));
+});
+
+it("a release is published with provenance, by the identity of the workflow alone", () => {
+  const { publish } = workflows.get("release.yml")!.jobs;
+  expect(commandsOf(publish)).toMatch(/^npm publish .*--provenance --access public$/m);
+  expect(publish.environment).toBe("release");
 });
 
 it("runs only commands that this repository has", () => {

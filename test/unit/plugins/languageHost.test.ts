@@ -6,6 +6,7 @@ import type { AnalyzerInfo } from "@pulumi/pulumi/proto/analyzer_pb";
 import {
   GenerateProgramRequest,
   GetRequiredPackagesRequest,
+  InstallDependenciesRequest,
   RunPluginRequest,
   type RunPluginResponse,
 } from "@pulumi/pulumi/proto/language_pb";
@@ -189,6 +190,19 @@ describe("the host", () => {
       ),
     );
     expect(packages).toEqual([]);
+  });
+
+  it("installs nothing, and names a folder without packages", async () => {
+    const install = (directory: string) =>
+      new Promise<void>((done, fail) =>
+        session.client
+          .installDependencies(new InstallDependenciesRequest().setInfo(programInfo(directory)))
+          .on("data", () => undefined)
+          .on("error", fail)
+          .on("end", done),
+      );
+    await install(join(REPOSITORY, "provider"));
+    await expect(install("/tmp")).rejects.toThrow("/tmp has no Pulumi SDK; run there: npm ci");
   });
 
   it("refuses unsupported methods by name", async () => {

@@ -41,7 +41,7 @@ const ROOMS = {
   examples: ["components"],
   tools: ["components", "settings", "lab"],
   test: ["components", "settings", "lab", "policy", "tools"],
-  bench: ["components", "test"],
+  bench: ["components", "settings", "lab", "policy", "tools", "test"],
 };
 
 const folders = (names) => names.flatMap((name) => (name === "components" ? ["api", ...COMPONENTS] : [name]));

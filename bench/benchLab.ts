@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { parse } from "yaml";
 import { findBinary } from "../lab/builds/kubernetes/binaries";
+import { which } from "../lab/host/platform";
 import { type Lab, labFolder, requireLab } from "../lab/labState";
 import { ADMIN } from "../lab/workers/workerFiles";
 import { initWithKubeadm, KUBEADM_TOKEN, kubeadmInit, requireKubeadm } from "../test/e2e/kubeadm";
@@ -51,6 +52,8 @@ export class BenchLab {
   ) {}
 
   static async up(count: number): Promise<BenchLab> {
+    if (!(await which("ansible-playbook")))
+      throw new Error("ansible-playbook is missing: run 'apt-get install --no-install-recommends ansible-core'");
     const lab = new TestLab(NAME);
     const policy = join(REPOSITORY, "bench", "auditPolicy.yaml");
     const flags = [`--audit-policy-file=${policy}`, `--audit-log-path=${AUDIT_LOG}`];

@@ -37,7 +37,7 @@ function joins(results: Results): TopLevelSpec {
         scale: { domain: [0, Math.max(...domain)] },
       },
       y: { field: "seconds", type: "quantitative", title: "seconds until all are Ready" },
-      color: { field: "candidate", sort: [...CANDIDATES], title: null },
+      color: { field: "candidate", type: "nominal", sort: [...CANDIDATES], title: null },
     },
   };
 }
@@ -57,7 +57,7 @@ function steps(results: Results): TopLevelSpec {
     encoding: {
       y: { field: "candidate", sort: [...CANDIDATES], title: null },
       x: { field: "seconds", type: "quantitative", title: `seconds, with ${workers} workers at once` },
-      color: { field: "step", sort: [...STEPS], title: null, scale: { scheme: "tableau10" } },
+      color: { field: "step", type: "nominal", sort: [...STEPS], title: null },
       order: { field: "order" },
     },
   };

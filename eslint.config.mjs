@@ -42,7 +42,7 @@ const ROOMS = {
   examples: ["components"],
   tools: ["components", "settings", "lab"],
   test: ["components", "examples", "settings", "lab", "policy", "provider", "tools"],
-  bench: ["components", "test"],
+  bench: ["components", "settings", "lab", "policy", "tools", "test"],
 };
 
 const folders = (names) => names.flatMap((name) => (name === "components" ? ["api", ...COMPONENTS] : [name]));

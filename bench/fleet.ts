@@ -1,13 +1,14 @@
 /**
- * Measures a stack with many workers: npm run bench [-- <workers>]
+ * Measures a stack with many workers: npm run bench:fleet [-- <workers>]
  * Uses a lab without workers, and hosts that answer at once. Runs a preview that creates everything, a deployment and an idle preview.
- * Prints the seconds of each, and memory and processor time of each process.
+ * Prints the seconds of each, memory and processor time of each process, and the size of the state.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { TestLab } from "../test/e2e/testLab";
+import { requireLab } from "../lab/labState";
+import { stacksFolder, TestLab } from "../test/e2e/testLab";
 import { type Host, serveHosts } from "./hosts";
 
 const PORT = 2222;
@@ -104,6 +105,8 @@ async function main(count: number): Promise<void> {
       process.env.PULUMI_SKIP_CHECKPOINTS = "true";
       await measure(`preview, ${count} workers to create`, () => lab.operate("preview"));
       await measure("deploy", () => lab.operate("deploy"));
+      const { size } = await stat(join(stacksFolder(await requireLab(lab.name)), "tls-bootstrap", "lab.json"));
+      console.log(`state: ${(size / 2 ** 20).toFixed(1)} MiB, ${Math.round(size / count / 1000)} KB for each worker`);
       await measure("idle preview", () => lab.operate("preview", "--expect-no-changes"));
     } finally {
       served.close();

@@ -6,6 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { GO_BUILD } from "../lab/builds/goModule";
 import { TestLab } from "../test/e2e/testLab";
 import { REPOSITORY } from "../test/repository";
 
@@ -38,12 +39,8 @@ class Storm {
     this.#program = join(folder, "storm");
     this.#kubeconfig = join(folder, "kubeconfig");
     writeFileSync(this.#kubeconfig, kubeconfig, { mode: 0o600 });
-    const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "", GOTOOLCHAIN: "local" };
-    execFileSync("go", ["build", "-trimpath", "-gcflags=all=-dwarf=false", "-o", this.#program, "./storm"], {
-      cwd: GO_MODULE,
-      env,
-      stdio: "inherit",
-    });
+    const options = { cwd: GO_MODULE, env: { ...process.env, ...GO_BUILD.env }, stdio: "inherit" } as const;
+    execFileSync("go", [...GO_BUILD.args, "-o", this.#program, "./storm"], options);
   }
 
   /** Declares a scale group in a lab without workers. */

@@ -15,8 +15,8 @@ export async function requireKubeadm(lab: TestLab): Promise<string> {
   return (await findBinary("kubeadm", (await lab.facts()).kubernetesVersion))!;
 }
 
-/** Runs the phase of `kubeadm init` that prepares a cluster for joins: cluster-info with its Role, the bindings for tokens, and a token. */
-export async function initWithKubeadm(lab: TestLab): Promise<void> {
+/** Runs a phase of `kubeadm init` with a configuration of several documents. */
+export async function kubeadmInit(lab: TestLab, phase: readonly string[], ...more: readonly object[]): Promise<void> {
   const { apiServer, kubeconfig, kubernetesVersion, stateDir } = await lab.facts();
   const { hostname, port } = new URL(apiServer);
   const documents = [
@@ -28,12 +28,20 @@ export async function initWithKubeadm(lab: TestLab): Promise<void> {
       nodeRegistration: { name: "control-plane", criSocket: "unix:///run/none.sock" },
     },
     { apiVersion: "kubeadm.k8s.io/v1beta4", kind: "ClusterConfiguration", kubernetesVersion: `v${kubernetesVersion}` },
+    ...more,
   ];
   const file = join(stateDir, "kubeadm-init.yaml");
   await writeFile(file, documents.map((document) => JSON.stringify(document)).join("\n---\n"), { mode: 0o600 });
-  const args = ["init", "phase", "bootstrap-token", "--config", file, "--kubeconfig", kubeconfig];
+  const args = ["init", "phase", ...phase, "--config", file, "--kubeconfig", kubeconfig];
   await promisify(execFile)(await requireKubeadm(lab), args, { env: { PATH: process.env.PATH } });
-  await eventually(async () => expect((await kubeadmClusterInfo(lab)).data[KUBEADM_SIGNATURE]).toBeTruthy());
+}
+
+/** Runs the phase of `kubeadm init` that prepares a cluster for joins: cluster-info with its Role, the bindings for tokens, and a token. */
+export async function initWithKubeadm(lab: TestLab): Promise<void> {
+  await kubeadmInit(lab, ["bootstrap-token"]);
+  await eventually(async () => {
+    if (!(await kubeadmClusterInfo(lab)).data[KUBEADM_SIGNATURE]) throw new Error("cluster-info is not signed");
+  });
 }
 
 interface KubeObject {

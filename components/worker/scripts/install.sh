@@ -28,7 +28,7 @@ main() { # create | update
   (umask 077 && mkdir -p "$RUN")
   exec 9>"$RUN/lock"
   hold_lock 900
-  while read -r mode path; do install_file "$mode" "$path" <"$staged$path"; done <"$staged/files"
+  install_tree "$staged" "$staged/files"
   exec 9>&-
   rm -rf "$staged"
   exec "$scripts/run.sh" host apply "$1" </dev/null

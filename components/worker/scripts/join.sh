@@ -237,7 +237,9 @@ if ! joined; then
   since=$(now_rfc3339)
   systemctl restart kubelet
   wait_for_certificate
-  systemctl enable --quiet kubelet # not before: after a power cut a kubelet without a certificate has no token
+  # Not before: after a power cut a kubelet without a certificate has no token. The kubelet runs, so systemd need not load its unit again, which
+  # takes a moment in which it makes no control groups.
+  systemctl enable --quiet --no-reload kubelet
 else
   had_joined=yes
   since=0 # any heartbeat counts, because a kubelet that runs on reports rarely

@@ -120,8 +120,7 @@ StartLimitIntervalSec=0
 Type=oneshot
 ExecStart=/bin/sh $LIB/report.sh run
 END
-  systemctl daemon-reload
-  systemctl enable --quiet --now "$UNIT.timer"
+  systemctl enable --quiet --now "$UNIT.timer" # systemd loads both files for it
   report
 }
 

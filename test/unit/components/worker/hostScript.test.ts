@@ -2,7 +2,6 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import type { HostConf } from "../../../../components/host/hostConf";
 import { renderHostScript } from "../../../../components/worker/hostScript";
 
 const SCRIPTS = join(__dirname, "../../../../components/worker/scripts");
@@ -11,7 +10,7 @@ const SCRIPTS = join(__dirname, "../../../../components/worker/scripts");
 const ELSEWHERE = ["install.sh", "boot.sh", "unpack.sh", "discover.sh"];
 
 describe("renderHostScript", () => {
-  const script = renderHostScript({ KUBERNETES_VERSION: "1.34.4" } as HostConf);
+  const script = renderHostScript({ KUBERNETES_VERSION: "1.34.4" });
 
   it("is a valid shell script that contains the other scripts and their parameters", () => {
     expect(spawnSync("sh", ["-n"], { input: script }).status).toBe(0);

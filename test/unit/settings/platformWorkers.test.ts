@@ -3,6 +3,7 @@ import { readClusterAccess } from "../../../settings/readClusterAccess";
 import { readSettings } from "../../../settings/settings";
 import { CA, SSH_KEY } from "../fixtures";
 import { fleet, worker } from "./fleetSettings";
+import { KUBECONFIG } from "./goodSettings";
 
 /** Workers that the platform stack exports. */
 
@@ -18,7 +19,7 @@ async function read(workers: unknown, pools: unknown = [POOL], change: Record<st
       call: () => ({}),
       newResource: ({ name }) => {
         references.push(name);
-        const outputs = { server: "https://10.0.0.1:6443", ca: CA, kubeconfig: "K", workers };
+        const outputs = { server: "https://10.0.0.1:6443", ca: CA, kubeconfig: KUBECONFIG, workers };
         return { id: name, state: { name, outputs, secretOutputNames: [] } };
       },
     },

@@ -117,7 +117,7 @@ describe("refuses a platform stack", () => {
   it("with a page that describes each output", () => {
     const page = readFileSync(join(REPOSITORY, "examples/platform-outputs/README.md"), "utf8");
     const rows = [...page.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
-    expect(rows.sort()).toEqual([...OUTPUT_NAMES].sort());
+    expect(rows.sort()).toEqual([...OUTPUT_NAMES, "workers"].sort());
   });
 });
 

@@ -115,8 +115,9 @@ it("an API server with another CA than the configured one gets no token", async 
     Buffer.from(`${Buffer.from(data, "base64").toString()}${certificate}`).toString("base64");
   const file = await settingsFile("ca", (settings) => {
     settings["tls-bootstrap:cluster"].ca = certificate;
-    settings["tls-bootstrap:cluster"].kubeconfig = kubeconfig.replace(/(?<=certificate-authority-data: )(\S+)/, both);
   });
+  const trusting = kubeconfig.replace(/(?<=certificate-authority-data: )(\S+)/, both);
+  await lab.setSecret(file, "tls-bootstrap:cluster.kubeconfig", trusting);
   try {
     const errors = await lab.fails("deploy", ...at(file));
     expect(errors).toContain("does not prove itself with the given CA; the token was not sent");

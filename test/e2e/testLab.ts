@@ -179,6 +179,12 @@ export class TestLab {
     await writeFile(file, JSON.stringify(state));
   }
 
+  /** Sets a setting of a settings file, encrypted. */
+  async setSecret(configFile: string, path: string, value: string): Promise<void> {
+    const args = ["pulumi", "--config-file", configFile, "--", "config", "set", "--secret", "--path", path];
+    succeeded(args, await this.#spawn(LAB, this.#argv(args), ({ stdin }) => stdin!.end(value)));
+  }
+
   /** Writes a settings file with changes of the stack's settings. Returns its path. */
   async configFile(name: string, change: (settings: Record<string, any>) => Record<string, any>): Promise<string> {
     const { configFile, stateDir } = await this.facts();

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { Api } from "./api";
-import { ProcessWatch } from "./processWatch";
-import { findLeaks } from "./secretLeaks";
-import { changes, eventually, TestLab } from "./testLab";
-import { REPOSITORY } from "../repository";
+import { Api } from "../api";
+import { ProcessWatch } from "../processWatch";
+import { findLeaks } from "../secretLeaks";
+import { changes, eventually, TestLab } from "../testLab";
+import { REPOSITORY } from "../../repository";
 
 const lab = new TestLab();
 const PROGRAM = join(REPOSITORY, "examples", "kube-proxy");

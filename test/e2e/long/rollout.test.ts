@@ -1,5 +1,5 @@
-import { PoolSettings } from "./poolSettings";
-import { changes, eventually, TestLab } from "./testLab";
+import { PoolSettings } from "../poolSettings";
+import { changes, eventually, TestLab } from "../testLab";
 
 /** Changes of a pool go in batches. Each test builds on the tests before it. */
 const lab = new TestLab();

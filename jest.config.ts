@@ -29,6 +29,7 @@ const config: Config = {
     { displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"], ...common },
     { displayName: "e2e", testMatch: ["<rootDir>/test/e2e/*.test.ts"], ...common, ...inLab },
     { displayName: "long", testMatch: ["<rootDir>/test/e2e/long/*.test.ts"], ...common, ...inLab },
+    { displayName: "rare", testMatch: ["<rootDir>/test/e2e/rare/*.test.ts"], ...common, ...inLab },
   ],
 };
 

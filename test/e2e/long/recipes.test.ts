@@ -185,6 +185,8 @@ describe("lost-machine.md", () => {
     await deploy();
     expect(await nodes()).toEqual(ready("worker-1", "worker-2", "worker-3"));
     expect(changes(await lab.operate("preview"))).toEqual([]);
+    await configure(THREE);
+    await deploy();
   });
 });
 

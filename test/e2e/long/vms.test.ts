@@ -3,7 +3,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { REPOSITORY } from "../../repository";
 import { deploymentOf, spreadOver } from "../pods";
-import { changes, TestLab } from "../testLab";
+import { changes, eventually, TestLab } from "../testLab";
 
 /**
  * VMs and their workers in one program (test/e2e/programs/vms): addresses are outputs, and host keys come from HostKey. A VM is a lab worker that
@@ -59,6 +59,13 @@ afterAll(async () => {
   await lab.run("deploy", ...options);
   await lab.run("destroy", ...options);
   await lab.out("up"); // the machines whose VMs are gone
+  // The machine that was lost comes back as a node.
+  await eventually(async () => expect(await lab.isReady("worker-1")).toBe(true));
+  await lab.shell(
+    "worker-1",
+    '. /etc/tls-bootstrap/host.conf; echo "$OWNER" | /opt/tls-bootstrap/scripts/run.sh leave',
+  );
+  await lab.kubectl("delete", "node", "worker-1");
   for (const [machine, key] of Object.entries(oldKeys))
     await lab.shell(
       machine,

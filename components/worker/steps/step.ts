@@ -43,7 +43,7 @@ export const machineOf = ({
   address,
   hostKey,
   machine,
-}: Pick<Login, "address" | "hostKey"> & Pick<Partial<ResolvedWorker>, "machine">): pulumi.Input<string> => {
+}: Pick<ResolvedWorker, "address" | "hostKey" | "machine">): pulumi.Input<string> => {
   const parts = [address, hostKey, ...(machine === undefined ? [] : [machine])];
   return parts.every((part) => typeof part === "string")
     ? parts.join(" ")

@@ -10,8 +10,6 @@ const EXAMPLES = [
     example: "vm-aws",
     vm: "aws:ec2/instance:Instance",
     made: { privateIp: "10.0.1.11" },
-    id: "vm-1-id",
-    userDataOf: ({ userData }: any) => userData,
     user: "admin",
     metadata: { httpTokens: "required", httpPutResponseHopLimit: 1 },
   },
@@ -19,8 +17,6 @@ const EXAMPLES = [
     example: "vm-hetzner",
     vm: "hcloud:index/server:Server",
     made: { ipv4Address: "10.0.1.11" },
-    id: "vm-1-id",
-    userDataOf: ({ userData }: any) => userData,
     user: "root",
   },
   {
@@ -48,7 +44,8 @@ const CONFIG = {
   location: "nbg1",
 };
 
-describe.each(EXAMPLES)("$example", ({ example, vm, made, id, userDataOf, user, metadata }) => {
+describe.each(EXAMPLES)("$example", ({ example, vm, made, user, metadata, ...own }) => {
+  const { id = "vm-1-id", userDataOf = ({ userData }: any) => userData } = own;
   const program = new Program({
     [vm]: () => made,
     "tls:index/privateKey:PrivateKey": () => KEY,

@@ -30,11 +30,11 @@ export function renderFile({ path, mode, text, restarts }: HostFile): string {
 export const compressed = (text: string): Buffer => Buffer.from(gzipSync(Buffer.from(text), { level: 9, mtime: 0 }));
 
 /**
- * Renders a call of the shell function `packed`: a script of this module, half as long as its text. No setting changes a script, so a preview
- * need not show its lines.
+ * Renders a call of the shell function `packed`: calls of `file`, compressed to less than half. For the scripts of this module: no setting changes
+ * them, so a preview need not show their lines.
  */
-export const renderPackedFile = ({ path, mode, text }: HostFile): string =>
-  [`packed ${mode} ${path} <<'${END}'`, compressed(text).toString("base64"), END].join("\n");
+export const renderPacked = (files: readonly HostFile[]): string =>
+  [`packed <<'${END}'`, compressed(files.map(renderFile).join("\n")).toString("base64"), END].join("\n");
 
 /** Renders the input of `kubelet.sh apply`: the files, and a last line that proves that the whole input arrived. */
 export function renderBundle(files: readonly HostFile[]): string {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PATHS } from "../cluster/names";
 import { type HostConf, renderConf } from "../host/hostConf";
-import { type HostFile, renderFile, renderPackedFile } from "../host/hostFiles";
+import { type HostFile, renderFile, renderPacked } from "../host/hostFiles";
 
 const SCRIPTS = [
   "common.sh",
@@ -27,9 +27,24 @@ const scriptTexts = new Map<string, string>();
 
 /** Reads a script, once for all workers. */
 function scriptText(name: string): string {
-  const text = scriptTexts.get(name) ?? readFileSync(join(__dirname, "scripts", name), "utf8");
+  const text = scriptTexts.get(name) ?? withoutComments(readFileSync(join(__dirname, "scripts", name), "utf8"));
   scriptTexts.set(name, text);
   return text;
+}
+
+/**
+ * A script without its comments. They are for readers of this repository, and a quarter of the text, which the state has twice for each worker.
+ * Here-documents keep theirs.
+ */
+export function withoutComments(script: string): string {
+  let end: string | undefined;
+  const isCode = (line: string): boolean => {
+    if (end === undefined && /^\s*#(?!!)/.test(line)) return false;
+    if (end === undefined) end = /<<'?([A-Z]+)'?/.exec(line)?.[1];
+    else if (line === end) end = undefined;
+    return true;
+  };
+  return script.split("\n").filter(isCode).join("\n");
 }
 
 /**
@@ -56,12 +71,10 @@ export const scriptFile = (name: string): HostFile => ({
   text: scriptText(name),
 });
 
-const renderScripts = (scripts: readonly HostFile[]): string => scripts.map(renderPackedFile).join("\n");
+let packedScripts: string | undefined;
 
-let workerScripts: string | undefined;
-
-/** Renders the scripts of a worker, once for all workers. */
-const renderWorkerScripts = (): string => (workerScripts ??= renderScripts(SCRIPTS.map(scriptFile)));
+/** Packs the scripts of a worker, once for all workers. */
+const packScripts = (): string => (packedScripts ??= renderPacked(SCRIPTS.map(scriptFile)));
 
 /** The scripts of a machine that joins by its user data. */
 export const machineScripts = (): HostFile[] => [...SCRIPTS, "boot.sh"].map(scriptFile);
@@ -82,7 +95,7 @@ export function renderHostScript(
 ): string {
   const files = [{ path: PATHS.hostConf, mode: "0644", text: renderConf(hostConf) }, ...extraFiles].map(renderFile);
   return scriptText("install.sh").replace(
-    "  # files\n",
-    () => `${[...files, scripts ? renderScripts(scripts) : renderWorkerScripts()].join("\n")}\n`,
+    "  : files\n",
+    () => `${[...files, scripts ? renderPacked(scripts) : packScripts()].join("\n")}\n`,
   );
 }

@@ -1,6 +1,7 @@
 /** The files in the input of a step, and the lines of them that change. */
 import { X509Certificate } from "node:crypto";
 import { posix } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { structuredPatch } from "diff";
 import { PATHS } from "../../components/cluster/names";
 import { groupBy } from "./lists";
@@ -22,11 +23,14 @@ export interface FileChange {
 /** Name for the text of a step's input that belongs to no file. */
 const FRAME = `${PATHS.scripts}/install.sh`;
 
-/** The files of a step's input, by path. Scripts are compressed. See components/host/hostFiles.ts. */
+/** The files of a step's input, by path. See components/host/hostFiles.ts. */
 export function filesIn(stdin: string): Map<string, StepFile> {
   const files = new Map<string, StepFile>();
-  const frame = stdin.replace(
-    /^(?:file|packed) \d{4} (\S+)(?: (\S+))? <<'END-OF-FILE'\n([\s\S]*?)^END-OF-FILE$/gm,
+  const unpacked = stdin.replace(/^packed <<'END-OF-FILE'\n(.*)\nEND-OF-FILE$/gm, (_, packed: string) =>
+    gunzipSync(Buffer.from(packed, "base64")).toString(),
+  );
+  const frame = unpacked.replace(
+    /^file \d{4} (\S+)(?: (\S+))? <<'END-OF-FILE'\n([\s\S]*?)^END-OF-FILE$/gm,
     (_, path: string, unit: string | undefined, text: string) => {
       files.set(path, { text, unit });
       return "";

@@ -31,9 +31,14 @@ fail() {
   exit 1
 }
 
-# json_string TEXT: TEXT as a JSON string.
+# json_string TEXT: TEXT as a JSON string. Most texts have nothing to escape.
 json_string() {
-  printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g; s/\t/\\t/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }')"
+  case "$1" in
+    *[!A-Za-z0-9\ .:/_-]*)
+      printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g; s/\t/\\t/g' | awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }')"
+      ;;
+    *) printf '"%s"' "$1" ;;
+  esac
 }
 
 # unit_journal UNIT: the last errors that UNIT has logged, for an error report.
@@ -44,6 +49,15 @@ unit_journal() {
 
 now_ms() { date +%s%3N; }
 now_rfc3339() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
+# clock: sets $NOW, for deadlines: seconds since this host has started. That takes no process, and no change of the time of day moves it.
+clock() {
+  read -r NOW _ </proc/uptime
+  NOW=${NOW%.*}
+}
+
+# over DEADLINE: $NOW has reached it.
+over() { clock && [ "$NOW" -ge "$1" ]; }
 
 # --- the host ---
 
@@ -98,8 +112,8 @@ install_tree() {
 }
 
 write_beside() { # MODE PATH < CONTENT
-  mkdir -p "${2%/*}"
-  rm -f "$2.tls-bootstrap"
+  [ -d "${2%/*}" ] || mkdir -p "${2%/*}"
+  [ ! -e "$2.tls-bootstrap" ] || rm -f "$2.tls-bootstrap"
   (umask 077 && cat >"$2.tls-bootstrap")
   chmod "$1" "$2.tls-bootstrap"
 }
@@ -146,17 +160,29 @@ delete_folders() {
   done
 }
 
-# fingerprint PATH: permissions, SHA-256 and path.
-fingerprint() { printf '%s %s\n' "$(stat -c '0%a' "$1")" "$(sha256sum "$1")"; }
+# fingerprints < PATHS: permissions, SHA-256 and path of each file that exists. No path has blanks.
+fingerprints() {
+  paths=
+  while read -r path; do [ ! -f "$path" ] || paths="$paths $path"; done
+  # shellcheck disable=SC2086 # a list
+  [ -z "$paths" ] || { stat -c '0%a' $paths && sha256sum $paths; } | awk 'NF == 1 { mode[++modes] = $1 } NF > 1 { print mode[++sums], $0 }'
+}
 
 # record NAME < PATHS: remembers these files as they are now.
-record() { while read -r path; do fingerprint "$path"; done | install_file 0600 "$RECORDS/$1"; }
+record() { fingerprints | install_file 0600 "$RECORDS/$1"; }
 
-# changed_since NAME: paths of the remembered files that are different now.
+recorded() { (cd "$RECORDS" && cat "$@") 2>/dev/null || true; } # NAME...
+
+# recorded_paths NAME...: paths of the remembered files.
+recorded_paths() { recorded "$@" | awk '{ print $3 }'; }
+
+# changed_since NAME...: paths of the remembered files that are different now, a line each.
 changed_since() {
-  [ ! -e "$RECORDS/$1" ] || while read -r mode sum path; do
-    [ "$(fingerprint "$path" 2>/dev/null)" = "$mode $sum  $path" ] || echo "$path"
-  done <"$RECORDS/$1"
+  {
+    recorded_paths "$@" | fingerprints
+    echo
+    recorded "$@"
+  } | awk '!NF { remembered = 1; next } remembered { if (!($0 in now)) print $3; next } { now[$0] }'
 }
 
 # mounts_below FOLDER: mount points below FOLDER, deepest first, as /proc/mounts writes them.
@@ -188,9 +214,10 @@ stop_unit() {
 # healthy UNIT [SINCE]: waits up to 90 s until UNIT works after its restart. A kubelet works when it has reported its Node Ready since SINCE
 # (RFC 3339).
 healthy() {
-  deadline=$(($(date +%s) + 90))
+  clock
+  deadline=$((NOW + 90))
   restarts=$(systemctl show -P NRestarts "$1")
-  while [ "$(date +%s)" -lt "$deadline" ]; do
+  until over "$deadline"; do
     case "$1" in
       kubelet) ! ready_since "$2" || return 0 ;;
       kube-proxy) ! kube_proxy_works || return 0 ;;
@@ -246,10 +273,11 @@ as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --cache-dir "$STATE/ku
 # patiently REQUEST...: repeats a request for up to PATIENCE_SECONDS, until it succeeds. Prints the last answer. An API server that has just
 # started also refuses what it allows a moment later. An answer that does not change ends the wait.
 patiently() {
-  patience=$(($(date +%s) + PATIENCE_SECONDS))
+  clock
+  patience=$((NOW + PATIENCE_SECONDS))
   until answer=$("$@"); do
     case "$answer" in *Unauthorized* | *"must be logged in"* | *NotFound* | *x509*) patience=0 ;; esac
-    if [ "$(date +%s)" -ge "$patience" ]; then
+    if over "$patience"; then
       printf '%s\n' "$answer"
       return 1
     fi

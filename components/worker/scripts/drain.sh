@@ -46,7 +46,8 @@ evict() { # NAMESPACE NAME
 drain() {
   cordoned=
   drain_hint="make sure that it reaches the API server, then run 'pulumi up' again"
-  deadline=$(($(date +%s) + DRAIN_SECONDS))
+  clock
+  deadline=$((NOW + DRAIN_SECONDS))
   pods=$(patiently evictable) || { not_drained="its pods cannot be listed: $(printf '%s\n' "$pods" | tail -n 1)"; return 1; }
   lost=$(precious "$pods")
   if [ -n "$lost" ]; then
@@ -63,7 +64,7 @@ $lost"
     pods=$(printf '%s\n' "$pods" | cut -d '|' -f 1-3 | grep -Fx "$found" | cut -d '|' -f 1,2 | grep .) || true
     [ -n "$pods" ] || break
     refusals=$(printf '%s\n' "$pods" | while IFS='|' read -r namespace name; do evict "$namespace" "$name"; done)
-    if [ "$(date +%s)" -ge "$deadline" ]; then
+    if over "$deadline"; then
       say "$refusals" # names the PodDisruptionBudget
       not_drained="it still runs these pods after $DRAIN_SECONDS s of draining: $(printf '%s' "$pods" | tr '|\n' '/ ')"
       drain_hint="make room for them on other nodes or change their PodDisruptionBudget, then run 'pulumi up' again"
@@ -78,7 +79,7 @@ $lost"
 # await_detached: the controllers detach the volumes of evicted pods while the kubelet runs. Later they would wait for minutes, to be sure.
 await_detached() {
   until attached=$(node_field '{.status.volumesAttached[*].name}') && [ -z "$attached" ]; do
-    if [ "$(date +%s)" -ge "$deadline" ]; then
+    if over "$deadline"; then
       say "$NODE_NAME is drained, but these volumes are still attached to it: $attached"
       return 0
     fi
@@ -91,9 +92,10 @@ stop_containers() {
   command -v ctr >/dev/null || return 0
   running() { ctr --namespace k8s.io tasks list 2>/dev/null | awk '$3 == "RUNNING" { print $1 }'; }
   end_all() { for task in $(running); do ctr --namespace k8s.io tasks kill --signal "$1" "$task" 2>/dev/null || true; done; }
-  deadline=$(($(date +%s) + $1))
+  clock
+  deadline=$((NOW + $1))
   [ "$1" = 0 ] || end_all SIGTERM
-  while [ "$(date +%s)" -lt "$deadline" ] && [ -n "$(running)" ]; do sleep 0.2; done
+  until over "$deadline" || [ -z "$(running)" ]; do sleep 0.2; done
   end_all SIGKILL
   for container in $(ctr --namespace k8s.io containers list --quiet 2>/dev/null); do
     ctr --namespace k8s.io tasks delete --force "$container" >/dev/null 2>&1 || true

@@ -26,10 +26,10 @@ archive=
 keep_swap_off() {
   if [ "$(systemctl is-enabled swap.target 2>/dev/null)" != masked ]; then
     echo swap.target >>"$SWAP_UNITS"
-    systemctl mask --quiet swap.target
+    systemctl mask --quiet --no-reload swap.target # for the next boot
   fi
-  for unit in $SWAP_SERVICES; do
-    [ "$(systemctl is-enabled "$unit" 2>/dev/null)" = enabled ] || continue
+  # shellcheck disable=SC2086 # a list
+  for unit in $(systemctl list-unit-files --no-legend --state=enabled $SWAP_SERVICES | awk '{ print $1 }'); do
     echo "$unit" >>"$SWAP_UNITS"
     systemctl disable --quiet --now "$unit"
   done

@@ -42,12 +42,14 @@ policy_denies() { each_denies "ValidatingAdmissionPolicy '$JOIN_POLICY' .*denied
 
 # await_join_policy: waits until the policy is loaded.
 await_join_policy() {
-  answered_by=$(($(date +%s) + PATIENCE_SECONDS)) loaded_by=
+  clock
+  answered_by=$((NOW + PATIENCE_SECONDS)) loaded_by=
   until policy_denies; do
     fail_if_refused "$answers"
     deadline=$answered_by
-    ! allows CertificateSigningRequest || deadline=${loaded_by:=$(($(date +%s) + POLICY_SECONDS))}
-    if [ "$(date +%s)" -ge "$deadline" ]; then
+    clock
+    ! allows CertificateSigningRequest || deadline=${loaded_by:=$((NOW + POLICY_SECONDS))}
+    if over "$deadline"; then
       hint="the policy and its binding must exist, and the binding must deny: kubectl get validatingadmissionpolicybinding $JOIN_POLICY -o yaml; 'pulumi up --refresh' restores both"
       ! allows CertificateSigningRequest ||
         fail "the policy $JOIN_POLICY is not in force: bootstrap token $(token_id) may request a certificate for any node name; the kubelet was not started" "$hint"
@@ -60,9 +62,10 @@ await_join_policy() {
 # prove_node_restriction HAD-JOINED: the node may change no other Node. Without the proof a new node leaves again. A node that had joined before
 # keeps running: its pods serve users, and a flag that an administrator has lost must not end a whole fleet.
 prove_node_restriction() {
-  deadline=$(($(date +%s) + PATIENCE_SECONDS))
+  clock
+  deadline=$((NOW + PATIENCE_SECONDS))
   until each_denies 'is not allowed to modify node' create_foreign_node; do
-    if ! allows Node && [ "$(date +%s)" -lt "$deadline" ]; then
+    if ! allows Node && ! over "$deadline"; then
       sleep 0.5
       continue
     fi

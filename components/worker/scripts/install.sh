@@ -14,12 +14,16 @@ main() { # create | update
   staged=$(mktemp -d -p /run 2>/dev/null || mktemp -d)
   trap 'rm -rf "$staged"' EXIT
   file() { # MODE PATH < CONTENT
-    mkdir -p "$staged${2%/*}"
+    [ -d "$staged${2%/*}" ] || mkdir -p "$staged${2%/*}"
     cat >"$staged$2"
     printf '%s %s\n' "$1" "$2" >>"$staged/files"
   }
-  packed() { base64 -d | gzip -d | file "$1" "$2"; } # MODE PATH < CONTENT, compressed
-  # files
+  packed() { # < calls of file, compressed
+    base64 -d | gzip -d >"$staged/packed"
+    # shellcheck source=/dev/null
+    . "$staged/packed"
+  }
+  : files
   scripts=/opt/tls-bootstrap/scripts
   sh "$staged$scripts/preflight.sh" "$staged/etc/tls-bootstrap/host.conf"
   # shellcheck source=common.sh

@@ -105,14 +105,15 @@ fail_for_binding() { # WHAT CLUSTER-ROLE GROUP
 TOKEN_GROUPS="a group of this token (auth-extra-groups of its Secret)"
 
 check_token() {
-  deadline=$(($(date +%s) + PATIENCE_SECONDS))
+  clock
+  deadline=$((NOW + PATIENCE_SECONDS))
   until answer=$(may with_token ''); do
     case "$answer" in
       *x509* | *certificate*)
         fail "the API server at $API_SERVER does not prove itself with the given CA; the token was not sent: $answer" "set cluster.ca to the CA that has signed the API server's certificate" ;;
     esac
     fail_if_refused "$answer"
-    [ "$(date +%s)" -lt "$deadline" ] ||
+    ! over "$deadline" ||
       fail "the API server at $API_SERVER cannot be reached from $NODE_NAME: $answer" "check the network between them, then run 'pulumi up' again"
     sleep 2
   done
@@ -151,21 +152,22 @@ request_hint() { # STATE
 }
 
 wait_for_certificate() {
-  deadline=$(($(date +%s) + CERTIFICATE_SECONDS))
+  clock
+  deadline=$((NOW + CERTIFICATE_SECONDS))
   look=0 # when to try the token again
   until [ -s "$CLIENT_CERTIFICATE" ]; do
-    if [ "$(date +%s)" -ge "$look" ]; then
+    if over "$look"; then
       answer=$(may with_token nodeclient) || true
       fail_if_refused "$answer"
       ! missing_binding "$answer" ||
         fail_for_binding "requests by bootstrap token $(token_id) would not be approved" \
           system:certificates.k8s.io:certificatesigningrequests:nodeclient "$TOKEN_GROUPS"
-      [ "$(date +%s)" -lt $((deadline - CERTIFICATE_SECONDS + REFUSED_SECONDS)) ] || [ -z "$(refusal)" ] ||
+      ! over $((deadline - CERTIFICATE_SECONDS + REFUSED_SECONDS)) || [ -z "$(refusal)" ] ||
         fail "the API server does not let $NODE_NAME request a certificate: $(refusal)" \
           "check the name; if it is right, wait until no node of that name is Ready, then run 'pulumi up' again"
-      look=$(($(date +%s) + 5))
+      look=$((NOW + 5))
     fi
-    if [ "$(date +%s)" -ge "$deadline" ]; then
+    if over "$deadline"; then
       unit_journal kubelet
       state=$(request_state)
       [ -n "$state" ] || answer=$(may with_token nodeclient) || state="the API server at $API_SERVER cannot be reached: $answer"
@@ -185,9 +187,10 @@ check_renewal() {
 
 wait_for_ready() {
   limit=$READY_SECONDS
-  began=$(date +%s)
+  clock
+  began=$NOW
   until ready_since "$1"; do
-    if [ "$(date +%s)" -ge $((began + limit)) ]; then
+    if over $((began + limit)); then
       message=$(node_field '{.status.conditions[?(@.type=="Ready")].message}')
       case "$limit $message" in "$READY_SECONDS "*NetworkReady=false*)
         say "$NODE_NAME waits for its network plugin: $message"

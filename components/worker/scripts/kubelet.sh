@@ -24,16 +24,20 @@ CHANGING=$STATE/changing # PATH UNIT of each replaced file, until its unit works
 MANIFEST=$STATE/manifest # MODE PATH UNIT of each installed file
 
 file() { # MODE PATH [UNIT] < CONTENT
-  (umask 077 && mkdir -p "$STAGED${2%/*}" && cat >"$STAGED$2")
+  (
+    umask 077
+    [ -d "$STAGED${2%/*}" ] || mkdir -p "$STAGED${2%/*}"
+    cat >"$STAGED$2"
+  )
   printf '%s %s %s\n' "$1" "$2" "${3:--}" >>"$STAGED.manifest"
 }
 
 stage() {
   bundle=$(mktemp "$RUN/bundle.XXXXXX")
-  trap 'rm -rf "$bundle" "$STAGED" "$STAGED.manifest"' EXIT
+  trap 'rm -rf "$bundle" "$STAGED" "$STAGED.manifest" "$STAGED.changed"' EXIT
   cat >"$bundle"
   [ "$(tail -n 1 "$bundle")" = "# end of bundle" ] || fail "some of the kubelet's files did not arrive; nothing was changed" "run 'pulumi up' again"
-  rm -rf "$STAGED" "$STAGED.manifest"
+  rm -rf "$STAGED" "$STAGED.manifest" "$STAGED.changed"
   # shellcheck source=/dev/null
   . "$bundle"
 }
@@ -83,8 +87,9 @@ install_files() {
   while read -r mode path unit; do
     differs "$path" "$mode" || continue
     keep "$path" "$unit"
-    install_file "$mode" "$path" <"$STAGED$path"
+    printf '%s %s\n' "$mode" "$path" >>"$STAGED.changed"
   done <"$STAGED.manifest"
+  [ ! -e "$STAGED.changed" ] || install_tree "$STAGED" "$STAGED.changed"
 }
 
 # --- the server of kubelet.conf, which the kubelet has written when it joined ---
@@ -133,7 +138,7 @@ previous_version() {
 
 runtime_releases() { sed -n 1p "$RUNTIME_IN_USE" 2>/dev/null || true; }
 runtime_differs() { [ "$(cat "$RUNTIME_IN_USE" 2>/dev/null)" != "$RUNTIME_RELEASES
-$RUNTIME_SETTINGS" ] || [ -n "$(changed_since runtime; changed_since registries)" ]; }
+$RUNTIME_SETTINGS" ] || [ -n "$(changed_since runtime registries)" ]; }
 
 # why_drain: what the pods of this node must not live through; nothing when they can run on.
 why_drain() {
@@ -173,8 +178,9 @@ update_runtime() {
 
 # soak: a unit that works only for a moment has not worked.
 soak() { # UNIT...
-  deadline=$(($(date +%s) + PAUSE_SECONDS))
-  while [ -n "$restarted" ] && [ "$(date +%s)" -lt "$deadline" ]; do
+  clock
+  deadline=$((NOW + PAUSE_SECONDS))
+  while [ -n "$restarted" ] && ! over "$deadline"; do
     sleep 1
     for unit in $restarted; do
       if [ "$(systemctl is-active "$unit")" != active ] || ! ready_since 0; then undo "$unit" "$@"; fi

@@ -176,11 +176,12 @@ lacks_ipv4() {
 
 check_api_server() {
   command -v curl >/dev/null || command -v wget >/dev/null || return 0
-  deadline=$(($(date +%s) + API_SECONDS))
+  clock
+  deadline=$((NOW + API_SECONDS))
   while :; do
     answer=$(api_date)
     if [ -n "$answer" ] && there=$(date -d "$answer" +%s 2>/dev/null); then break; fi
-    if [ "$(date +%s)" -ge "$deadline" ]; then
+    if over "$deadline"; then
       if lacks_ipv4; then
         problem "the API server at $API_SERVER cannot be reached from this host (${answer:-no answer}), which has no IPv4 route to it: set cluster.server to an IPv6 address or a name that has one, or give this host an IPv4 address"
       else

@@ -13,44 +13,46 @@ UNITS=/etc/systemd/system
 HINT="make sure that the API server accepts this node; the timer tries again each hour, or run 'systemctl start $UNIT'"
 
 # What differs by node: lines of node.conf, of the kubelet's unit and config, and of kube-proxy's config. components/worker/configHash.ts has the same.
-OF_THE_NODE='/^OWNER=/d; /^NODE_NAME=/d; /^GENERATION=/d; /^MINT_COMMAND=/d; /^  --hostname-override=/d; /^  --node-ip=/d; /^  --node-labels=/d; /^registerWithTaints: /d; /^hostnameOverride: /d'
+OF_THE_NODE='^(OWNER|NODE_NAME|GENERATION|MINT_COMMAND)=|^  --(hostname-override|node-ip|node-labels)=|^(registerWithTaints|hostnameOverride): '
 
 # config_hash: hash of the files of step kubelet as they are now. Equal settings have equal hashes, and the receipt has the declared one.
 config_hash() {
-  printf 'sha256:'
-  while read -r _ _ path; do
-    stat -c '0%a %n' "$path" || true
-    sed "$OF_THE_NODE" "$path" || true
-  done <"$RECORDS/kubelet" 2>/dev/null | sha256sum | cut -c 1-64
+  paths=
+  for path in $(recorded_paths kubelet); do [ ! -f "$path" ] || paths="$paths $path"; done
+  # shellcheck disable=SC2086 # a list of paths without blanks
+  sum=$([ -z "$paths" ] || MODES=$(stat -c '0%a %n' $paths) awk -v of_the_node="$OF_THE_NODE" '
+    BEGIN { split(ENVIRON["MODES"], mode, "\n") }
+    FNR == 1 { print mode[++file] }
+    $0 !~ of_the_node' $paths | sha256sum)
+  echo "sha256:${sum%% *}"
 }
 
 # changed_files: paths of the files that are not as they were installed.
-changed_files() { for name in "$RECORDS"/*; do changed_since "${name##*/}"; done | tr '\n' ' ' | sed 's/ $//'; }
+changed_files() { changed_since host kubelet runtime registries | paste -sd ' ' -; }
 
 # serving_certificate: the file that the kubelet serves with: signed by the stack, or by the cluster.
 serving_certificate() { if [ -e "$SERVING_CERTIFICATE" ]; then echo "$SERVING_CERTIFICATE"; else echo "$KUBELET_DIR/pki/kubelet-server-current.pem"; fi; }
 
-# end_of FILE: when the certificate ends, RFC 3339; nothing when it cannot be read.
-end_of() { certificate_times "$1" | sed -n '2 s/^/@/p' | date -u -f - +%Y-%m-%dT%H:%M:%SZ; }
+# end_of TIMES: when the certificate ends, RFC 3339; nothing when it cannot be read.
+end_of() { [ -z "$1" ] || date -u -d "@${1##*[!0-9]}" +%Y-%m-%dT%H:%M:%SZ; }
 
-# overdue FILE: the certificate is in the last twentieth of its life. A kubelet renews after nine tenths at the latest.
-overdue() { certificate_times "$1" | awk -v now="$(date +%s)" 'NR == 1 { start = $1 } NR == 2 { late = now > $1 - ($1 - start) / 20 } END { exit !late }'; }
-
-overdue_certificates() {
-  {
-    ! overdue "$CLIENT_CERTIFICATE" || echo client
-    ! overdue "$(serving_certificate)" || echo serving
-  } | tr '\n' ' ' | sed 's/ $//'
+# overdue TIMES: the certificate is in the last twentieth of its life. A kubelet renews after nine tenths at the latest.
+overdue() {
+  end=${1##*[!0-9]}
+  [ -n "$end" ] && [ "$(date +%s)" -gt $((end - (end - ${1%%[!0-9]*}) / 20)) ]
 }
 
 # facts: "KEY VALUE" of each annotation below tls-bootstrap/. One without a value must not exist. The date tells that reports still come.
 facts() {
+  client=$(certificate_times "$CLIENT_CERTIFICATE") serving=$(certificate_times "$(serving_certificate)") overdue=
+  ! overdue "$client" || overdue=client
+  ! overdue "$serving" || overdue="$overdue${overdue:+ }serving"
   cat <<END
 config-hash $(config_hash)
 changed-by-hand $(changed_files)
-client-certificate-end $(end_of "$CLIENT_CERTIFICATE")
-serving-certificate-end $(end_of "$(serving_certificate)")
-certificate-overdue $(overdue_certificates)
+client-certificate-end $(end_of "$client")
+serving-certificate-end $(end_of "$serving")
+certificate-overdue $overdue
 runtime $(sed -n 1p "$RUNTIME_IN_USE" 2>/dev/null)
 reported $(date -u +%Y-%m-%d)
 END
@@ -120,7 +122,10 @@ StartLimitIntervalSec=0
 Type=oneshot
 ExecStart=/bin/sh $LIB/report.sh run
 END
-  systemctl enable --quiet --now "$UNIT.timer" # systemd loads both files for it
+  systemctl enable --quiet --no-reload "$UNIT.timer"
+  # systemd loads new files by itself. Another load takes a moment in which a kubelet makes no control groups.
+  case "$(systemctl show -P NeedDaemonReload "$UNIT.timer" "$UNIT.service")" in *yes*) systemctl daemon-reload ;; esac
+  systemctl start "$UNIT.timer"
   report
 }
 

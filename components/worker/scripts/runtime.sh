@@ -200,10 +200,11 @@ start() {
   systemctl enable --quiet containerd
   if [ -n "$restart" ]; then verb=restart; else verb=start; fi
   timeout "$START_SECONDS" systemctl "$verb" containerd 2>/dev/null || true # systemctl waits without end for a unit that hangs while it starts
-  deadline=$(($(date +%s) + START_SECONDS))
+  clock
+  deadline=$((NOW + START_SECONDS))
   restarts=$(systemctl show -P NRestarts containerd)
   until cri=$(cri_problem) && [ -z "$cri" ]; do
-    if [ "$(date +%s)" -ge "$deadline" ] || [ "$(systemctl show -P NRestarts containerd)" -ge $((restarts + 2)) ]; then
+    if over "$deadline" || [ "$(systemctl show -P NRestarts containerd)" -ge $((restarts + 2)) ]; then
       unit_journal containerd
       # shellcheck disable=SC2086 # a list of paths without blanks
       restore_previous $changed

@@ -2,25 +2,34 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { renderHostScript } from "../../../../components/worker/hostScript";
+import { renderHostScript, withoutComments } from "../../../../components/worker/hostScript";
 
 const SCRIPTS = join(__dirname, "../../../../components/worker/scripts");
 
 /** Scripts that a worker does not get: the frame of the others, and those for other machines. */
 const ELSEWHERE = ["install.sh", "boot.sh", "unpack.sh", "discover.sh"];
 
+/** Comments in files that a script writes. */
+const HERE_DOCUMENT_COMMENTS: Readonly<Record<string, string[]>> = {
+  "host.sh": [
+    "# Layers of container images, and iptables for bridged pod traffic.",
+    "# Kubernetes routes pod traffic, and iptables must see what crosses a bridge.",
+  ],
+  "report.sh": ["# An administrator may start it as often as needed."],
+};
+
 describe("renderHostScript", () => {
   const script = renderHostScript({ KUBERNETES_VERSION: "1.34.4" });
 
   it("is a valid shell script that contains the other scripts and their parameters", () => {
     expect(spawnSync("sh", ["-n"], { input: script }).status).toBe(0);
-    const packed = [...script.matchAll(/^packed (\d+) (\S+) <<'END-OF-FILE'\n(.*)\nEND-OF-FILE$/gm)];
+    const [, content] = /^packed <<'END-OF-FILE'\n(.*)\nEND-OF-FILE$/m.exec(script)!;
+    const packed = gunzipSync(Buffer.from(content, "base64")).toString();
+    const files = [...packed.matchAll(/^file \d+ (\S+) <<'END-OF-FILE'\n([\s\S]*?)^END-OF-FILE$/gm)];
     const own = readdirSync(SCRIPTS).filter((name) => !ELSEWHERE.includes(name));
-    expect(packed.map(([, , path]) => basename(path)).sort()).toEqual(own.sort());
-    for (const [, , path, content] of packed) {
-      const text = gunzipSync(Buffer.from(content, "base64")).toString();
-      expect(text).toBe(readFileSync(join(SCRIPTS, basename(path)), "utf8"));
-    }
+    expect(files.map(([, path]) => basename(path)).sort()).toEqual(own.sort());
+    for (const [, path, text] of files)
+      expect(text).toBe(withoutComments(readFileSync(join(SCRIPTS, basename(path)), "utf8")));
     expect(script).toContain(
       "file 0644 /etc/tls-bootstrap/host.conf <<'END-OF-FILE'\nKUBERNETES_VERSION='1.34.4'\nEND-OF-FILE\n",
     );
@@ -40,5 +49,19 @@ describe("renderHostScript", () => {
       const part = lines.slice(0, cut).join("\n").replace("staged=$(mktemp", "echo RAN >&2; staged=$(mktemp");
       expect(spawnSync("sh", ["-s"], { input: part, encoding: "utf8" }).stderr).not.toContain("RAN");
     }
+  });
+});
+
+describe("withoutComments", () => {
+  it("leaves out lines that are comments, but not those of a here-document", () => {
+    const kept = ["#!/bin/sh", "a # b", "cat <<'END'", "# text", "END", "b"];
+    const script = [...kept.slice(0, 1), "# <<END", ...kept.slice(1, 5), "  # c", ...kept.slice(5)];
+    expect(withoutComments(script.join("\n"))).toBe(kept.join("\n"));
+  });
+
+  it.each(readdirSync(SCRIPTS))("leaves %s a valid script", (name) => {
+    const input = withoutComments(readFileSync(join(SCRIPTS, name), "utf8"));
+    expect(spawnSync("sh", ["-n"], { input }).status).toBe(0);
+    expect(input.match(/^ *#(?!!).*/gm) ?? []).toEqual(HERE_DOCUMENT_COMMENTS[name] ?? []);
   });
 });

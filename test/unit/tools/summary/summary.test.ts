@@ -1,3 +1,4 @@
+import { renderPacked } from "../../../../components/host/hostFiles";
 import { createAuthority } from "../../../../lab/control-plane/certificates";
 import { CA } from "../../fixtures";
 import { parsePreview, SECRET, UNKNOWN } from "../../../../tools/summary/preview";
@@ -109,7 +110,8 @@ it("says when files are known only during the update", () =>
   ));
 
 it("names the scripts that change with a release of this module, without their lines", () => {
-  const script = (text: string) => file("/opt/tls-bootstrap/scripts/join.sh", text);
+  const script = (text: string) =>
+    renderPacked([{ path: "/opt/tls-bootstrap/scripts/join.sh", mode: "0755", text }]) + "\n";
   const lines = summaryOf(step("worker-1", "host", { stdin: [script("a\n"), script("b\n")] }));
   expect(lines).toContain("- **Scripts of this module** (join.sh): worker-1");
   expect(lines.join("\n")).not.toContain("```");

@@ -12,6 +12,7 @@ import { which } from "../lab/host/platform";
 import { type Lab, labFolder, requireLab } from "../lab/labState";
 import { ADMIN } from "../lab/workers/workerFiles";
 import { initWithKubeadm, KUBEADM_TOKEN, kubeadmInit, requireKubeadm } from "../test/e2e/kubeadm";
+import { tarballRuntime } from "../test/e2e/bareWorkers";
 import { TestLab } from "../test/e2e/testLab";
 import { REPOSITORY } from "../test/repository";
 
@@ -51,37 +52,53 @@ export class BenchLab {
     readonly workers: readonly { readonly name: string; readonly address: string }[],
   ) {}
 
+  /** A lab with the binaries on its workers, prepared for all candidates. */
   static async up(count: number): Promise<BenchLab> {
     if (!(await which("ansible-playbook")))
       throw new Error("ansible-playbook is missing: run 'apt-get install --no-install-recommends ansible-core'");
+    const lab = await BenchLab.#start(count, 0);
+    await lab.#writeInputs();
+    await lab.#prepareWorkers();
+    return lab;
+  }
+
+  /** A lab whose workers have no binaries and no container runtime. They get both from the lab's mirror. */
+  static async upBare(count: number): Promise<BenchLab> {
+    const lab = await BenchLab.#start(count, count);
+    const { mirror } = await lab.lab.facts();
+    await lab.lab.configure((settings) => {
+      settings["tls-bootstrap:pools"][0].runtime = tarballRuntime(mirror);
+    });
+    return lab;
+  }
+
+  static async #start(count: number, bare: number): Promise<BenchLab> {
     const lab = new TestLab(NAME);
     const policy = join(REPOSITORY, "bench", "auditPolicy.yaml");
     const flags = [`--audit-policy-file=${policy}`, `--audit-log-path=${AUDIT_LOG}`];
     const audit = flags.flatMap((flag) => ["--flag", `kube-apiserver=${flag}`]);
-    await lab.out("up", "--workers", String(count), ...audit);
+    await lab.out("up", "--workers", String(count), "--bare", String(bare), ...audit);
     const { kubectl, kubeconfig, kubernetesVersion, stateDir, configFile } = await lab.facts();
     const { config } = parse(await readFile(configFile, "utf8"));
     const folder = join(stateDir, "bench");
     const state = await requireLab(NAME);
-    const benchLab = new BenchLab(
+    return new BenchLab(
       ...([lab, state, folder, kubectl!, kubeconfig, kubernetesVersion] as const),
       JSON.parse(await lab.out("env", "--", "node", "-p", "JSON.stringify(process.env)")),
       join(folder, "ssh-config"),
       config["tls-bootstrap:pools"][0].workers,
     );
-    await benchLab.#writeInputs(config["tls-bootstrap:cluster"].ca);
-    await benchLab.#prepareWorkers();
-    return benchLab;
   }
 
   /** Writes what the candidates besides the module need, and prepares the cluster for their joins as kubeadm does. */
-  async #writeInputs(ca: string): Promise<void> {
+  async #writeInputs(): Promise<void> {
     const { paths, workers } = this.state;
+    const { apiServer, stateDir } = await this.lab.facts();
+    const ca = await readFile(join(stateDir, "pki", "ca.crt"), "utf8");
     const kubelet = await readFile(this.program("kubelet.yaml"), "utf8");
     await initWithKubeadm(this.lab);
     await kubeadmInit(this.lab, ["upload-config", "all"], parse(kubelet));
 
-    const { apiServer } = await this.lab.facts();
     const files: Record<string, string> = {
       "etc/kubernetes/pki/ca.crt": ca,
       "etc/kubernetes/bootstrap-kubelet.conf": JSON.stringify(bootstrapKubeconfig(apiServer)),
@@ -160,10 +177,10 @@ export class BenchLab {
     return [begun, Date.now()];
   }
 
-  /** Runs the CLI on the module's stack. */
+  /** Runs the CLI on the module's stack. It may work on all workers at once, as the other candidates do. */
   async pulumi(operation: "up" | "destroy"): Promise<[number, number]> {
     const { configFile } = await this.lab.facts();
-    const flags = ["--yes", "--skip-preview", "--non-interactive", "--config-file", configFile];
+    const flags = ["--yes", "--skip-preview", "--non-interactive", "--parallel", "50", "--config-file", configFile];
     return this.time("pulumi", [operation, ...flags], this.environment);
   }
 

@@ -24,8 +24,8 @@ export interface Join {
   readonly writes: number;
 }
 
-/** An update of the module that changes nothing. */
-export interface Idle {
+/** An update of the module, from the command to its end. */
+export interface Update {
   readonly workers: number;
   readonly seconds: number;
 }
@@ -43,9 +43,9 @@ export async function measureRound(
   lab: BenchLab,
   counts: readonly number[],
   say: (text: string) => void,
-): Promise<{ joins: Join[]; idle: Idle[] }> {
+): Promise<{ joins: Join[]; idle: Update[] }> {
   const joins: Join[] = [];
-  const idle: Idle[] = [];
+  const idle: Update[] = [];
   for (const count of counts) {
     await lab.declare(count);
     const workers = lab.workers.slice(0, count).map(({ name }) => name);
@@ -58,6 +58,25 @@ export async function measureRound(
     }
   }
   return { joins, idle };
+}
+
+/** Joins bare hosts with the module, several times. */
+export async function measureBare(
+  lab: BenchLab,
+  counts: readonly number[],
+  rounds: number,
+  say: (text: string) => void,
+): Promise<Update[]> {
+  const updates: Update[] = [];
+  for (let round = 0; round < rounds; round++) {
+    for (const workers of counts) {
+      await lab.declare(workers);
+      updates.push({ workers, seconds: seconds(...(await lab.pulumi("up"))) });
+      say(`${workers} bare workers: ${updates.at(-1)!.seconds.toFixed(1)} s`);
+      await lab.pulumi("destroy");
+    }
+  }
+  return updates;
 }
 
 async function measureJoin(candidate: Candidate, lab: BenchLab, workers: string[]): Promise<Join> {

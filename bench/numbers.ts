@@ -1,6 +1,6 @@
 /** What follows from the results of a run: medians and ratios. */
 import type { Candidate } from "./candidates";
-import { median, type Join, type Step, STEPS } from "./join";
+import { median, type Join, type Step, STEPS, type Update } from "./join";
 import type { Results } from "./results";
 
 /** The numbers of workers that joined at once. */
@@ -26,9 +26,9 @@ export const stepsOf = (results: Results, candidate: Candidate, workers: number)
     STEPS.map((step) => [step, medianOf(results, candidate, workers, ({ steps }) => steps[step])]),
   ) as Record<Step, number>;
 
-/** Seconds of an update that changes nothing. */
-export const idleOf = ({ idle }: Results, workers: number): number =>
-  median(idle.filter((each) => each.workers === workers).map(({ seconds }) => seconds));
+/** Seconds of updates of that many workers. */
+export const updateOf = (updates: readonly Update[], workers: number): number =>
+  median(updates.filter((each) => each.workers === workers).map(({ seconds }) => seconds));
 
 /** How much longer the module takes than the others. "floor" is the shell loop plus an update of the module that changes nothing. */
 export function ratiosOf(results: Results, workers: number): Record<"kubeadm" | "ansible" | "shell" | "floor", number> {
@@ -38,6 +38,6 @@ export function ratiosOf(results: Results, workers: number): Record<"kubeadm" | 
     kubeadm: own / of("kubeadm"),
     ansible: own / of("ansible"),
     shell: own / of("shell"),
-    floor: own / (of("shell") + idleOf(results, workers)),
+    floor: own / (of("shell") + updateOf(results.idle, workers)),
   };
 }

@@ -1,7 +1,7 @@
 /** Prints results as Markdown, and compares a quick run with the recorded one. */
 import { CANDIDATES } from "./candidates";
 import { STEPS } from "./join";
-import { countsOf, idleOf, medianOf, ratiosOf, secondsOf, stepsOf } from "./numbers";
+import { countsOf, medianOf, ratiosOf, secondsOf, stepsOf, updateOf } from "./numbers";
 import type { Results } from "./results";
 
 /** A ratio of a quick run has one round, and the machine has other work. */
@@ -22,7 +22,7 @@ export function render(results: Results): string {
     workers,
     ...CANDIDATES.map((candidate) => tenths(secondsOf(results, candidate, workers))),
     tenths(medianOf(results, "module", workers, ({ secondsToEnd }) => secondsToEnd)),
-    tenths(idleOf(results, workers)),
+    tenths(updateOf(results.idle, workers)),
     tenths((60 * workers) / secondsOf(results, "module", workers)),
   ]);
   const ratios = counts.map((workers) => {
@@ -43,9 +43,13 @@ export function render(results: Results): string {
     ...[workers, change, tenths(seconds), Object.values(sessions).reduce((sum, each) => sum + each, 0)],
     ...[Math.round(bytes / 1000), writes],
   ]);
+  const bare = counts.map((workers) => [workers, tenths(updateOf(results.bare, workers))]);
   return [
     "Seconds from the command to the last Ready node:",
     table(["workers", ...CANDIDATES, "module, to its end", "idle update", "nodes a minute, module"], joins),
+    ...(results.bare.length > 0
+      ? ["Seconds of the module with bare hosts, to its end:", table(["workers", "s"], bare)]
+      : []),
     "The module's time in relation to others:",
     table(["workers", "kubeadm", "ansible", "shell", "shell + idle update"], ratios),
     `Seconds of each step, with ${largest} workers at once:`,

@@ -6,15 +6,18 @@ import { dirname, join } from "node:path";
 import { REPOSITORY } from "../test/repository";
 import type { BenchLab } from "./benchLab";
 import type { Change } from "./change";
-import type { Idle, Join } from "./join";
+import type { Join, Update } from "./join";
 
 export interface Results {
   readonly date: string;
   readonly machine: Readonly<Record<string, string>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly joins: readonly Join[];
-  readonly idle: readonly Idle[];
+  /** Updates of the module that change nothing. */
+  readonly idle: readonly Update[];
   readonly changes: readonly Change[];
+  /** Joins of hosts without binaries and runtime, to the end of the command. Empty after a quick run. */
+  readonly bare: readonly Update[];
 }
 
 /** The results that docs/performance.md shows, and those of the last quick run. */

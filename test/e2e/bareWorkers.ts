@@ -18,6 +18,21 @@ export const ARCH = arch === "x64" ? "amd64" : arch;
 /** Long enough for the first time, which builds packages and releases. */
 export const BRING_UP_MS = 900_000;
 
+/** A container on this machine may not be allowed to lower the OOM score of its processes. */
+const OOM = { restrict_oom_score_adj: true };
+const CONTAINERD = {
+  sandboxImage: "lab.local/pause:1",
+  config: { plugins: { "io.containerd.grpc.v1.cri": OOM, "io.containerd.cri.v1.runtime": OOM } },
+};
+
+/** The container runtime of a bare worker, from releases on the lab's mirror. */
+export const tarballRuntime = (mirror: string) => ({
+  type: "tarball",
+  downloadUrl: `${mirror}/github`,
+  containerd: CONTAINERD,
+  runc: { version: RUNC_VERSION },
+});
+
 /** Brings both up beside the lab's other workers, and makes a pool of each. */
 export async function bringUpBareWorkers(lab: TestLab): Promise<void> {
   await lab.out("up", "--workers", "6", "--bare", "2");
@@ -44,21 +59,14 @@ export async function bringUpBareWorkers(lab: TestLab): Promise<void> {
     settings["tls-bootstrap:ssh"].bastion = { user: "admin", host: bastion.address, hostKey: bastion.hostKey };
     const [{ workers, ...pool }] = settings["tls-bootstrap:pools"];
     const only = (name: string) => workers.filter((worker: { name: string }) => worker.name === name);
-    // A container on this machine may not be allowed to lower the OOM score of its processes.
-    const oom = { restrict_oom_score_adj: true };
-    const common = {
-      sandboxImage: "lab.local/pause:1",
-      config: { plugins: { "io.containerd.grpc.v1.cri": oom, "io.containerd.cri.v1.runtime": oom } },
-    };
     settings["tls-bootstrap:pools"] = [
-      { ...pool, name: "package", runtime: { type: "package", containerd: common }, workers: only(PACKAGE) },
+      { ...pool, name: "package", runtime: { type: "package", containerd: CONTAINERD }, workers: only(PACKAGE) },
       {
         ...pool,
         name: "tarball",
         runtime: {
-          type: "tarball",
-          downloadUrl: `${mirror}/github`,
-          containerd: { ...common, sha256: { [ARCH]: sums.containerd } },
+          ...tarballRuntime(mirror),
+          containerd: { ...CONTAINERD, sha256: { [ARCH]: sums.containerd } },
           runc: { version: RUNC_VERSION, sha256: { [ARCH]: sums.runc } },
           cniPlugins: { sha256: { [ARCH]: sums.cniPlugins } },
         },

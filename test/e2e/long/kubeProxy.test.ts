@@ -231,14 +231,20 @@ describe("kube-proxy", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
-  it("gets a new credential in place of a revoked one, and changes back to iptables", async () => {
-    await lab.kubectl("delete", "secret", "-n", "kube-system", "tls-bootstrap-lab-kube-proxy-token");
+  it("changes back to iptables, and leaves no table of nftables", async () => {
     await configure((kubeProxy) => delete kubeProxy.config.mode);
+    await lab.operate("deploy");
+    await eventually(async () => expect(await answers()).toEqual(ALL));
+    expect(await rules("worker-1")).not.toEqual([]);
+    for (const worker of TWO) expect((await found(worker)).tables).toEqual([]);
+  });
+
+  it("gets a new credential in place of a revoked one", async () => {
+    await lab.kubectl("delete", "secret", "-n", "kube-system", "tls-bootstrap-lab-kube-proxy-token");
     const { steps } = await lab.operate("deploy", "--refresh");
     const replaced = steps.filter(({ op, name }) => op === "update" && name.endsWith("-kube-proxy"));
     expect(replaced.map(({ name }) => name).sort()).toEqual(TWO.map((worker) => command(worker, "kube-proxy")));
-    await eventually(async () => expect(await answers()).toEqual(ALL));
-    expect((await found("worker-1")).tables).toEqual([]);
+    expect(await answers()).toEqual(ALL);
   });
 
   it("leaves no rules, files or unit when it is turned off, and no node is drained", async () => {

@@ -83,7 +83,7 @@ it("a worker joins, gets kubeadm's kube-proxy, and leaves what kubeadm made as i
     "--field-selector",
     `spec.nodeName=${WORKER}`,
   );
-  expect(await lab.shell(WORKER, "iptables-save")).toContain("-A KUBE-SERVICES");
+  await eventually(async () => expect(await lab.shell(WORKER, "iptables-save")).toContain("-A KUBE-SERVICES"));
   expect(await kubeadmObjects()).toEqual(before);
   expect(changes(await lab.operate("preview", ...options))).toEqual([]);
 });

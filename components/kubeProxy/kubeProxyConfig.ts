@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
 import { stringify } from "yaml";
 import { binariesOf, PATHS } from "../cluster/names";
-import type { KubeProxySettings } from "../spec/specs";
+import type { KubeProxyConfiguration } from "../spec/specs";
 import { merge } from "../validation/maps";
 
 const HEALTH_PORT = 10256;
@@ -17,7 +17,7 @@ export interface KubeProxyConfigArgs {
   /** The pods' network: one CIDR, or one of each address family with a comma between them. */
   readonly clusterCidr: string;
   /** KubeProxyConfiguration fields that override this module's defaults. */
-  readonly settings: KubeProxySettings;
+  readonly settings: KubeProxyConfiguration;
 }
 
 /**

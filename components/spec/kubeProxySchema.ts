@@ -6,6 +6,13 @@ import { ruledString } from "../validation/ruledString";
 const duration = (meaning: string) =>
   ruledString(rules.goDuration).optional().describe(`${meaning}, such as \`24h0m0s\`.`);
 
+const ruleFields = {
+  masqueradeBit: z.int().min(0).max(31).optional().describe("Bit of the packet mark that asks for SNAT."),
+  masqueradeAll: z.boolean().optional().describe("SNAT every packet to a Service."),
+  syncPeriod: duration("Longest time between two writes of the rules"),
+  minSyncPeriod: duration("Shortest time between two writes of the rules"),
+};
+
 /**
  * The fields of KubeProxyConfiguration that depend on the machines.
  * @see https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/
@@ -13,6 +20,12 @@ const duration = (meaning: string) =>
  */
 const config = z
   .strictObject({
+    mode: z
+      .enum(["iptables", "nftables"])
+      .optional()
+      .describe(
+        "What kube-proxy makes its rules with. Default: `iptables`. `nftables` needs Linux 5.13 and nft 1.0.1.",
+      ),
     nodePortAddresses: z
       .union([z.array(ruledString(rules.cidr)), z.tuple([z.literal("primary")])], {
         error: "must be CIDRs, or ['primary'] alone",
@@ -45,17 +58,24 @@ const config = z
       .describe("Connection tracking."),
     iptables: z
       .strictObject({
-        masqueradeBit: z.int().min(0).max(31).optional().describe("Bit of the packet mark that asks for SNAT."),
-        masqueradeAll: z.boolean().optional().describe("SNAT every packet to a Service."),
+        ...ruleFields,
         localhostNodePorts: z.boolean().optional().describe("Accept connections to NodePorts on 127.0.0.1."),
-        syncPeriod: duration("Longest time between two writes of the rules"),
-        minSyncPeriod: duration("Shortest time between two writes of the rules"),
       })
       .meta({ id: "KubeProxyIptablesSettings" })
       .optional()
-      .describe("iptables rules."),
+      .describe("iptables rules. With `mode: iptables`."),
+    nftables: z
+      .strictObject(ruleFields)
+      .meta({ id: "KubeProxyNftablesSettings" })
+      .optional()
+      .describe("nftables rules. With `mode: nftables`."),
   })
-  .meta({ id: "KubeProxySettings" });
+  .superRefine(({ mode = "iptables", ...sections }, context) => {
+    const unused = mode === "iptables" ? "nftables" : "iptables";
+    if (sections[unused])
+      context.addIssue({ code: "custom", path: [unused], message: `has no effect with the mode '${mode}': remove it` });
+  })
+  .meta({ id: "KubeProxyConfiguration" });
 
 const shared = {
   image: ruledString(rules.image)

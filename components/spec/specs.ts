@@ -32,6 +32,12 @@ export const KubeProxyMode = {
 } as const;
 export type KubeProxyMode = (typeof KubeProxyMode)[keyof typeof KubeProxyMode];
 
+export const KubeProxyConfigurationMode = {
+  Iptables: "iptables",
+  Nftables: "nftables",
+} as const;
+export type KubeProxyConfigurationMode = (typeof KubeProxyConfigurationMode)[keyof typeof KubeProxyConfigurationMode];
+
 export const ServingCertificatesMode = {
   Issued: "issued",
   Approver: "approver",
@@ -279,16 +285,20 @@ export interface KubeProxySpec {
    * KubeProxyConfiguration fields that override this module's defaults.
    * @default {}
    */
-  readonly config?: KubeProxySettings;
+  readonly config?: KubeProxyConfiguration;
 }
 
-export interface KubeProxySettings {
+export interface KubeProxyConfiguration {
+  /** What kube-proxy makes its rules with. Default: `iptables`. `nftables` needs Linux 5.13 and nft 1.0.1. */
+  readonly mode?: KubeProxyConfigurationMode;
   /** CIDRs of the node addresses that accept connections to NodePorts, or `["primary"]`. */
   readonly nodePortAddresses?: string[];
   /** Connection tracking. */
   readonly conntrack?: KubeProxyConntrackSettings;
-  /** iptables rules. */
+  /** iptables rules. With `mode: iptables`. */
   readonly iptables?: KubeProxyIptablesSettings;
+  /** nftables rules. With `mode: nftables`. */
+  readonly nftables?: KubeProxyNftablesSettings;
 }
 
 export interface KubeProxyConntrackSettings {
@@ -313,8 +323,19 @@ export interface KubeProxyIptablesSettings {
   readonly masqueradeBit?: number;
   /** SNAT every packet to a Service. */
   readonly masqueradeAll?: boolean;
+  /** Longest time between two writes of the rules, such as `24h0m0s`. */
+  readonly syncPeriod?: string;
+  /** Shortest time between two writes of the rules, such as `24h0m0s`. */
+  readonly minSyncPeriod?: string;
   /** Accept connections to NodePorts on 127.0.0.1. */
   readonly localhostNodePorts?: boolean;
+}
+
+export interface KubeProxyNftablesSettings {
+  /** Bit of the packet mark that asks for SNAT. */
+  readonly masqueradeBit?: number;
+  /** SNAT every packet to a Service. */
+  readonly masqueradeAll?: boolean;
   /** Longest time between two writes of the rules, such as `24h0m0s`. */
   readonly syncPeriod?: string;
   /** Shortest time between two writes of the rules, such as `24h0m0s`. */

@@ -30,10 +30,11 @@ export async function makeKubeProxyImage(options: LabOptions): Promise<void> {
 }
 
 const IPTABLES = "/usr/sbin/xtables-nft-multi";
-/** Names of that program. It behaves according to the name by which it is called. */
+const NFT = "/usr/sbin/nft";
+/** Names of iptables. It behaves according to the name by which it is called. */
 const IPTABLES_NAMES = ["iptables", "ip6tables"].flatMap((name) => [name, `${name}-save`, `${name}-restore`]);
 
-/** Makes an image of kube-proxy and of iptables from the workers' Debian, with the official image's name. A lab reaches no registry. */
+/** Makes an image of kube-proxy, and of iptables and nft from the workers' Debian, with the official image's name. A lab reaches no registry. */
 async function buildImage(version: string, to: string, say: Say): Promise<void> {
   const kubeProxy = await ensureBinary("kube-proxy", version, say);
   const { debian } = await ensureBaseRootfs(say);
@@ -44,7 +45,7 @@ async function buildImage(version: string, to: string, say: Say): Promise<void> 
     await symlink(`usr/${folder}`, join(content, folder));
   }
   await cp(kubeProxy, join(content, "usr/local/bin/kube-proxy"));
-  for (const path of await iptablesFiles(debian)) {
+  for (const path of await ruleToolFiles(debian)) {
     await cp(join(debian, path), join(content, path), { dereference: true });
   }
   for (const name of IPTABLES_NAMES) {
@@ -54,13 +55,13 @@ async function buildImage(version: string, to: string, say: Say): Promise<void> 
   await rm(content, { recursive: true });
 }
 
-/** Paths of iptables and of all files that it loads, in the workers' Debian. */
-async function iptablesFiles(debian: string): Promise<string[]> {
-  const libraries = (await run("chroot", [debian, "ldd", IPTABLES])).matchAll(/(\/\S+) \(0x/g);
+/** Paths of iptables, nft and all files that they load, in the workers' Debian. */
+async function ruleToolFiles(debian: string): Promise<string[]> {
+  const libraries = (await run("chroot", [debian, "ldd", IPTABLES, NFT])).matchAll(/(\/\S+) \(0x/g);
   const linked = [...libraries].map(([, path]) => path);
   const plugins = join(dirname(linked.find((path) => path.includes("/libxtables."))!), "xtables");
   const names = (await readdir(join(debian, plugins))).filter((name) => name.endsWith(".so"));
-  return [IPTABLES, ...linked, ...names.map((name) => join(plugins, name))];
+  return [IPTABLES, NFT, ...linked, ...names.map((name) => join(plugins, name))];
 }
 
 async function importImage(worker: LabWorker, archive: string): Promise<void> {

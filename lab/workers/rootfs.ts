@@ -19,6 +19,7 @@ const PACKAGES = [
   "runc",
   "containernetworking-plugins",
   "iptables",
+  "nftables",
   "iproute2",
   "conntrack",
   "ethtool",

@@ -52,7 +52,7 @@ interface KubeObject {
 const KINDS = "clusterroles,clusterrolebindings,roles,rolebindings";
 
 /** kubeadm's roles and bindings. The resourceVersion shows whether anybody has written to an object. */
-export async function kubeadmRbac(lab: TestLab): Promise<KubeObject[]> {
+export async function kubeadmRbac(lab: Pick<TestLab, "get">): Promise<KubeObject[]> {
   const { items } = await lab.get<{ items: KubeObject[] }>(KINDS, "-A");
   return items.filter(({ metadata }) => metadata.name.startsWith("kubeadm:"));
 }

@@ -75,13 +75,10 @@ export function renderInterfaces(definitions: Readonly<Record<string, JsonSchema
   }
 
   function enumeration(name: string, values: readonly string[]): string {
-    if (!enumerations.has(name)) {
-      const members = values.map((value) => `  ${capital(value)}: ${JSON.stringify(value)},`);
-      enumerations.set(
-        name,
-        `export const ${name} = {\n${members.join("\n")}\n} as const;\nexport type ${name} = (typeof ${name})[keyof typeof ${name}];\n`,
-      );
-    }
+    const members = values.map((value) => `  ${capital(value)}: ${JSON.stringify(value)},`);
+    const text = `export const ${name} = {\n${members.join("\n")}\n} as const;\nexport type ${name} = (typeof ${name})[keyof typeof ${name}];\n`;
+    if ((enumerations.get(name) ?? text) !== text) throw new Error(`two enumerations would be called ${name}`);
+    enumerations.set(name, text);
     return name;
   }
 

@@ -9,6 +9,7 @@ import { ARCHITECTURES } from "../../runtime/releases";
 import { runtimeInUse, runtimeVariables } from "../../runtime/runtimeFiles";
 import { servingNamesOf } from "../../serving/servingNames";
 import type { MachineSettings } from "../../spec/resolve";
+import type { KubeProxyConfiguration } from "../../spec/specs";
 
 /** What the variables of a host depend on, besides its settings. */
 export interface HostFacts {
@@ -79,9 +80,14 @@ export const pinnedBinaries = (
     }),
   );
 
-/** Commands that the host must have before the step. The packages of containerd install iptables. */
+/** Commands that the host must have before the step. The packages of containerd install iptables, and not nft. */
 const requiredTools = ({ kubeProxy, runtime, servingCertificates, airGap }: MachineSettings): string[] => [
-  ...(kubeProxy.mode === "unit" && runtime.type !== "package" ? ["iptables"] : []),
+  ...(kubeProxy.mode === "unit" ? proxyTools(kubeProxy.config.mode, runtime.type) : []),
   ...(servingCertificates.mode === "issued" ? ["openssl"] : []),
   ...(airGap === undefined ? [] : ["tar"]),
 ];
+
+const proxyTools = (mode: KubeProxyConfiguration["mode"], runtime: MachineSettings["runtime"]["type"]): string[] => {
+  if (mode === "nftables") return ["nft"];
+  return runtime === "package" ? [] : ["iptables"];
+};

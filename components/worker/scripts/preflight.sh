@@ -61,6 +61,19 @@ check_module() {
   modprobe -nq "$1" 2>/dev/null || problem "the kernel has no module $1: install the package with more modules (linux-modules-extra, kernel-modules)"
 }
 
+# at_least MINIMUM VERSION
+at_least() { printf '%s\n' "$1" "$2" | sort -CV; }
+
+# kube-proxy does not start with an older one (k8s.io/kubernetes pkg/proxy/nftables). Before that, it has deleted the rules of iptables.
+check_nftables() {
+  case " $TOOLS " in *' nft '*) ;; *) return 0 ;; esac
+  kernel=$(uname -r)
+  at_least 5.13 "$kernel" || problem "Linux $kernel is too old for kube-proxy with nftables: use 5.13 or newer, or set kubeProxy.config.mode: iptables"
+  command -v nft >/dev/null || return 0 # check_system has reported it
+  version=$(nft --version 2>&1 | sed -n 's/^nftables v\([0-9.]*\).*/\1/p')
+  at_least 1.0.1 "${version:-0}" || problem "nft ${version:-of this host} is too old for kube-proxy: install nftables 1.0.1 or newer, or set kubeProxy.config.mode: iptables"
+}
+
 # SELinux keeps systemd from starting programs that have the type of a download.
 check_selinux() {
   [ "$(getenforce 2>/dev/null)" != Enforcing ] || command -v restorecon >/dev/null ||
@@ -243,6 +256,7 @@ check_user
 check_system
 check_selinux
 check_kernel
+check_nftables
 check_cgroups
 check_swap
 check_disk

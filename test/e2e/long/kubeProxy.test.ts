@@ -122,6 +122,18 @@ describe("kube-proxy", () => {
       .split("\n")
       .filter((line) => /^-A KUBE-(SERVICES|SVC|SEP|NODEPORTS)/.test(line));
 
+  /** What nftables has on a worker after a change from iptables: its table, and no chains of the other mode. The kubelet has chains too. */
+  const NFTABLES = { tables: ["ip kube-proxy"], chains: [] };
+  const found = async (worker: string) => {
+    const lines = async (command: string) => (await lab.shell(worker, command)).split("\n").filter((line) => line);
+    return {
+      tables: await lines("nft list tables ip | sed -n 's/^table \\(.*kube-proxy\\)$/\\1/p'"),
+      chains: await lines(
+        "{ iptables-save; ip6tables-save; } | grep -o '^:KUBE-[^ ]*' | grep -v 'FIREWALL\\|KUBELET\\|HINT' || true",
+      ),
+    };
+  };
+
   beforeAll(async () => {
     await lab.out("binaries", "kube-proxy");
     await configure((kubeProxy) => (kubeProxy.mode = "unit"));
@@ -193,6 +205,40 @@ describe("kube-proxy", () => {
     expect(changes(await lab.operate("preview"))).toEqual([]);
   });
 
+  it("checks before it changes to nftables what that needs", async () => {
+    const told = await lab.shell(
+      "worker-1",
+      `mkdir /run/old; cd /run/old
+       printf '#!/bin/sh\\n[ "$1" = -r ] && echo 5.10.0-28-amd64 || exec /usr/bin/uname "$@"\\n' >uname
+       printf '#!/bin/sh\\necho "nftables v0.9.8 (E.D.S.)"\\n' >nft
+       chmod +x uname nft
+       sed "s/^TOOLS=.*/TOOLS='nft'/" /etc/tls-bootstrap/host.conf >host.conf
+       PATH=/run/old:$PATH /opt/tls-bootstrap/scripts/preflight.sh host.conf 2>&1 || true
+       rm -r /run/old`,
+    );
+    expect([...told.matchAll(/^ {2}- (.*)$/gm)].map(([, problem]) => problem)).toEqual([
+      "Linux 5.10.0-28-amd64 is too old for kube-proxy with nftables: use 5.13 or newer, or set kubeProxy.config.mode: iptables",
+      "nft 0.9.8 is too old for kube-proxy: install nftables 1.0.1 or newer, or set kubeProxy.config.mode: iptables",
+    ]);
+  });
+
+  it("changes to nftables, and leaves no chains of iptables", async () => {
+    expect((await found("worker-1")).chains).toContain(":KUBE-SERVICES");
+    await configure((kubeProxy) => (kubeProxy.config.mode = "nftables"));
+    await lab.operate("deploy");
+    await eventually(async () => expect(await answers()).toEqual(ALL));
+    for (const worker of TWO) expect(await found(worker)).toEqual(NFTABLES);
+    expect(changes(await lab.operate("preview"))).toEqual([]);
+  });
+
+  it("changes back to iptables, and leaves no table of nftables", async () => {
+    await configure((kubeProxy) => delete kubeProxy.config.mode);
+    await lab.operate("deploy");
+    await eventually(async () => expect(await answers()).toEqual(ALL));
+    expect(await rules("worker-1")).not.toEqual([]);
+    for (const worker of TWO) expect((await found(worker)).tables).toEqual([]);
+  });
+
   it("gets a new credential in place of a revoked one", async () => {
     await lab.kubectl("delete", "secret", "-n", "kube-system", "tls-bootstrap-lab-kube-proxy-token");
     const { steps } = await lab.operate("deploy", "--refresh");
@@ -241,5 +287,12 @@ describe("kube-proxy", () => {
       expect(await answers()).toEqual(ALL);
       expect(await rules("worker-1")).not.toEqual([]);
     }
+  });
+
+  it("changes to nftables as pods too", async () => {
+    await configure((kubeProxy) => (kubeProxy.config.mode = "nftables"));
+    await lab.operate("deploy");
+    await eventually(async () => expect(await answers()).toEqual(ALL));
+    for (const worker of TWO) expect(await found(worker)).toEqual(NFTABLES);
   });
 });

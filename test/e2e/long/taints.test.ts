@@ -1,3 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { REPOSITORY } from "../../repository";
+import { blocksOf } from "../pageBlocks";
 import { PoolSettings } from "../poolSettings";
 import { changes, eventually, TestLab } from "../testLab";
 
@@ -7,6 +12,7 @@ const { remember, configure: configurePool } = new PoolSettings(lab);
 const NODE = "worker-1";
 /** The controllers set NoExecute only while other nodes are Ready. */
 const configure = (change: object) => configurePool({ [NODE]: change, "worker-2": {} });
+const [SETTINGS] = blocksOf(readFileSync(join(REPOSITORY, "docs/cloud-controller.md"), "utf8"), ["yaml"]);
 const UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized";
 
 const OURS = { key: "dedicated", value: "batch", effect: "NoSchedule" };
@@ -28,8 +34,8 @@ beforeAll(remember);
 afterAll(() => lab.run("destroy"));
 
 it("a node with an external cloud provider begins with the taint that its cloud controller removes", async () => {
-  const kubeletFlags = { "cloud-provider": "external" };
-  await lab.configure((settings) => Object.assign(settings["tls-bootstrap:pools"][0], { kubeletFlags }));
+  const [pool] = parse(SETTINGS.text)["tls-bootstrap:pools"];
+  await lab.configure((settings) => Object.assign(settings["tls-bootstrap:pools"][0], pool));
   await configure({ taints: [OURS] });
   await lab.operate("deploy");
   expect(await taints()).toEqual([OURS_ID, `${UNINITIALIZED}:NoSchedule`]);

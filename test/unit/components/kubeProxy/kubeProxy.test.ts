@@ -82,9 +82,21 @@ describe("a worker with kube-proxy as a unit", () => {
     expect(step(program, "join").triggers).toEqual(["t-worker-1-kubelet-id"]);
   });
 
-  it("downloads kube-proxy, and checks for iptables", async () => {
-    const host = step(await declare(unit), "host").stdin as string;
-    expect(host).toContain("\nBINARIES='kubelet kubectl kube-proxy'\nTOOLS='iptables openssl'\n");
+  it.each<[string, KubeProxySpec]>([
+    ["iptables", unit],
+    ["nft", { ...unit, config: { mode: "nftables" } }],
+  ])("downloads kube-proxy, and checks for %s", async (tool, spec) => {
+    const host = step(await declare(spec), "host").stdin as string;
+    expect(host).toContain(`\nBINARIES='kubelet kubectl kube-proxy'\nTOOLS='${tool} openssl'\n`);
+  });
+
+  it("checks for nft, and not for iptables, where packages install the runtime", async () => {
+    const tools = async (spec: KubeProxySpec) => {
+      const { program } = await declareTlsBootstrap({ kubeProxy: spec, runtime: { type: "package" } });
+      return /\nTOOLS='(.*)'\n/.exec(step(program, "host").stdin as string)![1];
+    };
+    expect(await tools(unit)).toBe("openssl");
+    expect(await tools({ ...unit, config: { mode: "nftables" } })).toBe("nft openssl");
   });
 
   it.each([undefined, { mode: "off", clusterCidr: "10.244.0.0/16" } as const])(
@@ -186,5 +198,15 @@ describe("KubeProxy as a DaemonSet", () => {
   it.each<[string, KubeProxySpec, string]>([
     ["the mode off", { mode: "off" }, "spec.mode: must be unit or daemonset"],
     ["a missing clusterCidr", { mode: "daemonset" }, "spec.clusterCidr: is required"],
+    [
+      "rules of nftables without its mode",
+      { ...daemonset, config: { nftables: { masqueradeAll: true } } },
+      "spec.config.nftables: has no effect with the mode 'iptables': remove it",
+    ],
+    [
+      "rules of iptables with the mode nftables",
+      { ...daemonset, config: { mode: "nftables", iptables: { localhostNodePorts: true } } },
+      "spec.config.iptables: has no effect with the mode 'nftables': remove it",
+    ],
   ])("refuses %s", async (_, spec, problem) => expect(declare(spec)).rejects.toThrow(problem));
 });

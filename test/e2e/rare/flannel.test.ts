@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { REPOSITORY } from "../../repository";
 import { blocksOf } from "../pageBlocks";
+import { PageCommands } from "../pageCommands";
 import { podOn } from "../pods";
 import { changes, eventually, TestLab } from "../testLab";
 import { upstreamFile } from "../upstream";
@@ -25,13 +26,14 @@ const useWorkers = (choose: (workers: any[]) => any[]) =>
     settings["tls-bootstrap:pools"][0].workers = choose(workers);
   });
 let workers: any[];
+let page: string;
 
 beforeAll(async () => {
   await lab.follow((text) => process.stderr.write(`${text}\n`), "images", "flannel", "flannel-cni-plugin");
   await lab.out("binaries", "kube-proxy");
   const flags = ["--allocate-node-cidrs=true", "--cluster-cidr=10.244.0.0/16"];
   await lab.out("up", ...flags.flatMap((flag) => ["--flag", `kube-controller-manager=${flag}`]));
-  const page = await readFile(join(REPOSITORY, "docs/network-plugins.md"), "utf8");
+  page = await readFile(join(REPOSITORY, "docs/network-plugins.md"), "utf8");
   const settings = Object.assign({}, ...blocksOf(page, ["yaml"]).map(({ text }) => parse(text)));
   await lab.configure((own) => {
     Object.assign(own["tls-bootstrap:kubeProxy"], settings["tls-bootstrap:kubeProxy"]);
@@ -101,4 +103,17 @@ it("a refresh brings a declared taint back that a plugin removed, and leaves one
   await lab.kubectl("taint", "node", "worker-2", `${key}-`);
   expect(changes(await lab.operate("preview"))).toEqual([]);
   expect(changes(await lab.operate("preview", "--refresh"))).toEqual(["update tls-bootstrap-worker-2-node"]);
+});
+
+it("the page's command lets Flannel run on nodes with any taint", async () => {
+  await lab.kubectl("taint", "node", "worker-1", "dedicated=batch:NoExecute");
+  const flannelOf = async (name: string) => {
+    const pods = ["pods", "-n", "kube-flannel", "--field-selector", `spec.nodeName=${name}`];
+    return (await lab.get<{ items: any[] }>(...pods)).items.length;
+  };
+  await eventually(async () => expect(await flannelOf("worker-1")).toBe(0));
+  await new PageCommands(lab, page).out("kubectl patch daemonset");
+  await lab.kubectl("rollout", "status", "-n", "kube-flannel", "daemonset/kube-flannel-ds", "--timeout=90s");
+  expect(await flannelOf("worker-1")).toBe(1);
+  await lab.kubectl("taint", "node", "worker-1", "dedicated-");
 });

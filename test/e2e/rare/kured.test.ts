@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { REPOSITORY } from "../../repository";
 import { blocksOf, missingFrom } from "../pageBlocks";
+import { PageCommands } from "../pageCommands";
 import { deploymentOf, spreadOver } from "../pods";
 import { PoolSettings } from "../poolSettings";
 import { changes, eventually, TestLab } from "../testLab";
@@ -68,13 +69,6 @@ const nodesOfPods = async () =>
   (await lab.get<{ items: any[] }>("pods", "-l", "app=web")).items.map(({ spec }) => spec.nodeName);
 
 let page: string;
-/** Runs the page's command that has these words. */
-const execute = (words: string) => {
-  const [{ text }] = blocksOf(page, ["sh"]).filter((block) => block.text.includes(words));
-  const [, ...args] = text.trim().split(/\s+/);
-  return lab.run("kubectl", ...args.map((arg) => arg.replaceAll("'", "")));
-};
-
 beforeAll(async () => {
   page = await readFile(join(REPOSITORY, "docs/kured.md"), "utf8");
   await remember();
@@ -132,10 +126,10 @@ it("a reboot in the middle of a step fails the update, and the next one converge
 });
 
 it("the page's commands take kured's lock unless a node has it, and release it", async () => {
-  expect((await execute("kured-node-lock=")).status).toBe(0);
+  expect((await new PageCommands(lab, page).run("kured-node-lock=")).status).toBe(0);
   const { annotations } = (await lab.get<any>("daemonset", "-n", "kube-system", "kured")).metadata;
   expect(JSON.parse(annotations["weave.works/kured-node-lock"])).toEqual({ nodeID: "pulumi" });
-  const { status, stderr } = await execute("kured-node-lock=");
+  const { status, stderr } = await new PageCommands(lab, page).run("kured-node-lock=");
   expect([status, stderr]).toEqual([1, expect.stringContaining("--overwrite is false")]);
-  expect((await execute("kured-node-lock-")).status).toBe(0);
+  expect((await new PageCommands(lab, page).run("kured-node-lock-")).status).toBe(0);
 });

@@ -1,9 +1,10 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { join } from "node:path";
 import { stringify } from "yaml";
 import { createAuthority } from "../../../lab/control-plane/certificates";
 import { REPOSITORY } from "../../repository";
 import { blocksOf } from "../pageBlocks";
+import { PageCommands } from "../pageCommands";
 import { eventually, TestLab } from "../testLab";
 import { upstreamFile } from "../upstream";
 
@@ -15,15 +16,11 @@ const THREE = ["worker-1", "worker-2", "worker-3"];
 const DEPLOYMENT = ["-n", "kube-system", "deployment/metrics-server"];
 let folder: string;
 let page: string;
+let commands: PageCommands;
 
-/** Runs the page's block that has these words, where the lab's program and cluster are the reader's. */
-async function execute(words: string): Promise<string> {
-  const [{ text }] = blocksOf(page, ["sh"]).filter((block) => block.text.includes(words));
-  const { kubectl, kubeconfig } = await lab.facts();
-  const path = [dirname(kubectl!), "$PATH"].join(delimiter);
-  const commands = text.replace(/(?<= |> )metrics-server(?=\/|\n)/g, folder);
-  return lab.out("env", "--", "sh", "-ec", `export KUBECONFIG=${kubeconfig} PATH="${path}"\n${commands}`);
-}
+/** Runs the page's block that has these words. Its folder is the test's. */
+const execute = (words: string): Promise<string> =>
+  commands.out(words, (text) => text.replace(/(?<= |> )metrics-server(?=\/|\n)/g, folder));
 
 const setCa = (...certificates: string[]): Promise<void> =>
   writeFile(join(folder, "kubelet-serving-ca.crt"), certificates.join(""));
@@ -48,6 +45,7 @@ beforeAll(async () => {
   folder = join((await lab.facts()).stateDir, "test", "metrics-server");
   await mkdir(folder, { recursive: true });
   page = await readFile(join(REPOSITORY, "docs/metrics-server.md"), "utf8");
+  commands = new PageCommands(lab, page);
   const release = await lab.kubectl("kustomize", upstreamFile("metricsServer", "manifests/overlays/release"));
   await writeFile(join(folder, "components.yaml"), release);
   const [{ text }] = blocksOf(page, ["yaml"]);

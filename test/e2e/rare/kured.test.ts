@@ -14,7 +14,7 @@ import { changes, eventually, TestLab } from "../testLab";
 const lab = new TestLab();
 const { remember, configure } = new PoolSettings(lab);
 const TWO = ["worker-1", "worker-2"];
-const ROLLOUT = { canary: 1, maxUnavailable: 1, pauseSeconds: 60 };
+const ROLLOUT = { canary: 1, maxUnavailable: 1, pauseSeconds: 30 };
 
 const KURED = {
   apiVersion: "apps/v1",
@@ -114,6 +114,7 @@ it("a reboot in the middle of a step fails the update, and the next one converge
   const before = await bootOf("worker-1");
   const failed = lab.fails("deploy");
   await eventually(async () => expect([pid, "0"]).not.toContain(await lab.kubeletPid("worker-1")), 120);
+  await eventually(async () => expect((await inKured("worker-1", "true")).status).toBe(0));
   await reboot("worker-1");
   const errors = await failed;
   const [shown] = blocksOf(page, ["text"]).filter(({ text }) => text.startsWith("error:"));

@@ -96,7 +96,7 @@ it("the page's program reads the CA from the stack", async () => {
   const [{ text }] = blocksOf(page, ["ts"]);
   await writeFile(join(program, "index.ts"), text.replace("acme/tls-bootstrap/prod", "organization/tls-bootstrap/lab"));
   const runtime = { name: "nodejs", options: { tsconfig: join(REPOSITORY, "tsconfig.pulumi.json") } };
-  await writeFile(join(program, "Pulumi.yaml"), stringify({ name: "metrics", runtime }));
+  await writeFile(join(program, "Pulumi.yaml"), stringify({ name: "metrics", main: "index.ts", runtime }));
   const file = await lab.configFile("metrics", (settings) => ({
     "kubernetes:kubeconfig": settings["tls-bootstrap:cluster"].kubeconfig,
   }));

@@ -32,6 +32,8 @@ export interface GoProgram {
   /** Import path of the program. */
   readonly program: string;
   readonly linkerFlags: string;
+  /** Whether the program has C code. It is then linked statically, so that it runs in any image. */
+  readonly hasC?: boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface GoProgram {
  * @param refused why there is no official download; the progress line shows it
  */
 export async function buildGoProgram(
-  { folder, program, linkerFlags }: GoProgram,
+  { folder, program, linkerFlags, hasC }: GoProgram,
   to: string,
   refused: string,
   say: Say,
@@ -48,8 +50,11 @@ export async function buildGoProgram(
   const scratch = `${to}.build`;
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
-  const env = { ...GO_BUILD.env, GOTMPDIR: scratch };
-  const args = [...GO_BUILD.args, "-ldflags", linkerFlags, "-o", to, program];
+  const env = { ...GO_BUILD.env, GOTMPDIR: scratch, ...(hasC && { CGO_ENABLED: "1" }) };
+  const flags = hasC
+    ? ["-tags", "netgo,osusergo", "-ldflags", `${linkerFlags} -extldflags -static`]
+    : ["-ldflags", linkerFlags];
+  const args = [...GO_BUILD.args, ...flags, "-o", to, program];
   await runLongCommand(say, `building from source (no official download: ${refused})`, to, "go", args, {
     cwd: folder,
     env,

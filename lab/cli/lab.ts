@@ -2,7 +2,7 @@ import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import * as access from "./access";
 import { makeBinaries, type BinariesOptions, moveToKubernetesVersion } from "./binariesCommand";
 import { down } from "./down";
-import { makeKubeProxyImage } from "./kubeProxyImage";
+import { IMAGES, type ImageName, makeImages } from "./imagesCommand";
 import { changePower, type PowerOptions } from "./power";
 import {
   type OutputOptions,
@@ -197,7 +197,11 @@ function program(): Command {
     .addArgument(new Argument("<name...>").choices(BINARIES))
     .option("--kubernetes-version <version>", "instead of the newest supported version", kubernetesVersion);
 
-  add("kube-proxy-image", "make kube-proxy's image for its DaemonSet and import it on the workers", makeKubeProxyImage);
+  add(
+    "images",
+    "make images of programs that run as pods, and import them on the workers",
+    (options: LabOptions, names: ImageName[]) => makeImages(names, options),
+  ).addArgument(new Argument("<name...>").choices(IMAGES));
 
   add("yaml-host", "make the language host for Pulumi programs in YAML", (options: LabOptions) =>
     runSteps([{ title: "Language host for YAML", run: ensureYamlHost }], options),

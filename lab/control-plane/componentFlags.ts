@@ -13,6 +13,9 @@ const ETCD_PEER_PORT = 2380;
 const CONTROLLER_MANAGER_PORT = 10257;
 const SCHEDULER_PORT = 10259;
 
+/** Under this name the API server logs in to API servers that it aggregates, such as metrics-server. */
+export const FRONT_PROXY_CLIENT = "front-proxy-client";
+
 export const etcdUrl = (network: Network): string => `https://${network.loopback}:${ETCD_CLIENT_PORT}`;
 
 export const apiServerUrl = (network: Network): string => `https://${network.host}:${API_SERVER_PORT}`;
@@ -90,6 +93,15 @@ export function defaultFlags(component: ControlPlaneComponent, network: Network,
       "authorization-mode": "Node,RBAC",
       "enable-admission-plugins": "NodeRestriction",
       "enable-bootstrap-token-auth": "true",
+      "proxy-client-cert-file": pki(`${FRONT_PROXY_CLIENT}.crt`),
+      "proxy-client-key-file": pki(`${FRONT_PROXY_CLIENT}.key`),
+      "requestheader-client-ca-file": pki("front-proxy-ca.crt"),
+      "requestheader-allowed-names": FRONT_PROXY_CLIENT,
+      "requestheader-username-headers": "X-Remote-User",
+      "requestheader-group-headers": "X-Remote-Group",
+      "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+      // The API server's machine has routes to pods and no kube-proxy.
+      "enable-aggregator-routing": "true",
       profiling: "false",
     },
     "kube-controller-manager": {

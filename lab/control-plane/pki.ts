@@ -11,7 +11,7 @@ import {
   ensureCertificatePair,
   issueCertificate,
 } from "./certificates";
-import { apiServerUrl } from "./componentFlags";
+import { apiServerUrl, FRONT_PROXY_CLIENT } from "./componentFlags";
 
 /** Makes the keys, certificates and kubeconfigs of the control plane that are missing or expire soon. */
 export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
@@ -19,6 +19,7 @@ export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
   const at = (name: string): string => join(paths.pki, name);
   const ca = await ensureCertificatePair(at("ca"), now, () => createAuthority("kubernetes-ca", now));
   const etcdCa = await ensureCertificatePair(at("etcd-ca"), now, () => createAuthority("etcd-ca", now));
+  const proxyCa = await ensureCertificatePair(at("front-proxy-ca"), now, () => createAuthority("front-proxy-ca", now));
   const issue = (
     authority: typeof ca,
     name: string,
@@ -28,6 +29,7 @@ export async function ensurePki(lab: Lab, now = new Date()): Promise<void> {
 
   await issue(etcdCa, "etcd", { commonName: "etcd", hosts: ["localhost", network.loopback] });
   await issue(etcdCa, "apiserver-etcd-client", { commonName: "kube-apiserver" });
+  await issue(proxyCa, FRONT_PROXY_CLIENT, { commonName: FRONT_PROXY_CLIENT });
   await issue(ca, "apiserver", {
     commonName: "kube-apiserver",
     hosts: ["kubernetes", "kubernetes.default", "kubernetes.default.svc", network.host, API_SERVER_SERVICE],

@@ -14,7 +14,7 @@ export async function packImage(name: string, command: string, content: string, 
   const config = {
     architecture: architecture(),
     os: "linux",
-    config: { Env: ["PATH=/bin:/sbin:/usr/bin:/usr/sbin"], Cmd: [command] },
+    config: { Env: ["PATH=/bin:/sbin:/usr/bin:/usr/sbin"], Entrypoint: [command] },
     rootfs: { type: "layers", diff_ids: [`sha256:${hash("sha256", await readFile(layer))}`] },
   };
   const manifest = [{ Config: "config.json", RepoTags: [name], Layers: ["layer.tar"] }];

@@ -265,7 +265,7 @@ describe("kube-proxy", () => {
   });
 
   it("as pods: Services answer to a pod, to a node and at a NodePort", async () => {
-    await lab.out("kube-proxy-image");
+    await lab.out("images", "kube-proxy");
     await configure((kubeProxy) => (kubeProxy.mode = "daemonset"));
     await lab.operate("deploy");
     await eventually(async () => expect(await answers()).toEqual(ALL));

@@ -105,7 +105,7 @@ let administrator: Api;
 
 beforeAll(async () => {
   await lab.out("up", "--workers", "5");
-  await lab.out("kube-proxy-image");
+  await lab.out("images", "kube-proxy");
   administrator = new Api(await readFile((await lab.facts()).kubeconfig, "utf8"));
 });
 

@@ -40,7 +40,7 @@ let before: object;
 beforeAll(async () => {
   await requireKubeadm(lab);
   await lab.out("up", "--workers", "5");
-  await lab.out("kube-proxy-image");
+  await lab.out("images", "kube-proxy");
   const running = await requireLab(lab.name);
   const machine = requireWorker(running, CONTROL_PLANE);
   folder = join(machine.paths.rootfs, FOLDER);

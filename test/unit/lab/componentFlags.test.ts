@@ -37,6 +37,14 @@ test("the API server's flags", () => {
     "--authorization-mode=Node,RBAC",
     "--enable-admission-plugins=NodeRestriction",
     "--enable-bootstrap-token-auth=true",
+    "--proxy-client-cert-file=/l/pki/front-proxy-client.crt",
+    "--proxy-client-key-file=/l/pki/front-proxy-client.key",
+    "--requestheader-client-ca-file=/l/pki/front-proxy-ca.crt",
+    "--requestheader-allowed-names=front-proxy-client",
+    "--requestheader-username-headers=X-Remote-User",
+    "--requestheader-group-headers=X-Remote-Group",
+    "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+    "--enable-aggregator-routing=true",
     "--profiling=false",
   ]);
 });

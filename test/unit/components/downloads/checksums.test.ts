@@ -75,6 +75,8 @@ describe("the setting checksums", () => {
 });
 
 describe("npm run checksums", () => {
+  jest.setTimeout(60_000); // it starts the command
+
   it("writes what the site publishes for all versions and architectures of a stack, and the setting", async () => {
     const server = createServer(({ url }, answer) => {
       answer.writeHead(url!.endsWith(".sha256") ? 200 : 404).end(hash("sha256", url!));

@@ -128,7 +128,10 @@ it("the page's commands take kured's lock unless a node has it, and release it",
   expect((await new PageCommands(lab, page).run("kured-node-lock=")).status).toBe(0);
   const { annotations } = (await lab.get<any>("daemonset", "-n", "kube-system", "kured")).metadata;
   expect(JSON.parse(annotations["weave.works/kured-node-lock"])).toEqual({ nodeID: "pulumi" });
+  expect((await new PageCommands(lab, page).run("kured-node-lock-")).status).toBe(0);
+
+  const ofNode = `weave.works/kured-node-lock=${JSON.stringify({ nodeID: "worker-1" })}`;
+  await lab.kubectl("annotate", "-n", "kube-system", "daemonset/kured", ofNode);
   const { status, stderr } = await new PageCommands(lab, page).run("kured-node-lock=");
   expect([status, stderr]).toEqual([1, expect.stringContaining("--overwrite is false")]);
-  expect((await new PageCommands(lab, page).run("kured-node-lock-")).status).toBe(0);
 });

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { REPOSITORY } from "../../repository";
-import { blocksOf, missingFrom } from "../pageBlocks";
 import { PageCommands } from "../pageCommands";
 import { deploymentOf, spreadOver } from "../pods";
 import { PoolSettings } from "../poolSettings";
@@ -116,10 +115,8 @@ it("a reboot in the middle of a step fails the update, and the next one converge
   await eventually(async () => expect([pid, "0"]).not.toContain(await lab.kubeletPid("worker-1")), 120);
   await eventually(async () => expect((await inKured("worker-1", "true")).status).toBe(0));
   await reboot("worker-1");
-  const errors = await failed;
-  const [shown] = blocksOf(page, ["text"]).filter(({ text }) => text.startsWith("error:"));
-  const missing = missingFrom(`error: ${errors}`, shown.text);
-  expect(missing.length > 0 ? { missing, errors } : {}).toEqual({});
+  // Which one it is depends on what ends first: the step, or the connection.
+  expect(await failed).toMatch(/systemd lost sight of step "kubelet apply"|remote command exited without exit status/);
 
   await awaitReboot("worker-1", before);
   await lab.operate("deploy");
@@ -131,7 +128,10 @@ it("the page's commands take kured's lock unless a node has it, and release it",
   expect((await new PageCommands(lab, page).run("kured-node-lock=")).status).toBe(0);
   const { annotations } = (await lab.get<any>("daemonset", "-n", "kube-system", "kured")).metadata;
   expect(JSON.parse(annotations["weave.works/kured-node-lock"])).toEqual({ nodeID: "pulumi" });
+  expect((await new PageCommands(lab, page).run("kured-node-lock-")).status).toBe(0);
+
+  const ofNode = `weave.works/kured-node-lock=${JSON.stringify({ nodeID: "worker-1" })}`;
+  await lab.kubectl("annotate", "-n", "kube-system", "daemonset/kured", ofNode);
   const { status, stderr } = await new PageCommands(lab, page).run("kured-node-lock=");
   expect([status, stderr]).toEqual([1, expect.stringContaining("--overwrite is false")]);
-  expect((await new PageCommands(lab, page).run("kured-node-lock-")).status).toBe(0);
 });

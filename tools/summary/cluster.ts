@@ -39,7 +39,8 @@ export function clusterChange(changes: readonly Change[]): ClusterChange {
     policies: [
       ...of("policies")
         .filter(({ op }) => op === "update")
-        .map(policyText),
+        .map(policyText)
+        .sort(), // the engine's order is that of a race
       ...byOperation(of("policies").filter(({ op }) => op !== "update")),
     ],
     rollouts: [

@@ -7,12 +7,16 @@ export const CHANGES: readonly SummaryCase[] = [
     "the first join of a stack",
     "first-join",
     [
-      "### prod: 20 of 62 resources change",
+      "### prod: 62 of 62 resources change",
       "",
       "- **Join**: worker-1 to worker-3",
       "- **Kubernetes** 1.37.2: worker-1 to worker-3",
       "- **Runtime** preinstalled: worker-1 to worker-3",
-      "- **Tokens**: what restrains or revokes the token of pool worker changes (tls-bootstrap-worker-token-ready-nodes-released, tls-bootstrap-worker-token-revoked)",
+      "- **Labels** `+node-role.kubernetes.io/worker=` `+topology.kubernetes.io/zone=lab`: worker-1 to worker-3",
+      "- **Tokens**: pool worker gets a new token, which the update revokes at its end",
+      "- **Policies**: created: ValidatingAdmissionPolicy (tls-bootstrap-prod-names, tls-bootstrap-prod-worker-ready, tls-bootstrap-prod-worker-serving)",
+      "- **Cluster**: created: ClusterRoleBinding (tls-bootstrap-prod-approve-first-certificates, tls-bootstrap-prod-approve-renewals, tls-bootstrap-prod-create-csrs), Role (tls-bootstrap-prod-cluster-info-read), ConfigMapPatch (tls-bootstrap-prod-cluster-info, tls-bootstrap-prod-cluster-info-existing), ValidatingAdmissionPolicyBinding (tls-bootstrap-prod-names, tls-bootstrap-prod-worker-serving), PrivateKey (tls-bootstrap-serving-ca-key), RoleBinding (tls-bootstrap-prod-cluster-info-read-anonymously), SelfSignedCert (tls-bootstrap-serving-ca)",
+      "- **Other resources**: 1 created pulumi:providers:kubernetes",
     ],
   ],
   [
@@ -52,7 +56,7 @@ export const CHANGES: readonly SummaryCase[] = [
       "- **Runtime** preinstalled: worker-b",
       "- **Labels** `+node-role.kubernetes.io/worker=` `+topology.kubernetes.io/zone=lab`: worker-b",
       "- **Tokens**: pool worker gets a new token, which the update revokes at its end",
-      "- **Policies**: tls-bootstrap-prod-worker-serving: -system:node:worker-2, +system:node:worker-b; tls-bootstrap-prod-names: -worker-2, +worker-b",
+      "- **Policies**: tls-bootstrap-prod-names: -worker-2, +worker-b; tls-bootstrap-prod-worker-serving: -system:node:worker-2, +system:node:worker-b",
     ],
   ],
   [

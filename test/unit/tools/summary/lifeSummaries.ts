@@ -10,7 +10,7 @@ export const LIFE: readonly SummaryCase[] = [
       "",
       "- **Lost** (no SSH; the Node is deleted, and its pods with it): worker-3",
       "- **Tokens**: pool worker gets a new token, which the update revokes at its end",
-      "- **Policies**: tls-bootstrap-prod-worker-serving: -system:node:worker-3; tls-bootstrap-prod-names: -worker-3",
+      "- **Policies**: tls-bootstrap-prod-names: -worker-3; tls-bootstrap-prod-worker-serving: -system:node:worker-3",
     ],
   ],
   [
@@ -71,7 +71,7 @@ export const LIFE: readonly SummaryCase[] = [
       "- **Prepare** (checks, downloads and files; nothing restarts): worker-2",
       "- **Labels** `-node-role.kubernetes.io/worker=` `+node-role.kubernetes.io/batch=`: worker-2",
       "- **Tokens**: pool batch gets a new token, which the update revokes at its end; pool worker gets a new token, which the update revokes at its end",
-      "- **Policies**: tls-bootstrap-prod-worker-serving: -system:node:worker-2; tls-bootstrap-prod-names: 10 lines; created: ValidatingAdmissionPolicy (tls-bootstrap-prod-batch-ready, tls-bootstrap-prod-batch-serving)",
+      "- **Policies**: tls-bootstrap-prod-names: 10 lines; tls-bootstrap-prod-worker-serving: -system:node:worker-2; created: ValidatingAdmissionPolicy (tls-bootstrap-prod-batch-ready, tls-bootstrap-prod-batch-serving)",
       "- **Cluster**: updated: ClusterRoleBinding (tls-bootstrap-prod-approve-first-certificates, tls-bootstrap-prod-create-csrs); created: ValidatingAdmissionPolicyBinding (tls-bootstrap-prod-batch-serving)",
     ],
   ],

@@ -65,10 +65,8 @@ export class BenchLab {
   /** A lab whose workers have no binaries and no container runtime. They get both from the lab's mirror. */
   static async upBare(count: number): Promise<BenchLab> {
     const lab = await BenchLab.#start(count, count);
-    const { mirror } = await lab.lab.facts();
-    await lab.lab.configure((settings) => {
-      settings["tls-bootstrap:pools"][0].runtime = tarballRuntime(mirror);
-    });
+    const runtime = await tarballRuntime(lab.lab);
+    await lab.lab.configure((settings) => Object.assign(settings["tls-bootstrap:pools"][0], { runtime }));
     return lab;
   }
 

@@ -26,12 +26,32 @@ const CONTAINERD = {
 };
 
 /** The container runtime of a bare worker, from releases on the lab's mirror. */
-export const tarballRuntime = (mirror: string) => ({
-  type: "tarball",
-  downloadUrl: `${mirror}/github`,
-  containerd: CONTAINERD,
-  runc: { version: RUNC_VERSION },
-});
+export async function tarballRuntime(lab: TestLab) {
+  const { mirror, mirrorDir } = await lab.facts();
+  const sha256 = async (...path: string[]) => ({
+    [ARCH]: createHash("sha256")
+      .update(await readFile(join(mirrorDir, "github", ...path)))
+      .digest("hex"),
+  });
+  const { containerd, cniPlugins } = RELEASES;
+  const archive = `containerd-${containerd.version}-linux-${ARCH}.tar.gz`;
+  const plugins = `cni-plugins-linux-${ARCH}-v${cniPlugins.version}.tgz`;
+  return {
+    type: "tarball",
+    downloadUrl: `${mirror}/github`,
+    containerd: {
+      ...CONTAINERD,
+      sha256: await sha256("containerd/containerd/releases/download", `v${containerd.version}`, archive),
+    },
+    runc: {
+      version: RUNC_VERSION,
+      sha256: await sha256("opencontainers/runc/releases/download", `v${RUNC_VERSION}`, `runc.${ARCH}`),
+    },
+    cniPlugins: {
+      sha256: await sha256("containernetworking/plugins/releases/download", `v${cniPlugins.version}`, plugins),
+    },
+  };
+}
 
 /** Brings both up beside the lab's other workers, and makes a pool of each. */
 export async function bringUpBareWorkers(lab: TestLab): Promise<void> {
@@ -39,20 +59,8 @@ export async function bringUpBareWorkers(lab: TestLab): Promise<void> {
   for (const worker of [PACKAGE, TARBALL])
     await lab.shell(worker, "echo Port 2222 >/etc/ssh/sshd_config.d/port.conf; systemctl restart ssh");
   await lab.shell(TARBALL, "mount --bind /usr /usr; mount -o remount,ro,bind /usr");
-  const { mirror, mirrorDir } = await lab.facts();
   const bastion = await hostOf(lab, BASTION);
-  const checksum = async (...path: string[]): Promise<string> =>
-    createHash("sha256")
-      .update(await readFile(join(mirrorDir, "github", ...path)))
-      .digest("hex");
-  const { containerd, cniPlugins } = RELEASES;
-  const archive = `containerd-${containerd.version}-linux-${ARCH}.tar.gz`;
-  const plugins = `cni-plugins-linux-${ARCH}-v${cniPlugins.version}.tgz`;
-  const sums = {
-    containerd: await checksum("containerd/containerd/releases/download", `v${containerd.version}`, archive),
-    runc: await checksum("opencontainers/runc/releases/download", `v${RUNC_VERSION}`, `runc.${ARCH}`),
-    cniPlugins: await checksum("containernetworking/plugins/releases/download", `v${cniPlugins.version}`, plugins),
-  };
+  const tarball = await tarballRuntime(lab);
   await lab.configure((settings) => {
     settings["tls-bootstrap:binDir"] = "/opt/bin";
     settings["tls-bootstrap:ssh"].port = 2222;
@@ -61,17 +69,7 @@ export async function bringUpBareWorkers(lab: TestLab): Promise<void> {
     const only = (name: string) => workers.filter((worker: { name: string }) => worker.name === name);
     settings["tls-bootstrap:pools"] = [
       { ...pool, name: "package", runtime: { type: "package", containerd: CONTAINERD }, workers: only(PACKAGE) },
-      {
-        ...pool,
-        name: "tarball",
-        runtime: {
-          ...tarballRuntime(mirror),
-          containerd: { ...CONTAINERD, sha256: { [ARCH]: sums.containerd } },
-          runc: { version: RUNC_VERSION, sha256: { [ARCH]: sums.runc } },
-          cniPlugins: { sha256: { [ARCH]: sums.cniPlugins } },
-        },
-        workers: only(TARBALL),
-      },
+      { ...pool, name: "tarball", runtime: tarball, workers: only(TARBALL) },
     ];
   });
 }

@@ -15,7 +15,7 @@ jest.setTimeout(1_200_000); // the first run builds Flannel
 const TWO = ["worker-1", "worker-2"];
 const MANIFEST = upstreamFile("flanneld", "Documentation/kube-flannel.yml");
 const AGENT_NOT_READY = { key: "node.cilium.io/agent-not-ready", value: "true", effect: "NoSchedule" };
-/** The lab's own config of the network, which the first test puts away. */
+/** The lab's own config of the network, which the test puts away. Pods of earlier tests leave its bridge, which has Flannel's name. */
 const OWN = "/etc/cni/net.d/10-lab.conflist";
 const AWAY = "/var/tmp/10-lab.conflist";
 
@@ -39,7 +39,7 @@ beforeAll(async () => {
     Object.assign(own["tls-bootstrap:kubeProxy"], settings["tls-bootstrap:kubeProxy"]);
     workers = own["tls-bootstrap:pools"][0].workers;
   });
-  await shellOnBoth(`mv ${OWN} ${AWAY}`);
+  await shellOnBoth(`mv ${OWN} ${AWAY}; ip link delete cni0 2>/dev/null || true`);
 });
 
 afterAll(async () => {

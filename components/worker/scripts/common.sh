@@ -244,7 +244,7 @@ joined() { [ -e "$CLIENT_CERTIFICATE" ] || [ -L "$CLIENT_CERTIFICATE" ]; }
 certificate_times() {
   sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/{/-----/!p}' "$1" 2>/dev/null | base64 -d 2>/dev/null |
     od -An -v -tx1 | tr -d ' \n' | grep -o '170d\(3[0-9]\)\{12\}5a' | head -n 2 |
-    sed 's/^170d//; s/5a$//; s/3\(.\)/\1/g; s/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/20\1-\2-\3 \4:\5:\6/' | date -u -f - +%s 2>/dev/null
+    sed 's/^170d//; s/5a$//; s/3\(.\)/\1/g; s/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/20\1-\2-\3 \4:\5:\6/' | date -u -f - +%s 2>/dev/null || true
 }
 
 # certificate_end: when the node's certificate expires.

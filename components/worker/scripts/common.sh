@@ -113,7 +113,7 @@ install_tree() {
 
 write_beside() { # MODE PATH < CONTENT
   [ -d "${2%/*}" ] || mkdir -p "${2%/*}"
-  [ ! -e "$2.tls-bootstrap" ] || rm -f "$2.tls-bootstrap"
+  { [ ! -e "$2.tls-bootstrap" ] && [ ! -L "$2.tls-bootstrap" ]; } || rm -f "$2.tls-bootstrap"
   (umask 077 && cat >"$2.tls-bootstrap")
   chmod "$1" "$2.tls-bootstrap"
 }
@@ -160,10 +160,12 @@ delete_folders() {
   done
 }
 
-# fingerprints < PATHS: permissions, SHA-256 and path of each file that exists. No path has blanks.
+# existing < PATHS: those that are files, in one line. No path has blanks.
+existing() { while read -r path; do [ ! -f "$path" ] || printf '%s ' "$path"; done; }
+
+# fingerprints < PATHS: permissions, SHA-256 and path of each file that exists.
 fingerprints() {
-  paths=
-  while read -r path; do [ ! -f "$path" ] || paths="$paths $path"; done
+  paths=$(existing)
   # shellcheck disable=SC2086 # a list
   [ -z "$paths" ] || { stat -c '0%a' $paths && sha256sum $paths; } | awk 'NF == 1 { mode[++modes] = $1 } NF > 1 { print mode[++sums], $0 }'
 }

@@ -23,6 +23,7 @@ main() { # create | update
     # shellcheck source=/dev/null
     . "$staged/packed"
   }
+  # renderHostScript puts the calls of file and packed in place of this line.
   : files
   scripts=/opt/tls-bootstrap/scripts
   sh "$staged$scripts/preflight.sh" "$staged/etc/tls-bootstrap/host.conf"

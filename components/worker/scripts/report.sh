@@ -17,8 +17,7 @@ OF_THE_NODE='^(OWNER|NODE_NAME|GENERATION|MINT_COMMAND)=|^  --(hostname-override
 
 # config_hash: hash of the files of step kubelet as they are now. Equal settings have equal hashes, and the receipt has the declared one.
 config_hash() {
-  paths=
-  for path in $(recorded_paths kubelet); do [ ! -f "$path" ] || paths="$paths $path"; done
+  paths=$(recorded_paths kubelet | existing)
   # shellcheck disable=SC2086 # a list of paths without blanks
   sum=$([ -z "$paths" ] || MODES=$(stat -c '0%a %n' $paths) awk -v of_the_node="$OF_THE_NODE" '
     BEGIN { split(ENVIRON["MODES"], mode, "\n") }

@@ -1,5 +1,6 @@
 /** Files for a worker, as text that its scripts read. */
 import { createHash } from "node:crypto";
+import { basename } from "node:path";
 import { gzipSync } from "fflate";
 
 /** A file on a worker. */
@@ -30,11 +31,17 @@ export function renderFile({ path, mode, text, restarts }: HostFile): string {
 export const compressed = (text: string): Buffer => Buffer.from(gzipSync(Buffer.from(text), { level: 9, mtime: 0 }));
 
 /**
- * Renders a call of the shell function `packed`: calls of `file`, compressed to less than half. For the scripts of this module: no setting changes
- * them, so a preview need not show their lines.
+ * Renders a call of the shell function `packed`: scripts, compressed to less than half. No setting changes them, so a preview need not show
+ * their lines.
+ * @throws Error when a script has a line that begins as the line before each script does.
  */
-export const renderPacked = (files: readonly HostFile[]): string =>
-  [`packed <<'${END}'`, compressed(files.map(renderFile).join("\n")).toString("base64"), END].join("\n");
+export function renderPacked(scripts: readonly HostFile[]): string {
+  const texts = scripts.map(({ path, mode, text }) => {
+    if (/^==> /m.test(text)) throw new Error(`${path}: the script has a line that begins with '==> '`);
+    return `==> ${mode} ${basename(path)}\n${text}`;
+  });
+  return [`packed <<'${END}'`, compressed(texts.join("")).toString("base64"), END].join("\n");
+}
 
 /** Renders the input of `kubelet.sh apply`: the files, and a last line that proves that the whole input arrived. */
 export function renderBundle(files: readonly HostFile[]): string {

@@ -26,9 +26,12 @@ const FRAME = `${PATHS.scripts}/install.sh`;
 /** The files of a step's input, by path. See components/host/hostFiles.ts. */
 export function filesIn(stdin: string): Map<string, StepFile> {
   const files = new Map<string, StepFile>();
-  const unpacked = stdin.replace(/^packed <<'END-OF-FILE'\n(.*)\nEND-OF-FILE$/gm, (_, packed: string) =>
-    gunzipSync(Buffer.from(packed, "base64")).toString(),
-  );
+  const unpacked = stdin.replace(/^packed <<'END-OF-FILE'\n(.*)\nEND-OF-FILE$/gm, (_, packed: string) => {
+    const scripts = gunzipSync(Buffer.from(packed, "base64")).toString();
+    for (const [, name, text] of scripts.matchAll(/^==> \d{4} (\S+)\n((?:(?!==> ).*\n)*)/gm))
+      files.set(`${PATHS.scripts}/${name}`, { text });
+    return "";
+  });
   const frame = unpacked.replace(
     /^file \d{4} (\S+)(?: (\S+))? <<'END-OF-FILE'\n([\s\S]*?)^END-OF-FILE$/gm,
     (_, path: string, unit: string | undefined, text: string) => {

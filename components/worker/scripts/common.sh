@@ -47,14 +47,18 @@ unit_journal() {
   journalctl -u "$1" --no-pager -o cat -n 400 2>/dev/null | grep -E '^[EF][0-9]|[Ee]rror|[Ff]ailed|level=fatal|panic' | tail -n 8 | sed 's/^/    /' >&2 || true
 }
 
-now_ms() { date +%s%3N; }
 now_rfc3339() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
-# clock: sets $NOW, for deadlines: seconds since this host has started. That takes no process, and no change of the time of day moves it.
+# clock: sets $NOW and $NOW_MS: seconds and milliseconds since this host has started. That takes no process, and no change of the time of day
+# moves them.
 clock() {
-  read -r NOW _ </proc/uptime
-  NOW=${NOW%.*}
+  read -r NOW_MS _ </proc/uptime
+  NOW=${NOW_MS%.*}
+  NOW_MS=$NOW${NOW_MS#*.}0
 }
+
+# took MS: milliseconds since $NOW_MS was MS.
+took() { clock && echo $((NOW_MS - $1)); }
 
 # over DEADLINE: $NOW has reached it.
 over() { clock && [ "$NOW" -ge "$1" ]; }
@@ -77,7 +81,13 @@ architecture() {
 }
 
 # machine: identifies this machine. A hash, because machine-id(5) asks not to send the id itself over a network.
-machine() { sha256sum /etc/machine-id | cut -c 1-32; }
+machine() { printf '%.32s\n' "$(sha256 /etc/machine-id)"; }
+
+# sha256 FILE: openssl uses the processor's instructions for it. The sha256sum of Debian and Ubuntu does not, and takes four times as long.
+sha256() {
+  sum=$(openssl dgst -sha256 -r "$1" 2>/dev/null) || sum=$(sha256sum "$1")
+  echo "${sum%% *}"
+}
 
 # fetch URL: prints the answer, never through a proxy.
 fetch() {
@@ -87,10 +97,13 @@ fetch() {
 # --- versions ---
 
 # kubelet_version ROOT: the version of the kubelet that the unit below ROOT starts; nothing when there is no unit.
-kubelet_version() { sed -n 's|^ExecStart=/opt/kubernetes/v\([0-9.]*\)/.*|\1|p' "$1$KUBELET_UNIT" 2>/dev/null || true; }
+kubelet_version() { [ ! -e "$1$KUBELET_UNIT" ] || sed -n 's|^ExecStart=/opt/kubernetes/v\([0-9.]*\)/.*|\1|p' "$1$KUBELET_UNIT"; }
 
 # minor VERSION: 37 of 1.37.2.
-minor() { printf '%s\n' "$1" | cut -d . -f 2; }
+minor() {
+  minor=${1#*.}
+  echo "${minor%%.*}"
+}
 
 # --- files ---
 
@@ -103,19 +116,29 @@ install_file() {
 }
 
 # install_tree ROOT FILE: replaces each file that FILE names, as "MODE PATH", by the one below ROOT. All are written before the first one is replaced:
-# a sync of all files takes less time than a sync for each.
+# a sync of all files takes less time than a sync for each. No path has blanks.
 install_tree() {
-  while read -r mode path; do write_beside "$mode" "$path" <"$1$path"; done <"$2"
-  sed 's/^[^ ]* //; s/$/.tls-bootstrap/' "$2" | xargs sync
+  beside='' folders=''
+  while read -r mode path; do
+    write_beside "$mode" "$path" <"$1$path"
+    beside="$beside $path.tls-bootstrap"
+    folders="$folders ${path%/*}"
+  done <"$2"
+  # shellcheck disable=SC2086 # a list
+  sync $beside
   while read -r mode path; do take_place "$path"; done <"$2"
-  sed 's/^[^ ]* //; s|/[^/]*$||' "$2" | sort -u | xargs sync
+  # shellcheck disable=SC2086 # a list
+  sync $folders
 }
 
 write_beside() { # MODE PATH < CONTENT
   [ -d "${2%/*}" ] || mkdir -p "${2%/*}"
   { [ ! -e "$2.tls-bootstrap" ] && [ ! -L "$2.tls-bootstrap" ]; } || rm -f "$2.tls-bootstrap"
-  (umask 077 && cat >"$2.tls-bootstrap")
-  chmod "$1" "$2.tls-bootstrap"
+  case "$1" in
+    0644) (umask 022 && exec cat >"$2.tls-bootstrap") ;;
+    *) (umask 077 && exec cat >"$2.tls-bootstrap") ;;
+  esac
+  case "$1" in 0600 | 0644) ;; *) chmod "$1" "$2.tls-bootstrap" ;; esac
 }
 
 take_place() { # PATH
@@ -125,7 +148,7 @@ take_place() { # PATH
 
 # link TARGET PATH: points PATH at TARGET in one step.
 link() {
-  mkdir -p "${2%/*}"
+  [ -d "${2%/*}" ] || mkdir -p "${2%/*}"
   ln -sfT "$1" "$2.tls-bootstrap"
   mv -fT "$2.tls-bootstrap" "$2"
 }
@@ -180,6 +203,7 @@ recorded_paths() { recorded "$@" | awk '{ print $3 }'; }
 
 # changed_since NAME...: paths of the remembered files that are different now, a line each.
 changed_since() {
+  [ -n "$(recorded "$@")" ] || return 0
   {
     recorded_paths "$@" | fingerprints
     echo
@@ -213,6 +237,10 @@ stop_unit() {
   systemctl reset-failed "$1" 2>/dev/null || true
 }
 
+# reload_changed UNIT...: makes systemd read files of these units that have changed. It reads new files by itself. A reload takes it a tenth of a second,
+# in which a kubelet makes no control groups.
+reload_changed() { case "$(systemctl show -P NeedDaemonReload "$@")" in *yes*) systemctl daemon-reload ;; esac; }
+
 # healthy UNIT [SINCE]: waits up to 90 s until UNIT works after its restart. A kubelet works when it has reported its Node Ready since SINCE
 # (RFC 3339).
 healthy() {
@@ -245,8 +273,8 @@ joined() { [ -e "$CLIENT_CERTIFICATE" ] || [ -L "$CLIENT_CERTIFICATE" ]; }
 # They are the first two UTCTimes of a certificate (RFC 5280, 4.1.2.5). A host need not have openssl.
 certificate_times() {
   sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/{/-----/!p}' "$1" 2>/dev/null | base64 -d 2>/dev/null |
-    od -An -v -tx1 | tr -d ' \n' | grep -o '170d\(3[0-9]\)\{12\}5a' | head -n 2 |
-    sed 's/^170d//; s/5a$//; s/3\(.\)/\1/g; s/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/20\1-\2-\3 \4:\5:\6/' | date -u -f - +%s 2>/dev/null || true
+    od -An -v -tx1 | tr -d ' \n' | grep -o '170d\(3[0-9]\)\{12\}5a' |
+    sed 's/^170d//; s/5a$//; s/3\(.\)/\1/g; s/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/20\1-\2-\3 \4:\5:\6/; 2q' | date -u -f - +%s 2>/dev/null || true
 }
 
 # certificate_end: when the node's certificate expires.
@@ -269,8 +297,42 @@ identity_fault() {
 
 # --- the node; needs node.conf ---
 
+# Marks our cordon, so that only this cordon is lifted later and not an administrator's.
+CORDON_MARK=tls-bootstrap/drained
+
 # as_node ARG...: kubectl with the node's own certificate. It would keep its cache in /.kube: a step has no home folder.
 as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
+
+# with_token ARG...: kubectl with the bootstrap token.
+with_token() { "$KUBECTL" --kubeconfig "$BOOTSTRAP_KUBECONFIG" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
+
+# post CREDENTIAL PATH BODY: prints the answer of $API_SERVER to a request that creates BODY. CREDENTIAL is token or node. curl takes a sixth of
+# kubectl's processor time. A refusal has the form of kubectl's.
+post() {
+  if ! command -v curl >/dev/null; then
+    case "$1" in token) client=with_token ;; node) client=as_node ;; esac
+    printf '%s' "$3" | "$client" create --raw "$2" -f - 2>&1
+    return
+  fi
+  answer=$(credential "$1" | curl --config - --silent --show-error --noproxy '*' --max-time 10 --cacert "$CA" --user-agent tls-bootstrap \
+    --header 'Content-Type: application/json' --data "$3" --write-out '%{http_code}' "$API_SERVER$2" 2>&1) || {
+    printf '%s\n' "$answer"
+    return 1
+  }
+  code=${answer#"${answer%???}"}
+  answer=${answer%???}
+  case "$code" in 2*) printf '%s' "$answer" && return ;; esac
+  printf '%s' "$answer" | sed 's/.*"message":"\(.*\)","reason":"\([A-Za-z]*\)".*/Error from server (\2): \1/; s/\\"/"/g'
+  return 1
+}
+
+# credential NAME: a config for curl. A secret must not be among its arguments.
+credential() {
+  case "$1" in
+    token) printf 'header = "Authorization: Bearer %s"\n' "$(sed -n 's/^ *token: *"\{0,1\}\([a-z0-9.]*\).*/\1/p' "$BOOTSTRAP_KUBECONFIG")" ;;
+    node) printf 'cert = "%s"\n' "$CLIENT_CERTIFICATE" ;;
+  esac
+}
 
 # patiently REQUEST...: repeats a request for up to PATIENCE_SECONDS, until it succeeds. Prints the last answer. An API server that has just
 # started also refuses what it allows a moment later. An answer that does not change ends the wait.
@@ -278,7 +340,7 @@ patiently() {
   clock
   patience=$((NOW + PATIENCE_SECONDS))
   until answer=$("$@"); do
-    case "$answer" in *Unauthorized* | *"must be logged in"* | *NotFound* | *x509*) patience=0 ;; esac
+    case "$answer" in *Unauthorized* | *"must be logged in"* | *NotFound* | *x509* | *'SSL certificate'*) patience=0 ;; esac
     if over "$patience"; then
       printf '%s\n' "$answer"
       return 1
@@ -301,8 +363,10 @@ node_field() { as_node get node "$NODE_NAME" -o "jsonpath=$1" 2>/dev/null || tru
 report() { "$LIB/report.sh" apply >&2 || true; }
 
 # ready_since RFC3339: the kubelet has reported its Node Ready since then. A Node stays Ready for a while after its kubelet has stopped, so
-# an older heartbeat does not count.
+# an older heartbeat does not count. Sets $drained when the Node has our cordon.
 ready_since() {
-  ready=$(node_field '{range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}')
-  [ "${ready%% *}" = True ] && printf '%s\n' "$1" "${ready#* }" | LC_ALL=C sort -C
+  read -r ready heartbeat drained <<END
+$(node_field "{range .status.conditions[?(@.type==\"Ready\")]}{.status} {.lastHeartbeatTime} {end}{.metadata.annotations.$CORDON_MARK}")
+END
+  [ "$ready" = True ] && printf '%s\n' "$1" "$heartbeat" | LC_ALL=C sort -C
 }

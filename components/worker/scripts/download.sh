@@ -2,6 +2,7 @@
 # Downloads with checksums. host.sh and runtime.sh source this file after common.sh and host.conf.
 
 VERSIONS=/opt/kubernetes # a folder for each version of Kubernetes
+ARCHITECTURE=$(architecture)
 
 # host.conf sets these when the settings name a proxy. curl, wget, apt and dnf read them.
 export http_proxy https_proxy no_proxy
@@ -38,7 +39,7 @@ download() {
 }
 
 matches() { # FILE SHA256
-  [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d ' ' -f 1)" = "$2" ]
+  [ -f "$1" ] && [ "$(sha256 "$1")" = "$2" ]
 }
 
 # discard_at_end PATH: deletes PATH when the script ends, however it ends.
@@ -73,19 +74,22 @@ download_verified() {
   say "downloading $1"
   download "$1" "$2"
   matches "$2" "$3" ||
-    fail "$1 has SHA-256 $(sha256sum "$2" | cut -d ' ' -f 1), but $3 is expected; nothing was installed, and what ran before still runs" \
+    fail "$1 has SHA-256 $(sha256 "$2"), but $3 is expected; nothing was installed, and what ran before still runs" \
       "check the mirror that downloadUrl names, then run 'pulumi up' again"
 }
 
 # fetch_binaries: downloads $BINARIES into the folder of their version, $bin.
 fetch_binaries() {
   bin=$VERSIONS/v$KUBERNETES_VERSION/bin
-  from=$DOWNLOAD_URL/v$KUBERNETES_VERSION/bin/linux/$(architecture)
+  from=$DOWNLOAD_URL/v$KUBERNETES_VERSION/bin/linux/$ARCHITECTURE
   stage "$VERSIONS"
   for name in $BINARIES; do
-    pin=$(printf '%s\n' "$KUBERNETES_SHA256" | tr ' ' '\n' | sed -n "s/^$name:$(architecture)://p")
+    pin=
+    for entry in $KUBERNETES_SHA256; do
+      case "$entry" in "$name:$ARCHITECTURE:"*) pin=${entry##*:} ;; esac
+    done
     [ -n "$pin" ] || [ -z "$KUBERNETES_SHA256" ] ||
-      fail "setting checksums has no SHA-256 of $name $KUBERNETES_VERSION for $(architecture)" "write the file again (npm run checksums), then run 'pulumi up' again"
+      fail "setting checksums has no SHA-256 of $name $KUBERNETES_VERSION for $ARCHITECTURE" "write the file again (npm run checksums), then run 'pulumi up' again"
     # The checksum stays beside the binary, so that another run needs no network.
     if [ -f "$bin/$name.sha256" ] && matches "$bin/$name" "${pin:-$(cat "$bin/$name.sha256")}"; then continue; fi
     expected=${pin:-$(published "$from/$name.sha256" "$name")}

@@ -3,17 +3,14 @@
 # Evicts the pods of this node, with the node's own certificate, so that no admin credential is on the host. Other scripts include this after
 # common.sh, node.conf and host.conf.
 
-# Marks our cordon, so that only this cordon is lifted later and not an administrator's.
-DRAINED=tls-bootstrap/drained
-
 cordon() {
   [ "$(node_field '{.spec.unschedulable}')" != true ] || return 0
-  patch_node '{"metadata":{"annotations":{"'"$DRAINED"'":"true"}},"spec":{"unschedulable":true}}' 2>&1
+  patch_node '{"metadata":{"annotations":{"'"$CORDON_MARK"'":"true"}},"spec":{"unschedulable":true}}' 2>&1
 }
 
 lift_cordon() {
-  drained=$(as_node get node "$NODE_NAME" -o "jsonpath={.metadata.annotations.$DRAINED}" 2>&1) || { echo "$drained"; return 1; }
-  [ -z "$drained" ] || patch_node '{"metadata":{"annotations":{"'"$DRAINED"'":null}},"spec":{"unschedulable":null}}' 2>&1
+  drained=$(as_node get node "$NODE_NAME" -o "jsonpath={.metadata.annotations.$CORDON_MARK}" 2>&1) || { echo "$drained"; return 1; }
+  [ -z "$drained" ] || patch_node '{"metadata":{"annotations":{"'"$CORDON_MARK"'":null}},"spec":{"unschedulable":null}}' 2>&1
 }
 
 # uncordon: lifts our cordon.

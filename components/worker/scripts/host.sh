@@ -29,11 +29,11 @@ keep_swap_off() {
     systemctl mask --quiet --no-reload swap.target # for the next boot
   fi
   # shellcheck disable=SC2086 # a list
-  for unit in $(systemctl list-unit-files --no-legend --state=enabled $SWAP_SERVICES | awk '{ print $1 }'); do
+  systemctl list-unit-files --no-legend --state=enabled $SWAP_SERVICES | while read -r unit _; do
     echo "$unit" >>"$SWAP_UNITS"
     systemctl disable --quiet --now "$unit"
   done
-  [ -n "$(tail -n +2 /proc/swaps)" ] || return 0
+  { read -r _ && read -r _; } </proc/swaps || return 0
   say "turning swap off, now and after a reboot"
   swapoff -a
 }
@@ -49,7 +49,6 @@ restore_swap() {
 
 prepare() {
   mkdir -p "$STATE"
-  chmod 0700 "$STATE"
   if [ "$SWAP" = off ]; then keep_swap_off; else restore_swap; fi
   install_file 0644 "$MODULES" <<'END'
 # Layers of container images, and iptables for bridged pod traffic.
@@ -63,7 +62,9 @@ net.bridge.bridge-nf-call-iptables = 1
 net.bridge.bridge-nf-call-ip6tables = 1
 END
   # Loading fails where a module is built into the kernel, and in containers. preflight.sh has checked that both are in effect or can be loaded.
-  for module in overlay br_netfilter; do modprobe -q "$module" 2>/dev/null || true; done
+  for module in overlay br_netfilter; do
+    [ -e "/sys/module/$module" ] || modprobe -q "$module" 2>/dev/null || true
+  done
   sysctl -q -p "$SYSCTL" || true
   [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || fail "net.ipv4.ip_forward cannot be turned on" "run 'sysctl -p $SYSCTL' on this host to see the cause"
 
@@ -71,7 +72,7 @@ END
   if ! joined && [ ! -e "$STATE/cni-files" ]; then find /etc/cni/net.d -mindepth 1 -maxdepth 1 2>/dev/null | install_file 0644 "$STATE/cni-files"; fi
 
   mkdir -p /etc/kubernetes/pki "$KUBELET_DIR" /var/log/pods
-  chmod 0700 "$KUBELET_DIR"
+  chmod 0700 "$KUBELET_DIR" "$STATE"
 
   # Pods cannot reach the stub resolver of systemd-resolved on 127.0.0.53, so they get the servers behind it.
   resolv=/etc/resolv.conf
@@ -101,30 +102,33 @@ install_binaries() {
 # remove_links [KEPT]: removes our links from all folders except KEPT, and the empty folders that were made for them.
 remove_links() {
   [ -e "$LINK_FOLDERS" ] || return 0
+  left=
   while read -r folder new; do
     [ "$folder" != "${1:-}" ] || continue
+    left=yes
     for name in "$folder"/*; do
       case "$(readlink "$name" || true)" in "$VERSIONS"/*) rm -f "$name" ;; esac
     done
     [ -z "$new" ] || rmdir "$folder" 2>/dev/null || true
   done <"$LINK_FOLDERS"
-  [ $# = 0 ] || grep "^$1 " "$LINK_FOLDERS" | install_file 0644 "$LINK_FOLDERS"
+  [ $# = 0 ] || [ -z "$left" ] || grep "^$1 " "$LINK_FOLDERS" | install_file 0644 "$LINK_FOLDERS"
 }
 
 apply() { # create | update
-  started=$(now_ms)
+  clock
+  started=$NOW_MS
   prepare
   unpack_archive
   install_binaries
   # A node gets its runtime in step kubelet, after its pods have moved.
   if joined; then "$LIB/runtime.sh" fetch; else "$LIB/runtime.sh" apply; fi
   remove_links "$BIN_DIR" # those in an earlier binDir
-  rm -f "$archive"
+  [ -z "$archive" ] || rm -f "$archive"
   find "$LIB" "$CONF/host.conf" "$CONF/runtime" "$SYSCTL" "$MODULES" -type f 2>/dev/null | record host
   request=
   [ "$SERVING_MODE" != issued ] || request=$("$LIB/serving.sh" request "$1")
   printf '{"step":"host","architecture":"%s","kernel":%s,"servingRequest":%s,"ms":%d}\n' \
-    "$(architecture)" "$(json_string "$(uname -r)")" "$(json_string "$request")" $(($(now_ms) - started))
+    "$ARCHITECTURE" "$(json_string "$(uname -r)")" "$(json_string "$request")" "$(took "$started")"
 }
 
 remove() {

@@ -6,25 +6,14 @@ POLICY_SECONDS=30 # an API server loads a new policy within seconds
 # A kubelet's certificate request for a node that no inventory has: nobody can own a name below .invalid (RFC 2606). It is well formed, so that
 # the policies of other stacks let it pass. Nobody has the key, which was deleted after it had signed.
 FOREIGN_NAME=0.not-a-worker.tls-bootstrap.invalid
-FOREIGN_REQUEST='-----BEGIN CERTIFICATE REQUEST-----
-MIIBDDCBtAIBADBSMRUwEwYDVQQKEwxzeXN0ZW06bm9kZXMxOTA3BgNVBAMTMHN5
-c3RlbTpub2RlOjAubm90LWEtd29ya2VyLnRscy1ib290c3RyYXAuaW52YWxpZDBZ
-MBMGByqGSM49AgEGCCqGSM49AwEHA0IABMwnXhUW+O9gHefNRA83ZEfkNKvJ7T2j
-vgWZgRVVAeQfjl+QE7wDyFOU6K+Lqnb237MsL065SbnXphBmLIQlURigADAKBggq
-hkjOPQQDAgNHADBEAiAQ7JLY9bLUhU44uWQ7AvttoBeAcQew4TOouPKcUfD3AAIg
-Bfl395lz2AvEaNjoKbNy4y3BP89fgZqzhx+4GEMkxxM=
------END CERTIFICATE REQUEST-----
-'
+FOREIGN_REQUEST=LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlJQkREQ0J0QUlCQURCU01SVXdFd1lEVlFRS0V3eHplWE4wWlcwNmJtOWtaWE14T1RBM0JnTlZCQU1UTUhONQpjM1JsYlRwdWIyUmxPakF1Ym05MExXRXRkMjl5YTJWeUxuUnNjeTFpYjI5MGMzUnlZWEF1YVc1MllXeHBaREJaCk1CTUdCeXFHU000OUFnRUdDQ3FHU000OUF3RUhBMElBQk13blhoVVcrTzlnSGVmTlJBODNaRWZrTkt2SjdUMmoKdmdXWmdSVlZBZVFmamwrUUU3d0R5Rk9VNksrTHFuYjIzN01zTDA2NVNiblhwaEJtTElRbFVSaWdBREFLQmdncQpoa2pPUFFRREFnTkhBREJFQWlBUTdKTFk5YkxVaFU0NHVXUTdBdnR0b0JlQWNRZXc0VE9vdVBLY1VmRDNBQUlnCkJmbDM5NWx6MkF2RWFOam9LYk55NHkzQlA4OWZnWnF6aHgrNEdFTWt4eE09Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo=
 
 request_foreign_name() {
-  printf '{"apiVersion":"certificates.k8s.io/v1","kind":"CertificateSigningRequest","metadata":{"generateName":"tls-bootstrap-"},"spec":{"signerName":"kubernetes.io/kube-apiserver-client-kubelet","usages":["digital signature","client auth"],"request":"%s"}}' \
-    "$(printf %s "$FOREIGN_REQUEST" | base64 -w 0)" |
-    with_token create --raw '/apis/certificates.k8s.io/v1/certificatesigningrequests?dryRun=All' -f -
+  post token '/apis/certificates.k8s.io/v1/certificatesigningrequests?dryRun=All' \
+    '{"apiVersion":"certificates.k8s.io/v1","kind":"CertificateSigningRequest","metadata":{"generateName":"tls-bootstrap-"},"spec":{"signerName":"kubernetes.io/kube-apiserver-client-kubelet","usages":["digital signature","client auth"],"request":"'"$FOREIGN_REQUEST"'"}}'
 }
 
-create_foreign_node() {
-  printf '{"apiVersion":"v1","kind":"Node","metadata":{"name":"not-a-worker"}}' | as_node create --raw '/api/v1/nodes?dryRun=All' -f -
-}
+create_foreign_node() { post node '/api/v1/nodes?dryRun=All' '{"apiVersion":"v1","kind":"Node","metadata":{"name":"not-a-worker"}}'; }
 
 # each_denies PATTERN COMMAND: three connections deny COMMAND with a line that has PATTERN. Otherwise $other is another answer. The connections
 # are open at the same time: a load balancer spreads them over up to three API servers, whether it takes turns or counts connections.

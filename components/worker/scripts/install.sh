@@ -18,14 +18,16 @@ main() { # create | update
     cat >"$staged$2"
     printf '%s %s\n' "$1" "$2" >>"$staged/files"
   }
-  packed() { # < calls of file, compressed
-    base64 -d | gzip -d >"$staged/packed"
-    # shellcheck source=/dev/null
-    . "$staged/packed"
+  scripts=/opt/tls-bootstrap/scripts
+  mkdir -p "$staged$scripts"
+  packed() { # < scripts, compressed: before the text of each, a line '==> MODE NAME'
+    base64 -d | gzip -d | awk -v folder="$staged$scripts" '
+      $1 == "==>" { file = folder "/" $3; if ($2 == "0755") print file >(folder ".executable"); next }
+      { print >file }'
+    xargs chmod 0755 <"$staged$scripts.executable"
   }
   # renderHostScript puts the calls of file and packed in place of this line.
   : files
-  scripts=/opt/tls-bootstrap/scripts
   sh "$staged$scripts/preflight.sh" "$staged/etc/tls-bootstrap/host.conf"
   # shellcheck source=common.sh
   . "$staged$scripts/common.sh"
@@ -34,6 +36,15 @@ main() { # create | update
   exec 9>"$RUN/lock"
   hold_lock 900
   install_tree "$staged" "$staged/files"
+  # All scripts at once: a process for each takes longer than everything else here.
+  rm -rf "$LIB/new"
+  mkdir -p "$LIB/new"
+  cp -p "$staged$LIB"/* "$LIB/new"
+  sync "$LIB"/new/*
+  mv -f -t "$LIB" "$LIB"/new/*
+  rmdir "$LIB/new"
+  relabel "$LIB"
+  sync "$LIB"
   exec 9>&-
   rm -rf "$staged"
   exec "$scripts/run.sh" host apply "$1" </dev/null

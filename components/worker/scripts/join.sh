@@ -17,6 +17,7 @@ set -eu
 . "$LIB/drain.sh"
 
 CERTIFICATE_SECONDS=180 # approval and signing; the controllers take (2N - 30) / 20 s for N nodes at once
+LOOK_SECONDS=3 # how often to look for what keeps the certificate from coming
 REFUSED_SECONDS=75 # the join policy refuses the name of a Ready node, and a node that has just stopped stays Ready while its heartbeats are awaited
 READY_SECONDS=180
 NETWORK_SECONDS=600 # to become Ready, while only the network plugin is missing: its pods pull large images
@@ -37,10 +38,9 @@ if [ "${1:-}" = clean-up ]; then
   exit
 fi
 
-started=$(now_ms)
+clock
+started=$NOW_MS
 install_file 0600 "$BOOTSTRAP_KUBECONFIG"
-
-with_token() { "$KUBECTL" --kubeconfig "$BOOTSTRAP_KUBECONFIG" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
 
 # The part before the dot: an identifier, not a secret.
 token_id() { sed -n 's/^ *token: *"\{0,1\}\([a-z0-9]\{6\}\)\..*/\1/p' "$BOOTSTRAP_KUBECONFIG"; }
@@ -73,11 +73,11 @@ refuse_copy() {
       "give $NODE_NAME a machine-id of its own, then run 'pulumi up' again: rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot"
 }
 
-# may CLIENT SUBRESOURCE: asks the API server whether CLIENT may create certificate requests, or a subresource of them. Prints the answer. The
-# approving controller asks the same about the subresource.
+# may CREDENTIAL SUBRESOURCE: asks the API server whether CREDENTIAL may create certificate requests, or a subresource of them. Prints the answer.
+# The approving controller asks the same about the subresource.
 may() {
-  printf '{"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectAccessReview","spec":{"resourceAttributes":{"group":"certificates.k8s.io","resource":"certificatesigningrequests","subresource":"%s","verb":"create"}}}' "$2" |
-    "$1" create --raw /apis/authorization.k8s.io/v1/selfsubjectaccessreviews -f - 2>&1
+  post "$1" /apis/authorization.k8s.io/v1/selfsubjectaccessreviews \
+    '{"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectAccessReview","spec":{"resourceAttributes":{"group":"certificates.k8s.io","resource":"certificatesigningrequests","subresource":"'"$2"'","verb":"create"}}}'
 }
 
 refused_token() { case "$1" in *Unauthorized* | *"must be logged in"*) return 0 ;; *) return 1 ;; esac; }
@@ -89,7 +89,7 @@ fail_if_refused() {
   for _ in 1 2 3 4 5; do
     refused_token "$again" || return 0
     sleep 1
-    again=$(may with_token '') || true
+    again=$(may token '') || true
   done
   ! refused_token "$again" || fail "the API server refuses bootstrap token $(token_id) (401): it has expired or was revoked, or the API server does not take bootstrap tokens (--enable-bootstrap-token-auth)" \
     "mint a new token and join with it: $MINT_COMMAND"
@@ -107,7 +107,7 @@ TOKEN_GROUPS="a group of this token (auth-extra-groups of its Secret)"
 check_token() {
   clock
   deadline=$((NOW + PATIENCE_SECONDS))
-  until answer=$(may with_token ''); do
+  until answer=$(may token ''); do
     case "$answer" in
       *x509* | *certificate*)
         fail "the API server at $API_SERVER does not prove itself with the given CA; the token was not sent: $answer" "set cluster.ca to the CA that has signed the API server's certificate" ;;
@@ -154,10 +154,10 @@ request_hint() { # STATE
 wait_for_certificate() {
   clock
   deadline=$((NOW + CERTIFICATE_SECONDS))
-  look=0 # when to try the token again
+  look=$((NOW + LOOK_SECONDS)) # when to try the token again
   until [ -s "$CLIENT_CERTIFICATE" ]; do
     if over "$look"; then
-      answer=$(may with_token nodeclient) || true
+      answer=$(may token nodeclient) || true
       fail_if_refused "$answer"
       ! missing_binding "$answer" ||
         fail_for_binding "requests by bootstrap token $(token_id) would not be approved" \
@@ -165,12 +165,12 @@ wait_for_certificate() {
       ! over $((deadline - CERTIFICATE_SECONDS + REFUSED_SECONDS)) || [ -z "$(refusal)" ] ||
         fail "the API server does not let $NODE_NAME request a certificate: $(refusal)" \
           "check the name; if it is right, wait until no node of that name is Ready, then run 'pulumi up' again"
-      look=$((NOW + 5))
+      look=$((NOW + LOOK_SECONDS))
     fi
     if over "$deadline"; then
       unit_journal kubelet
       state=$(request_state)
-      [ -n "$state" ] || answer=$(may with_token nodeclient) || state="the API server at $API_SERVER cannot be reached: $answer"
+      [ -n "$state" ] || answer=$(may token nodeclient) || state="the API server at $API_SERVER cannot be reached: $answer"
       fail "$NODE_NAME got no certificate within $CERTIFICATE_SECONDS s: ${state:-the kubelet made no certificate request}" "$(request_hint "$state")"
     fi
     sleep 0.05
@@ -179,7 +179,7 @@ wait_for_certificate() {
 
 # check_renewal: without this binding the node works until its certificate expires.
 check_renewal() {
-  answer=$(patiently may as_node selfnodeclient) || true
+  answer=$(patiently may node selfnodeclient) || true
   ! missing_binding "$answer" ||
     fail_for_binding "$NODE_NAME has joined, but its certificate would not be renewed" \
       system:certificates.k8s.io:certificatesigningrequests:selfnodeclient "group system:nodes"
@@ -227,7 +227,8 @@ receipt() {
 wipe_old_identity
 refuse_foreign_identity
 refuse_copy
-token=$(now_ms)
+clock
+token=$NOW_MS
 if ! joined; then
   had_joined=no
   # A denial by the policy shows also that the token is accepted.
@@ -235,7 +236,8 @@ if ! joined; then
     check_token
     [ "$JOIN_POLICY" = off ] || await_join_policy
   fi
-  token=$(now_ms)
+  clock
+  token=$NOW_MS
   printf '%s\n' "$GENERATION" | install_file 0644 "$JOINED_GENERATION"
   since=$(now_rfc3339)
   systemctl restart kubelet
@@ -254,14 +256,16 @@ else
     ;;
   esac
 fi
-certified=$(now_ms)
+clock
+certified=$NOW_MS
 prove_node_restriction "$had_joined"
 # Before the node is Ready, because a network plugin may reach the API server only through its Service.
 [ "$KUBE_PROXY" != unit ] || systemctl start kube-proxy
 check_renewal
 wait_for_ready "$since"
-joined=$(now_ms)
-uncordon
+clock
+joined=$NOW_MS
+[ -z "$drained" ] || uncordon
 [ "$KUBE_PROXY" = off ] || wait_for_kube_proxy
 report
 receipt

@@ -12,20 +12,21 @@ set -eu
 BINARY=$BIN_DIR/kube-proxy # a link that host.sh points at the version in use
 
 apply() {
-  started=$(now_ms)
+  clock
+  started=$NOW_MS
   # shellcheck source=/dev/null
   . "$CONF/node.conf"
   previous=$(mktemp "$RUN/credential.XXXXXX") # 0600, on a tmpfs
   trap 'rm -f "$previous"' EXIT
   if [ -e "$KUBE_PROXY_KUBECONFIG" ]; then cat "$KUBE_PROXY_KUBECONFIG" >"$previous"; fi
   install_file 0600 "$KUBE_PROXY_KUBECONFIG"
-  systemctl enable --quiet kube-proxy
+  systemctl enable --quiet --no-reload kube-proxy
   # kube-proxy needs an address of the node, which the kubelet registers. On a node that has yet to join, join.sh starts it.
   if [ -e "$CLIENT_CERTIFICATE" ]; then
     systemctl restart kube-proxy
     healthy kube-proxy || undo
   fi
-  printf '{"step":"kube-proxy","ms":%d}\n' $(($(now_ms) - started))
+  printf '{"step":"kube-proxy","ms":%d}\n' "$(took "$started")"
 }
 
 undo() {

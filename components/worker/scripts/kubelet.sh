@@ -24,11 +24,8 @@ CHANGING=$STATE/changing # PATH UNIT of each replaced file, until its unit works
 MANIFEST=$STATE/manifest # MODE PATH UNIT of each installed file
 
 file() { # MODE PATH [UNIT] < CONTENT
-  (
-    umask 077
-    [ -d "$STAGED${2%/*}" ] || mkdir -p "$STAGED${2%/*}"
-    cat >"$STAGED$2"
-  )
+  [ -d "$STAGED${2%/*}" ] || mkdir -p "$STAGED${2%/*}"
+  cat >"$STAGED$2"
   printf '%s %s %s\n' "$1" "$2" "${3:--}" >>"$STAGED.manifest"
 }
 
@@ -38,15 +35,17 @@ stage() {
   cat >"$bundle"
   [ "$(tail -n 1 "$bundle")" = "# end of bundle" ] || fail "some of the kubelet's files did not arrive; nothing was changed" "run 'pulumi up' again"
   rm -rf "$STAGED" "$STAGED.manifest" "$STAGED.changed"
+  umask 077
   # shellcheck source=/dev/null
   . "$bundle"
+  umask 022
 }
 
 # differs PATH MODE: the installed file is not the one in the bundle.
-differs() { ! cmp -s "$STAGED$1" "$1" || [ "$(stat -c '0%a' "$1")" != "$2" ]; }
+differs() { [ ! -e "$1" ] || ! cmp -s "$STAGED$1" "$1" || [ "$(stat -c '0%a' "$1")" != "$2" ]; }
 
 restart() { # UNIT...
-  systemctl daemon-reload
+  reload_changed "$@"
   for unit in "$@"; do
     if [ "$unit" = kubelet ] && joined; then verb=restart; else verb=try-restart; fi
     systemctl "$verb" "$unit" 2>/dev/null || true # a unit that does not even start does not become healthy
@@ -57,12 +56,11 @@ restart() { # UNIT...
 json_list() { printf '%s' "${1% }" | sed 's/[^ ][^ ]*/"&"/g; s/ /,/g'; }
 
 # keep PATH UNIT: saves the file at PATH before it is replaced. An entry in CHANGING outlives a killed run, so that the next run restarts UNIT and
-# still has the file that UNIT last worked with.
+# still has the file that UNIT last worked with. The caller syncs CHANGING.
 keep() {
-  ! grep -qsF "$1 " "$CHANGING" || return 0
+  [ ! -e "$CHANGING" ] || ! grep -qF "$1 " "$CHANGING" || return 0
   save_previous "$1"
   printf '%s %s\n' "$1" "$2" >>"$CHANGING"
-  sync "$CHANGING"
 }
 
 # differ VARIABLE: node.conf has another value of VARIABLE than the bundle.
@@ -89,7 +87,9 @@ install_files() {
     keep "$path" "$unit"
     printf '%s %s\n' "$mode" "$path" >>"$STAGED.changed"
   done <"$STAGED.manifest"
-  [ ! -e "$STAGED.changed" ] || install_tree "$STAGED" "$STAGED.changed"
+  [ -e "$STAGED.changed" ] || return 0
+  sync "$CHANGING"
+  install_tree "$STAGED" "$STAGED.changed"
 }
 
 # --- the server of kubelet.conf, which the kubelet has written when it joined ---
@@ -113,6 +113,7 @@ check_endpoint() {
 follow_server() {
   server_differs || return 0
   keep "$KUBELET_KUBECONFIG" kubelet
+  sync "$CHANGING"
   with_new_server | install_file 0600 "$KUBELET_KUBECONFIG"
 }
 
@@ -161,7 +162,10 @@ move_pods() {
 update_runtime() {
   runtime_differs || return 0
   was=$(runtime_releases)
-  if joined && [ "$was" != "$RUNTIME_RELEASES" ]; then keep "$RUNTIME_IN_USE" kubelet; fi
+  if joined && [ "$was" != "$RUNTIME_RELEASES" ]; then
+    keep "$RUNTIME_IN_USE" kubelet
+    sync "$CHANGING"
+  fi
   outcome="goes on with its old container runtime"
   if [ "${was%% *}" != "${RUNTIME_RELEASES%% *}" ]; then
     outcome="has no container runtime now"
@@ -209,7 +213,8 @@ undo() { # UNHEALTHY-UNIT UNIT...
 }
 
 apply() {
-  started=$(now_ms)
+  clock
+  started=$NOW_MS
   stage
   [ -e "$CHANGING" ] || rm -rf "$PREVIOUS"
   # A certificate is for one name. preflight.sh has made sure that both workers are of one stack.
@@ -229,8 +234,10 @@ apply() {
   follow_server
   names='' units='' restarted=''
   if [ -e "$CHANGING" ]; then
-    names=$(cut -d ' ' -f 1 "$CHANGING" | tr '\n' ' ')
-    units=$(cut -d ' ' -f 2 "$CHANGING" | grep -vx -- - | sort -u | tr '\n' ' ')
+    while read -r path unit; do
+      names="$names$path "
+      case " $units- " in *" $unit "*) ;; *) units="$units$unit " ;; esac
+    done <"$CHANGING"
   fi
   # shellcheck source=/dev/null
   . "$CONF/node.conf"
@@ -249,10 +256,10 @@ apply() {
   install_file 0600 "$MANIFEST" <"$STAGED.manifest"
   cut -d ' ' -f 2 "$MANIFEST" | record kubelet
   if joined && [ "$judge" = yes ]; then uncordon; fi
-  "$LIB/serving.sh" remove # when the kubelet's config no longer names its files
+  [ "$SERVING_MODE" = issued ] || "$LIB/serving.sh" remove # the kubelet's config no longer names its files
   if joined && [ "$judge" = yes ]; then report; fi
   printf '{"step":"kubelet","changed":[%s],"restarted":[%s],"ms":%d}\n' \
-    "$(json_list "$names")" "$(json_list "$restarted")" $(($(now_ms) - started))
+    "$(json_list "$names")" "$(json_list "$restarted")" "$(took "$started")"
 }
 
 remove() {

@@ -11,6 +11,7 @@ conf=${1:-$CONF/host.conf}
 . "$conf"
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # users other than root may not have these
+USER_ID=$(id -u)
 VERSIONS=/opt/kubernetes
 FREE_MIB=512
 # The signer dates certificates back by 5 minutes (k8s.io/kubernetes pkg/controller/certificates/signer). A clock further behind finds its own
@@ -32,7 +33,7 @@ note() {
 }
 
 check_user() {
-  [ "$(id -u)" != 0 ] || return 0
+  [ "$USER_ID" != 0 ] || return 0
   answer=$(sudo -n /bin/sh -c : 2>&1) || true
   problem "user $(id -un) is not root and cannot run commands with 'sudo -n' ($(printf '%s' "$answer" | tail -n 1)): allow it without a password, or log in as root (ssh.user)"
 }
@@ -45,19 +46,28 @@ ours() { [ -e "$CONF/node.conf" ]; }
 
 check_system() {
   [ -d /run/systemd/system ] || problem "this host does not run systemd, which starts the kubelet: use an image with systemd"
-  systemd=$(systemctl --version 2>/dev/null | awk 'NR == 1 { print $2 + 0 }')
+  systemd=$(systemctl --version 2>/dev/null) || systemd=
+  systemd=${systemd#systemd } # 252 (252.39-1~deb12u1)
+  systemd=${systemd%%[!0-9]*}
   [ "${systemd:-0}" -ge 246 ] || problem "systemd ${systemd:-of this host} is too old: use an image with systemd 246 or newer"
   [ "$(architecture)" != unsupported ] || problem "architecture $(uname -m) is not supported: use a host with x86_64 or aarch64"
   for tool in awk cmp flock ip ss sha256sum sysctl mount findmnt $TOOLS; do
     command -v "$tool" >/dev/null || problem "'$tool' is missing: install it"
   done
   command -v curl >/dev/null || command -v wget >/dev/null || problem "neither curl nor wget is installed: install one of them"
-  grep -qE '^[0-9a-f]{32}$' /etc/machine-id 2>/dev/null || problem "/etc/machine-id is not set: run systemd-machine-id-setup"
+  id=
+  [ ! -r /etc/machine-id ] || read -r id </etc/machine-id || true
+  case "${#id} $id" in
+    "32 "*[!0-9a-f]*) id= ;;
+    "32 "*) ;;
+    *) id= ;;
+  esac
+  [ -n "$id" ] || problem "/etc/machine-id is not set: run systemd-machine-id-setup"
 }
 
 # check_module MODULE FILE [TEXT]: MODULE is in effect, as FILE shows, or can be loaded. A container cannot load one, but its machine may have.
 check_module() {
-  if [ -e "$2" ] && grep -q "${3:-}" "$2"; then return 0; fi
+  if [ -e "$2" ] && { [ $# = 2 ] || grep -q "$3" "$2"; }; then return 0; fi
   modprobe -nq "$1" 2>/dev/null || problem "the kernel has no module $1: install the package with more modules (linux-modules-extra, kernel-modules)"
 }
 
@@ -76,7 +86,7 @@ check_nftables() {
 
 # SELinux keeps systemd from starting programs that have the type of a download.
 check_selinux() {
-  [ "$(getenforce 2>/dev/null)" != Enforcing ] || command -v restorecon >/dev/null ||
+  command -v restorecon >/dev/null || [ "$(getenforce 2>/dev/null)" != Enforcing ] ||
     problem "SELinux is enforced and 'restorecon' is missing: install policycoreutils"
 }
 
@@ -88,9 +98,9 @@ check_kernel() {
 # The kubelet does not start without these cgroup controllers (k8s.io/kubernetes pkg/kubelet/cm), except for pids, which limits pods.
 check_cgroups() {
   if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
+    read -r controllers </sys/fs/cgroup/cgroup.controllers || true
     for controller in cpu cpuset memory pids; do
-      grep -qw "$controller" /sys/fs/cgroup/cgroup.controllers ||
-        problem "cgroup controller $controller is off: remove what turns it off from the kernel command line"
+      case " $controllers " in *" $controller "*) ;; *) problem "cgroup controller $controller is off: remove what turns it off from the kernel command line" ;; esac
     done
     return 0
   fi
@@ -105,8 +115,8 @@ check_cgroups() {
 # check_swap: step host turns swap off. What swap holds must then fit into memory, or the kernel ends programs.
 check_swap() {
   [ "$SWAP" = off ] || return 0
+  { read -r _ && read -r _; } </proc/swaps || return 0
   devices=$(awk 'NR > 1 { printf "%s%s", separator, $1; separator = ", " }' /proc/swaps)
-  [ -n "$devices" ] || return 0
   used=$(awk 'NR > 1 { kib += $4 } END { print int(kib / 1024) }' /proc/swaps)
   free=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
   if [ "$used" -ge "$free" ]; then
@@ -116,32 +126,45 @@ check_swap() {
   fi
 }
 
-# parent FOLDER: FOLDER, or its nearest parent that exists.
-parent() {
-  path=$1
-  while [ ! -d "$path" ]; do path=$(dirname "$path"); done
-  echo "$path"
+# nearest FOLDER: sets $parent to FOLDER, or to its nearest parent that exists.
+nearest() {
+  parent=$1
+  while [ ! -d "${parent:-/}" ]; do parent=${parent%/*}; done
+  parent=${parent:-/}
 }
 
 check_disk() {
+  parents=
   for folder in "$VERSIONS" "$KUBELET_DIR" /var/lib/containerd; do
-    free=$(df -Pm "$(parent "$folder")" | awk 'NR == 2 { print $4 }')
-    [ "$free" -ge "$FREE_MIB" ] || problem "only $free MiB are free for $folder: make room for at least $FREE_MIB MiB"
+    nearest "$folder"
+    parents="$parents $parent"
+  done
+  # shellcheck disable=SC2046,SC2086 # lists
+  set -- $(df -Pm $parents | awk 'NR > 1 { print $4 }')
+  for folder in "$VERSIONS" "$KUBELET_DIR" /var/lib/containerd; do
+    [ "$1" -ge "$FREE_MIB" ] || problem "only $1 MiB are free for $folder: make room for at least $FREE_MIB MiB"
+    shift
   done
   for folder in "$VERSIONS" "$LIB"; do
-    case ",$(findmnt -nT "$(parent "$folder")" -o OPTIONS)," in *,noexec,*) problem "$folder would be on a file system that is mounted noexec: remount it with exec" ;; esac
+    nearest "$folder"
+    case ",$(findmnt -nT "$parent" -o OPTIONS)," in *,noexec,*) problem "$folder would be on a file system that is mounted noexec: remount it with exec" ;; esac
   done
-  [ "$(id -u)" = 0 ] || return 0 # only root may write there
+  [ "$USER_ID" = 0 ] || return 0 # only root may write there
   for folder in "$VERSIONS" "$LIB" "$CONF" "$STATE" "$KUBELET_DIR" /etc/kubernetes /etc/systemd/system /etc/sysctl.d /etc/modules-load.d; do
-    [ -w "$(parent "$folder")" ] || problem "$folder cannot be written: make its file system writable"
+    nearest "$folder"
+    [ -w "$parent" ] || problem "$folder cannot be written: make its file system writable"
   done
-  [ -w "$(parent "$BIN_DIR")" ] || problem "$BIN_DIR cannot be written: set binDir to a folder that can, such as /opt/bin"
+  nearest "$BIN_DIR"
+  [ -w "$parent" ] || problem "$BIN_DIR cannot be written: set binDir to a folder that can, such as /opt/bin"
 }
 
 # listener PORT: the process that listens on PORT; nothing when there is none.
 listener() { ss -Hltnp "sport = :$1" | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1 (process \2)/p; t; s/.*/a process/p' | head -n 1; }
 
 check_ports() {
+  any=
+  for port in $PORTS; do any="$any${any:+ or }sport = :$port"; done
+  [ -n "$(ss -Hltn "$any")" ] || return 0
   for port in $PORTS; do
     process=$(listener "$port")
     case "$process" in
@@ -166,15 +189,18 @@ check_other_installations() {
   fi
 }
 
-# api_date: the Date header of the API server's answer, or the error. The server need not prove itself here, because nothing secret is sent. Step
-# join verifies the server before it sends the token.
-api_date() {
+# api_answer: what the API server says of its version, with the headers; or the error. By default it tells everybody. The server need not prove
+# itself here, because nothing secret is sent. Step join verifies the server before it sends the token.
+api_answer() {
   if command -v curl >/dev/null; then
-    curl --insecure --silent --show-error --noproxy '*' --max-time 10 --output /dev/null --dump-header - "$API_SERVER/livez" 2>&1
+    curl --insecure --silent --show-error --noproxy '*' --max-time 10 --include "$API_SERVER/version" 2>&1
   else
-    wget --no-check-certificate --no-proxy --timeout=10 --tries=1 --server-response --output-document=/dev/null "$API_SERVER/livez" 2>&1
-  fi | tr -d '\r' | sed -n 's/^ *[Dd]ate: //p; /[Ff]ailed\|[Cc]ould not\|unable\|timed out/p' | head -n 1
+    wget --no-check-certificate --no-proxy --timeout=10 --tries=1 --server-response --output-document=- "$API_SERVER/version" 2>&1
+  fi
 }
+
+# minor_in ANSWER: the minor version in an answer of the API server; nothing when it has none.
+minor_in() { printf '%s\n' "$1" | sed -n 's/.*"minor": *"\([0-9]*\).*/\1/p'; }
 
 # lacks_ipv4: the API server needs IPv4, as far as its URL tells, and this host has IPv6 only. A bridge of pods may have IPv4 addresses all the same.
 lacks_ipv4() {
@@ -188,13 +214,16 @@ lacks_ipv4() {
 }
 
 check_api_server() {
+  api=
   command -v curl >/dev/null || command -v wget >/dev/null || return 0
   clock
   deadline=$((NOW + API_SECONDS))
   while :; do
-    answer=$(api_date)
-    if [ -n "$answer" ] && there=$(date -d "$answer" +%s 2>/dev/null); then break; fi
+    api=$(api_answer) || true
+    date=$(printf '%s\n' "$api" | sed -n 's/\r$//; s/^ *[Dd]ate: //p' | head -n 1)
+    if [ -n "$date" ] && times=$(printf '%s\nnow\n' "$date" | date -f - +%s 2>/dev/null); then break; fi
     if over "$deadline"; then
+      answer=$(printf '%s\n' "$api" | grep -m 1 '[Ff]ailed\|[Cc]ould not\|unable\|timed out') || true
       if lacks_ipv4; then
         problem "the API server at $API_SERVER cannot be reached from this host (${answer:-no answer}), which has no IPv4 route to it: set cluster.server to an IPv6 address or a name that has one, or give this host an IPv4 address"
       else
@@ -204,27 +233,17 @@ check_api_server() {
     fi
     sleep 2
   done
-  skew=$(($(date +%s) - there))
+  skew=$((${times##*[!0-9]} - ${times%%[!0-9]*}))
   [ "${skew#-}" -le "$SKEW_SECONDS" ] ||
     problem "this host's clock is $skew s off the API server's, more than $SKEW_SECONDS s: synchronize it (timedatectl set-ntp true); certificates would not be valid yet, or no longer"
-}
-
-# api_version: what the API server says of its version. By default it tells everybody.
-api_version() {
-  if command -v curl >/dev/null; then
-    curl --insecure --silent --fail --noproxy '*' --max-time 10 "$API_SERVER/version"
-  else
-    wget --no-check-certificate --no-proxy --quiet --timeout=10 --tries=1 -O - "$API_SERVER/version"
-  fi || {
-    # shellcheck source=/dev/null
-    ! joined || (. "$CONF/node.conf" && as_node get --raw /version)
-  }
 }
 
 # The version skew policy of Kubernetes: https://kubernetes.io/releases/version-skew-policy/
 check_versions() {
   wanted=$(minor "$KUBERNETES_VERSION")
-  server=$(api_version 2>/dev/null | sed -n 's/.*"minor": *"\([0-9]*\).*/\1/p')
+  server=$(minor_in "$api")
+  # shellcheck source=/dev/null
+  if [ -z "$server" ] && joined; then server=$(minor_in "$(. "$CONF/node.conf" && as_node get --raw /version 2>&1)"); fi
   if [ -n "$server" ]; then
     [ "$wanted" -le "$server" ] || problem "kubelet $KUBERNETES_VERSION would be newer than the API server, which is 1.$server: upgrade the API servers first"
     [ "$wanted" -ge $((server - 3)) ] || problem "kubelet $KUBERNETES_VERSION would be more than three minor versions older than the API server, which is 1.$server: set kubernetesVersion to a release of 1.$((server - 3)) or newer"
@@ -237,14 +256,17 @@ check_versions() {
 }
 
 check_address() {
-  for address in $(printf '%s\n' "$NODE_ADDRESS" | tr , ' '); do
+  addresses=$NODE_ADDRESS,
+  while [ -n "$addresses" ]; do
+    address=${addresses%%,*}
+    addresses=${addresses#*,}
     # As an address, because an IPv6 address has many forms.
     [ -n "$(ip -o address show to "$address" 2>/dev/null)" ] || problem "address $address is on no interface of this host: set the worker's nodeAddress"
   done
 }
 
 check_runtime() {
-  [ "$(id -u)" = 0 ] || return 0 # containerd answers root only
+  [ "$USER_ID" = 0 ] || return 0 # containerd answers root only
   while read -r found; do
     [ -z "$found" ] || problem "$found"
   done <<END

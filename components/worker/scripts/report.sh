@@ -1,9 +1,9 @@
 #!/bin/sh
 # report.sh run      tells the cluster what this node runs with: annotations of its Node, written with the node's own certificate
-# report.sh apply    does that, and installs the timer that repeats it each hour
+# report.sh apply    does that, and installs the timer that repeats it each hour; for a step, which has changed something
 # report.sh remove   removes the timer
 #
-# A report finds files that were changed by hand. It costs the API server one GET, and one PATCH when an annotation differs.
+# A report finds files that were changed by hand. The timer costs the API server one GET, and one PATCH when an annotation differs.
 set -eu
 # shellcheck source=common.sh
 . /opt/tls-bootstrap/scripts/common.sh
@@ -35,17 +35,18 @@ serving_certificate() { if [ -e "$SERVING_CERTIFICATE" ]; then echo "$SERVING_CE
 # end_of TIMES: when the certificate ends, RFC 3339; nothing when it cannot be read.
 end_of() { [ -z "$1" ] || date -u -d "@${1##*[!0-9]}" +%Y-%m-%dT%H:%M:%SZ; }
 
-# overdue TIMES: the certificate is in the last twentieth of its life. A kubelet renews after nine tenths at the latest.
+# overdue TIMES NOW: the certificate is in the last twentieth of its life. A kubelet renews after nine tenths at the latest.
 overdue() {
   end=${1##*[!0-9]}
-  [ -n "$end" ] && [ "$(date +%s)" -gt $((end - (end - ${1%%[!0-9]*}) / 20)) ]
+  [ -n "$end" ] && [ "$2" -gt $((end - (end - ${1%%[!0-9]*}) / 20)) ]
 }
 
 # facts: "KEY VALUE" of each annotation below tls-bootstrap/. One without a value must not exist. The date tells that reports still come.
 facts() {
+  now=$(date -u '+%s %Y-%m-%d')
   client=$(certificate_times "$CLIENT_CERTIFICATE") serving=$(certificate_times "$(serving_certificate)") overdue=
-  ! overdue "$client" || overdue=client
-  ! overdue "$serving" || overdue="$overdue${overdue:+ }serving"
+  ! overdue "$client" "${now% *}" || overdue=client
+  ! overdue "$serving" "${now% *}" || overdue="$overdue${overdue:+ }serving"
   cat <<END
 config-hash $(config_hash)
 changed-by-hand $(changed_files)
@@ -53,20 +54,20 @@ client-certificate-end $(end_of "$client")
 serving-certificate-end $(end_of "$serving")
 certificate-overdue $overdue
 runtime $(sed -n 1p "$RUNTIME_IN_USE" 2>/dev/null)
-reported $(date -u +%Y-%m-%d)
+reported ${now#* }
 END
 }
 
-# differences NODE: the facts that the Node, as JSON, does not have, as entries of a JSON object.
+# differences [NODE]: the facts that the Node, as JSON, does not have, as entries of a JSON object. Without NODE all facts.
 differences() {
   facts | while read -r key value; do
     name="\"tls-bootstrap/$key\":"
-    case "$1" in *"$name\"$value\""*) continue ;; esac
+    case "${1:-}" in *"$name\"$value\""*) continue ;; esac
     if [ -n "$value" ]; then
       printf '%s%s,' "$name" "$(json_string "$value")"
       continue
     fi
-    case "$1" in *"$name"*) printf '%snull,' "$name" ;; esac
+    case "${1:-$name}" in *"$name"*) printf '%snull,' "$name" ;; esac
   done | sed 's/,$//'
 }
 
@@ -75,11 +76,13 @@ read_node() { as_node get --raw "/api/v1/nodes/$NODE_NAME" 2>&1; }
 
 annotate() { patch_node "{\"metadata\":{\"annotations\":{$1}}}" 2>&1; }
 
+# report changes: writes what differs. report all: does not read the Node first.
 report() {
   joined || return 0
   # shellcheck source=/dev/null
   . "$CONF/node.conf"
-  node=$(patiently read_node) || fail "$NODE_NAME cannot read its Node, so it reports nothing: $node" "$HINT"
+  node=
+  [ "$1" = all ] || node=$(patiently read_node) || fail "$NODE_NAME cannot read its Node, so it reports nothing: $node" "$HINT"
   entries=$(differences "$node")
   [ -n "$entries" ] || return 0
   answer=$(patiently annotate "$entries") || fail "$NODE_NAME cannot annotate its Node: $answer" "$HINT"
@@ -91,7 +94,7 @@ run() {
   mkdir -p "$RUN"
   exec 9>"$RUN/lock"
   flock -w 60 9 || exit 0
-  report
+  report changes
 }
 
 # The first run, some minutes after a boot or a join, is for a serving certificate that is approved after the join. The delay spreads the
@@ -122,10 +125,9 @@ Type=oneshot
 ExecStart=/bin/sh $LIB/report.sh run
 END
   systemctl enable --quiet --no-reload "$UNIT.timer"
-  # systemd loads new files by itself. Another load takes a moment in which a kubelet makes no control groups.
-  case "$(systemctl show -P NeedDaemonReload "$UNIT.timer" "$UNIT.service")" in *yes*) systemctl daemon-reload ;; esac
+  reload_changed "$UNIT.timer" "$UNIT.service"
   systemctl start "$UNIT.timer"
-  report
+  report all
 }
 
 remove() {

@@ -8,7 +8,11 @@ set -eu
 . /opt/tls-bootstrap/scripts/common.sh
 
 # sweep: deletes what a killed run has left behind. Only for the holder of the lock.
-sweep() { rm -f "$RUN"/bootstrap-* "$RUN"/bundle.* "$RUN"/certificate.* "$RUN"/credential.*; }
+sweep() {
+  for left in "$RUN"/bootstrap-* "$RUN"/bundle.* "$RUN"/certificate.* "$RUN"/credential.*; do
+    [ ! -e "$left" ] || rm -f "$left"
+  done
+}
 
 # systemd runs this in the unit, where stderr is the journal.
 if [ "$1" = --inside ]; then
@@ -56,12 +60,13 @@ case "$1" in
 esac
 
 umask 077
-mkdir -p "$RUN"
+[ -d "$RUN" ] || mkdir -p "$RUN"
 work=$(mktemp -d "$RUN/$1.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 129' HUP INT TERM
 mkfifo "$work/pipe"
-touch "$work/out" "$work/err"
+: >"$work/out"
+: >"$work/err"
 cat >"$work/input"
 trap - HUP INT TERM # from here on the unit needs the folder
 status=0
@@ -71,7 +76,7 @@ answer=$(systemd-run --quiet --collect --wait --unit "tls-bootstrap-${work##*/}"
   --property "ExecStopPost=-/bin/sh $LIB/run.sh --ended $work $1 $$" \
   /bin/sh "$LIB/run.sh" --inside "$work" "$deadline" "$@" 2>&1) || status=$?
 [ -e "$work/begun" ] || fail "systemd did not start step \"$*\": $answer" "see 'systemctl status' and 'journalctl -xe' on this host for the cause, then run 'pulumi up' again"
-cat "$work/err" >&2
+[ ! -s "$work/err" ] || cat "$work/err" >&2
 # systemd-run also ends without an error when it loses its connection to systemd, as at a power cut or a restart of systemd itself.
 if [ "$status" = 0 ] && [ ! -e "$work/done" ]; then
   trap - EXIT # the step may still run, and deletes the folder then

@@ -4,12 +4,12 @@
 RELEASES=/opt/tls-bootstrap # unpacked releases: NAME-VERSION, never changed
 
 # for_this_host PATH: PATH with this host's architecture.
-for_this_host() { printf '%s\n' "$1" | sed "s/@ARCHITECTURE@/$(architecture)/g"; }
+for_this_host() { printf '%s\n' "$1" | sed "s/@ARCHITECTURE@/$ARCHITECTURE/g"; }
 
 # pinned SHA256S: the checksum for this architecture in a list such as `amd64:<sum> arm64:<sum>`.
 pinned() {
   for entry in $1; do
-    case "$entry" in "$(architecture)":*) echo "${entry#*:}" ;; esac
+    case "$entry" in "$ARCHITECTURE:"*) echo "${entry#*:}" ;; esac
   done
 }
 

@@ -196,8 +196,8 @@ START_SECONDS=60
 
 # start: starts containerd with the new files. When it does not work with them, it gets the old ones back.
 start() {
-  systemctl daemon-reload
-  systemctl enable --quiet containerd
+  reload_changed containerd
+  systemctl enable --quiet --no-reload containerd
   if [ -n "$restart" ]; then verb=restart; else verb=start; fi
   timeout "$START_SECONDS" systemctl "$verb" containerd 2>/dev/null || true # systemctl waits without end for a unit that hangs while it starts
   clock

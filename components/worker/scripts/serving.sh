@@ -30,7 +30,7 @@ request() { # create | update
   if [ -e "$CERTIFICATE" ] && ! fits "$CERTIFICATE"; then
     [ "$1" = create ] || fail "$KEY is gone or is not the key of $CERTIFICATE" "$HINT"
     make_key
-  elif ! openssl pkey -in "$KEY" -noout 2>/dev/null; then
+  elif [ ! -e "$KEY" ] || ! openssl pkey -in "$KEY" -noout 2>/dev/null; then
     make_key
   fi
   # With a configuration of its own, because the host's openssl.cnf may add extensions.
@@ -66,15 +66,18 @@ restart_kubelet() {
 }
 
 apply() {
-  started=$(now_ms)
+  clock
+  started=$NOW_MS
   new=$(mktemp "$RUN/certificate.XXXXXX")
   trap 'rm -f "$new"' EXIT
   cat >"$new"
   fits "$new" || fail "the serving certificate that was signed for $NODE_NAME is not for the key in $KEY" "$HINT"
   cmp -s "$new" "$CERTIFICATE" || install_file 0644 "$CERTIFICATE" <"$new"
-  ! outdated || restart_kubelet
-  ! joined || report
-  printf '{"step":"serving","ms":%d}\n' $(($(now_ms) - started))
+  if joined; then
+    ! outdated || restart_kubelet
+    report
+  fi
+  printf '{"step":"serving","ms":%d}\n' "$(took "$started")"
 }
 
 remove() {

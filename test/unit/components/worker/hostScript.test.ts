@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { renderHostScript, withoutComments } from "../../../../components/worker/hostScript";
 
@@ -25,11 +25,10 @@ describe("renderHostScript", () => {
     expect(spawnSync("sh", ["-n"], { input: script }).status).toBe(0);
     const [, content] = /^packed <<'END-OF-FILE'\n(.*)\nEND-OF-FILE$/m.exec(script)!;
     const packed = gunzipSync(Buffer.from(content, "base64")).toString();
-    const files = [...packed.matchAll(/^file \d+ (\S+) <<'END-OF-FILE'\n([\s\S]*?)^END-OF-FILE$/gm)];
+    const files = [...packed.matchAll(/^==> \d{4} (\S+)\n((?:(?!==> ).*\n)*)/gm)];
     const own = readdirSync(SCRIPTS).filter((name) => !ELSEWHERE.includes(name));
-    expect(files.map(([, path]) => basename(path)).sort()).toEqual(own.sort());
-    for (const [, path, text] of files)
-      expect(text).toBe(withoutComments(readFileSync(join(SCRIPTS, basename(path)), "utf8")));
+    expect(files.map(([, name]) => name).sort()).toEqual(own.sort());
+    for (const [, name, text] of files) expect(text).toBe(withoutComments(readFileSync(join(SCRIPTS, name), "utf8")));
     expect(script).toContain(
       "file 0644 /etc/tls-bootstrap/host.conf <<'END-OF-FILE'\nKUBERNETES_VERSION='1.34.4'\nEND-OF-FILE\n",
     );

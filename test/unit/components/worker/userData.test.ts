@@ -137,7 +137,7 @@ describe("the user data", () => {
         program.find(COMMAND, "t-worker-1-host").inputs.stdin as string,
       )!;
       const ofWorker = gunzipSync(Buffer.from(packed, "base64")).toString();
-      const names = [...ofWorker.matchAll(/^file \d+ \/opt\/tls-bootstrap\/scripts\/(\S+)/gm)].map(([, name]) => name);
+      const names = [...ofWorker.matchAll(/^==> \d+ (\S+)$/gm)].map(([, name]) => name);
       expect(readdirSync(install).sort()).toEqual([...names, "boot.sh"].sort());
       for (const name of readdirSync(install))
         expect(readFileSync(join(install, name), "utf8")).toBe(

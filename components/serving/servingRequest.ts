@@ -2,6 +2,7 @@ import { createPublicKey } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { JsonGeneralNames, JsonName } from "@peculiar/x509";
 import { NODE_USER_PREFIX, NODES_GROUP } from "../cluster/names";
+import { isOpensslRequest } from "./opensslRequest";
 import { servingNamesOf } from "./servingNames";
 
 /** The last line of the `host` command's output. */
@@ -35,12 +36,14 @@ export async function checkedRequest(
 }
 
 async function problemOf(pem: string, node: string, address: string): Promise<string | undefined> {
-  // Loaded only when there is a request, since it takes longest to load.
-  await import("reflect-metadata"); // x509 cannot be loaded without it
-  const x509 = await import("@peculiar/x509");
   // One block and nothing around it, so that every reader reads the same request.
   if (!/^-----BEGIN CERTIFICATE REQUEST-----\n([A-Za-z0-9+/=]+\n)+-----END CERTIFICATE REQUEST-----\n?$/.test(pem))
     return "it is not one certificate request in PEM";
+  const names = servingNamesOf(node, address);
+  if (isOpensslRequest(Buffer.from(pem.replace(/-----.*-----/g, ""), "base64"), node, names)) return undefined;
+  // Says what is wrong with it, and accepts other encodings. Loaded only here, since it takes longest to load.
+  await import("reflect-metadata"); // x509 cannot be loaded without it
+  const x509 = await import("@peculiar/x509");
   let request;
   try {
     request = new x509.Pkcs10CertificateRequest(pem);
@@ -51,16 +54,15 @@ async function problemOf(pem: string, node: string, address: string): Promise<st
   if (!same(request.subjectName.toJSON(), subject))
     return `its subject is ${request.subject}, and must be O=${NODES_GROUP}, CN=${NODE_USER_PREFIX}${node}`;
 
-  const { dns, ips } = servingNamesOf(node, address);
   const wanted: JsonGeneralNames = [
-    ...dns.map((value) => ({ type: "dns", value }) as const),
-    ...ips.map((value) => ({ type: "ip", value }) as const),
+    ...names.dns.map((value) => ({ type: "dns", value }) as const),
+    ...names.ips.map((value) => ({ type: "ip", value }) as const),
   ];
-  const [names, ...more] = request.extensions;
-  if (!(names instanceof x509.SubjectAlternativeNameExtension) || more.length > 0 || request.attributes.length !== 1)
+  const [asked, ...more] = request.extensions;
+  if (!(asked instanceof x509.SubjectAlternativeNameExtension) || more.length > 0 || request.attributes.length !== 1)
     return "it does not ask for subject alternative names alone";
-  if (!same(names.names.toJSON(), wanted))
-    return `it is for ${describe(names.names.toJSON())}, and must be for ${describe(wanted)}`;
+  if (!same(asked.names.toJSON(), wanted))
+    return `it is for ${describe(asked.names.toJSON())}, and must be for ${describe(wanted)}`;
 
   const key = createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: "der", type: "spki" });
   if (key.asymmetricKeyDetails?.namedCurve !== "prime256v1") return "its key is not an ECDSA key on P-256";

@@ -97,10 +97,21 @@ run() {
   report changes
 }
 
+# install_unit NAME < CONTENT: leaves the same file as it is, because systemd would load it again.
+install_unit() {
+  write_beside 0644 "$UNITS/$1"
+  if [ -e "$UNITS/$1" ] && cmp -s "$UNITS/$1.tls-bootstrap" "$UNITS/$1"; then
+    rm -f "$UNITS/$1.tls-bootstrap"
+  else
+    sync "$UNITS/$1.tls-bootstrap"
+    take_place "$UNITS/$1"
+  fi
+}
+
 # The first run, some minutes after a boot or a join, is for a serving certificate that is approved after the join. The delay spreads the
 # nodes that boot together.
 apply() {
-  install_file 0644 "$UNITS/$UNIT.timer" <<END
+  install_unit "$UNIT.timer" <<END
 [Unit]
 Description=reports each hour what this Kubernetes node runs with
 
@@ -112,7 +123,7 @@ RandomizedDelaySec=10min
 [Install]
 WantedBy=timers.target
 END
-  install_file 0644 "$UNITS/$UNIT.service" <<END
+  install_unit "$UNIT.service" <<END
 [Unit]
 Description=reports what this Kubernetes node runs with
 Wants=network-online.target

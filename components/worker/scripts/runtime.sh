@@ -65,10 +65,10 @@ cri_problem() {
 
 # cgroup_problem: containerd 1 and the kubelet use different cgroup drivers. With containerd 2 the kubelet uses containerd's.
 cgroup_problem() {
-  case "$(containerd_version)" in 1.*) ;; *) return 0 ;; esac
   [ "$CGROUP_DRIVER" = systemd ] || return 0
-  containerd config dump 2>/dev/null | grep -q 'SystemdCgroup = true' ||
-    problem "containerd does not use the cgroup driver systemd, as the kubelet does: set SystemdCgroup = true for runc in its config.toml and restart it"
+  case "$(containerd config dump 2>/dev/null)" in *'SystemdCgroup = true'*) return 0 ;; esac
+  case "$(containerd_version)" in 1.*) ;; *) return 0 ;; esac
+  problem "containerd does not use the cgroup driver systemd, as the kubelet does: set SystemdCgroup = true for runc in its config.toml and restart it"
 }
 
 # docker_problem: Docker depends on the containerd that it was installed with.

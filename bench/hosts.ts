@@ -65,6 +65,14 @@ function hostKey(): { private: string; public: string } {
   return { private: privateKey, public: `${key.type} ${key.getPublicSSH().toString("base64")}` };
 }
 
+/** In the encoding of openssl. */
+const subject = (node: string): x509.Name =>
+  new x509.Name(
+    Object.entries({ O: NODES_GROUP, CN: `${NODE_USER_PREFIX}${node}` }).map(([type, text]) => ({
+      [type]: [{ utf8String: text }],
+    })),
+  );
+
 type Requester = (host: Host) => Promise<string>;
 
 async function answer(host: Host, command: string, certificate: string, request: Requester): Promise<string> {
@@ -88,7 +96,7 @@ async function createRequester(): Promise<Requester> {
       ...ips.map((value) => ({ type: "ip" as const, value })),
     ]);
     const created = await x509.Pkcs10CertificateRequestGenerator.create({
-      name: [{ O: [NODES_GROUP] }, { CN: [`${NODE_USER_PREFIX}${name}`] }],
+      name: subject(name),
       keys,
       signingAlgorithm: algorithm,
       extensions: [names],

@@ -44,7 +44,6 @@ describe("TlsBootstrap with one worker", () => {
       "tls-bootstrap:index:JoinPolicy t-test",
       "tls-bootstrap:index:NodeBootstrapRbac t-test",
       "tls-bootstrap:index:ServingCa t-serving-ca",
-      "tls-bootstrap:index:ServingCertificate t-worker-1-serving",
       "tls-bootstrap:index:ServingPolicy t-test",
       "tls-bootstrap:index:TlsBootstrap t",
       "tls-bootstrap:index:Worker t-worker-1",

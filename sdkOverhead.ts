@@ -2,10 +2,8 @@
  * Makes the Pulumi SDK cheap with hundreds of workers. Import this module before anything declares a resource.
  *
  * - Stack traces: the SDK takes one for every promise and resource, and ts-node looks up each frame in a source map. That was nine tenths
- *   of the program's time. This module looks up each frame once, and takes no trace for a promise. Errors still show the TypeScript file
- *   and line.
- * - Places in the source: the SDK sends the stack of each resource to the engine, which writes it into the state and shows it nowhere. This module
- *   sends none.
+ *   of the program's time. This module looks up each frame once, and takes no trace for a promise or a resource. A resource's trace would be in
+ *   the state, and is shown nowhere but in JSON. Errors still show the TypeScript file and line.
  * - Debug messages: the SDK sends four for every resource. This module drops them.
  * - Promises: the SDK makes some 800 for every resource, most of them for properties that nobody reads. This module makes an output when
  *   its property is read.

@@ -289,7 +289,7 @@ describe("arguments", () => {
   it("leave no secret in the state of a component", async () => {
     const { program } = await declare();
     const components = program.resources.filter(({ type }) => type.startsWith("tls-bootstrap:"));
-    expect(components).toHaveLength(10);
+    expect(components).toHaveLength(9);
     expect(JSON.stringify(components)).not.toContain("PRIVATE KEY");
     expect(JSON.stringify(components)).not.toContain("s3cr3t");
   });

@@ -116,7 +116,7 @@ describe("an update that is killed between the new kubelet files and the restart
       "worker-1",
       `cat >/usr/local/bin/systemctl <<'END'
 #!/bin/sh
-[ "$1" = daemon-reload ] || exec /usr/bin/systemctl "$@"
+[ "$1" = restart ] || exec /usr/bin/systemctl "$@"
 rm -f "$0"
 exec /usr/bin/systemctl kill --signal KILL --kill-whom all 'tls-bootstrap-kubelet.*'
 END

@@ -30,7 +30,7 @@ it("reports all problems at once: systemd, architecture, SELinux, port, disk, sw
      printf '#!/bin/sh\\necho mips\\n' >/usr/local/bin/uname
      printf '#!/bin/sh\\n[ "$*" = --version ] || exec /usr/bin/systemctl "$@"\\necho "systemd 245 (245.4-4ubuntu3)"\\n' >/usr/local/bin/systemctl
      printf '#!/bin/sh\\necho Enforcing\\n' >/usr/local/bin/getenforce
-     printf '#!/bin/sh\\ncase "$*" in +%%s) echo $(($(/usr/bin/date +%%s) - 400)) ;; *) exec /usr/bin/date "$@" ;; esac\\n' >/usr/local/bin/date
+     printf '#!/bin/sh\\ncase "$*" in "-f - +%%s") sed "s/^now$/400 seconds ago/" | /usr/bin/date -f - +%%s ;; *) exec /usr/bin/date "$@" ;; esac\\n' >/usr/local/bin/date
      chmod +x /usr/local/bin/uname /usr/local/bin/date /usr/local/bin/systemctl /usr/local/bin/getenforce
      mv /etc/machine-id /etc/machine-id.away
      mv /run/systemd/system /run/systemd/system.away

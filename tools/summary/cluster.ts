@@ -1,6 +1,6 @@
 /** What happens to the cluster's side: tokens, policies, and all other resources. */
 import { changedLines } from "./files";
-import { groupBy, nameList } from "./lists";
+import { groupBy, nameList, natural } from "./lists";
 import type { Change } from "./preview";
 
 const MODULE = "tls-bootstrap:index:";
@@ -67,8 +67,8 @@ function shortName(name: string, [change]: readonly Change[]): string {
 /** Such as `created: Role (a), RoleBinding (b, c)`. */
 const byOperation = (changes: readonly Change[]): string[] =>
   [...groupBy(changes, ({ op }) => op)].map(([op, group]) => {
-    const kinds = groupBy(group, ({ type }) => type.split(":").at(-1)!);
-    return `${DONE[op]}: ${[...kinds].map(([kind, own]) => `${kind} (${nameList(own.map(({ name }) => name))})`).join(", ")}`;
+    const kinds = [...groupBy(group, ({ type }) => type.split(":").at(-1)!)].sort(([a], [b]) => natural(a, b));
+    return `${DONE[op]}: ${kinds.map(([kind, own]) => `${kind} (${nameList(own.map(({ name }) => name))})`).join(", ")}`;
   });
 
 /** Tokens by the resources that make them: the clock is replaced exactly when a token is minted. */

@@ -7,7 +7,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "the first join of a stack",
     "first-join",
     [
-      "### prod: 62 of 62 resources change",
+      "### prod: 59 of 59 resources change",
       "",
       "- **Join**: worker-1 to worker-3",
       "- **Kubernetes** 1.37.2: worker-1 to worker-3",
@@ -15,7 +15,7 @@ export const CHANGES: readonly SummaryCase[] = [
       "- **Labels** `+node-role.kubernetes.io/worker=` `+topology.kubernetes.io/zone=lab`: worker-1 to worker-3",
       "- **Tokens**: pool worker gets a new token, which the update revokes at its end",
       "- **Policies**: created: ValidatingAdmissionPolicy (tls-bootstrap-prod-names, tls-bootstrap-prod-worker-ready, tls-bootstrap-prod-worker-serving)",
-      "- **Cluster**: created: ClusterRoleBinding (tls-bootstrap-prod-approve-first-certificates, tls-bootstrap-prod-approve-renewals, tls-bootstrap-prod-create-csrs), Role (tls-bootstrap-prod-cluster-info-read), ConfigMapPatch (tls-bootstrap-prod-cluster-info, tls-bootstrap-prod-cluster-info-existing), ValidatingAdmissionPolicyBinding (tls-bootstrap-prod-names, tls-bootstrap-prod-worker-serving), PrivateKey (tls-bootstrap-serving-ca-key), RoleBinding (tls-bootstrap-prod-cluster-info-read-anonymously), SelfSignedCert (tls-bootstrap-serving-ca)",
+      "- **Cluster**: created: ClusterRoleBinding (tls-bootstrap-prod-approve-first-certificates, tls-bootstrap-prod-approve-renewals, tls-bootstrap-prod-create-csrs), ConfigMapPatch (tls-bootstrap-prod-cluster-info, tls-bootstrap-prod-cluster-info-existing), PrivateKey (tls-bootstrap-serving-ca-key), Role (tls-bootstrap-prod-cluster-info-read), RoleBinding (tls-bootstrap-prod-cluster-info-read-anonymously), SelfSignedCert (tls-bootstrap-serving-ca), ValidatingAdmissionPolicyBinding (tls-bootstrap-prod-names, tls-bootstrap-prod-worker-serving)",
       "- **Other resources**: 1 created pulumi:providers:kubernetes",
     ],
   ],
@@ -23,7 +23,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "a worker that is added",
     "add",
     [
-      "### prod: 19 of 72 resources change",
+      "### prod: 18 of 68 resources change",
       "",
       "- **Join**: worker-4",
       "- **Kubernetes** 1.37.2: worker-4",
@@ -37,7 +37,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "a worker that is removed",
     "remove",
     [
-      "### prod: 19 of 62 resources change",
+      "### prod: 18 of 59 resources change",
       "",
       "- **Leave** (drained, stopped and wiped by SSH): worker-3",
       "- **Tokens**: pool worker gets a new token, which the update revokes at its end",
@@ -48,7 +48,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "a worker that gets another name",
     "renamed",
     [
-      "### prod: 29 of 72 resources change",
+      "### prod: 27 of 68 resources change",
       "",
       "- **Join**: worker-b",
       "- **Leave** (drained, stopped and wiped by SSH): worker-2",
@@ -63,7 +63,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "a kubelet setting of a pool",
     "kubelet-setting",
     [
-      "### prod: 3 of 62 resources change",
+      "### prod: 3 of 59 resources change",
       "",
       "- **Restart** kubelet: worker-1 to worker-3, all at once",
       "",
@@ -78,7 +78,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "a nested kubelet setting of one worker, below its parent",
     "kubelet-one-worker",
     [
-      "### prod: 1 of 62 resources changes",
+      "### prod: 1 of 59 resources changes",
       "",
       "- **Restart** kubelet: worker-2",
       "",
@@ -91,17 +91,17 @@ export const CHANGES: readonly SummaryCase[] = [
       "```",
     ],
   ],
-  ["a label", "label", ["### prod: 3 of 62 resources change", "", "- **Labels** `+disk=ssd`: worker-1 to worker-3"]],
+  ["a label", "label", ["### prod: 3 of 59 resources change", "", "- **Labels** `+disk=ssd`: worker-1 to worker-3"]],
   [
     "a taint",
     "taint",
-    ["### prod: 1 of 62 resources changes", "", "- **Taints** `+dedicated=batch:NoSchedule`: worker-2"],
+    ["### prod: 1 of 59 resources changes", "", "- **Taints** `+dedicated=batch:NoSchedule`: worker-2"],
   ],
   [
     "a patch release",
     "version-patch",
     [
-      "### prod: 6 of 62 resources change",
+      "### prod: 6 of 59 resources change",
       "",
       "- **Restart** kubelet: worker-1 to worker-3, all at once",
       "- **Kubernetes** 1.37.1 → 1.37.2: worker-1 to worker-3",
@@ -121,7 +121,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "another minor version, which drains",
     "version-minor",
     [
-      "### prod: 6 of 62 resources change",
+      "### prod: 6 of 59 resources change",
       "",
       "- **Drain and restart**: worker-1 to worker-3, all at once",
       "- **Kubernetes** 1.36.3 → 1.37.2: worker-1 to worker-3",
@@ -141,7 +141,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "another container runtime, which drains",
     "runtime-package",
     [
-      "### prod: 6 of 62 resources change",
+      "### prod: 6 of 59 resources change",
       "",
       "- **Drain and restart**: worker-1 to worker-3, all at once",
       "- **Runtime** preinstalled → package: worker-1 to worker-3",
@@ -160,7 +160,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "a setting of containerd",
     "runtime-setting",
     [
-      "### prod: 6 of 76 resources change",
+      "### prod: 6 of 73 resources change",
       "",
       "- **Restart** containerd: worker-1; then worker-2; then worker-4",
       "",
@@ -179,7 +179,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "a new rollout",
     "rollout-new",
     [
-      "### prod: 5 of 64 resources change",
+      "### prod: 5 of 61 resources change",
       "",
       "- **Prepare** (checks, downloads and files; nothing restarts): worker-1 to worker-3",
       "- **Batches**: worker (2 created)",
@@ -196,7 +196,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "a change in batches",
     "rollout-change",
     [
-      "### prod: 3 of 76 resources change",
+      "### prod: 3 of 73 resources change",
       "",
       "- **Restart** kubelet: worker-1; then worker-2; then worker-4",
       "",
@@ -211,7 +211,7 @@ export const CHANGES: readonly SummaryCase[] = [
     "an upgrade in batches",
     "rollout-version",
     [
-      "### prod: 6 of 76 resources change",
+      "### prod: 6 of 73 resources change",
       "",
       "- **Drain and restart**: worker-1; then worker-2; then worker-4",
       "- **Kubernetes** 1.36.3 → 1.37.2: worker-1, worker-2, worker-4",

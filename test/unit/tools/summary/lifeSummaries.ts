@@ -6,7 +6,7 @@ export const LIFE: readonly SummaryCase[] = [
     "a lost worker",
     "lost",
     [
-      "### prod: 18 of 62 resources change",
+      "### prod: 17 of 59 resources change",
       "",
       "- **Lost** (no SSH; the Node is deleted, and its pods with it): worker-3",
       "- **Tokens**: pool worker gets a new token, which the update revokes at its end",
@@ -17,7 +17,7 @@ export const LIFE: readonly SummaryCase[] = [
     "a lost worker whose line is deleted",
     "forgotten",
     [
-      "### prod: 3 of 76 resources change",
+      "### prod: 3 of 73 resources change",
       "",
       "- **Forgotten** (was lost before; no SSH): worker-3",
       "- **Batches**: worker (1 deleted)",
@@ -27,7 +27,7 @@ export const LIFE: readonly SummaryCase[] = [
     "a worker that moves to another VM",
     "moved",
     [
-      "### prod: 13 of 62 resources change",
+      "### prod: 13 of 59 resources change",
       "",
       "- **Move to another VM** (the new VM is prepared, the old VM leaves, the new VM joins): worker-3",
       "- **Address** 10.0.0.13 → 10.0.0.14: worker-3",
@@ -46,7 +46,7 @@ export const LIFE: readonly SummaryCase[] = [
     "a reimaged VM",
     "host-key",
     [
-      "### prod: 13 of 62 resources change",
+      "### prod: 13 of 59 resources change",
       "",
       "- **Join again on a new disk** (the host key is new): worker-3",
       "- **Tokens**: pool worker gets a new token, which the update revokes at its end",
@@ -56,7 +56,7 @@ export const LIFE: readonly SummaryCase[] = [
     "a raised generation",
     "generation",
     [
-      "### prod: 9 of 62 resources change",
+      "### prod: 9 of 59 resources change",
       "",
       "- **Leave and join again** (drained, and the identity is wiped), generation 1 → 2: worker-2",
       "- **Tokens**: pool worker gets a new token, which the update revokes at its end",
@@ -66,7 +66,7 @@ export const LIFE: readonly SummaryCase[] = [
     "a worker that moves to another pool",
     "other-pool",
     [
-      "### prod: 27 of 75 resources change",
+      "### prod: 27 of 72 resources change",
       "",
       "- **Prepare** (checks, downloads and files; nothing restarts): worker-2",
       "- **Labels** `-node-role.kubernetes.io/worker=` `+node-role.kubernetes.io/batch=`: worker-2",
@@ -78,18 +78,18 @@ export const LIFE: readonly SummaryCase[] = [
   [
     "a step that is replaced by hand",
     "replaced-host",
-    ["### prod: 5 of 62 resources change", "", "- **Repeat steps** host, serving, kubelet, join: worker-1"],
+    ["### prod: 5 of 59 resources change", "", "- **Repeat steps** host, serving, kubelet, join: worker-1"],
   ],
   [
     "another SSH port",
     "ssh-port",
-    ["### prod: 15 of 62 resources change", "", "- **Run again** with another connection: worker-1 to worker-3"],
+    ["### prod: 15 of 59 resources change", "", "- **Run again** with another connection: worker-1 to worker-3"],
   ],
   [
     "another URL of the API server",
     "server",
     [
-      "### prod: 7 of 62 resources change",
+      "### prod: 7 of 59 resources change",
       "",
       "- **Restart** kubelet: worker-1 to worker-3, all at once",
       "- **API server** https://10.0.0.1:6443 → https://api.example.com:6443 (each node asks the API server first; no Node, certificate or token is replaced): worker-1 to worker-3",
@@ -100,7 +100,7 @@ export const LIFE: readonly SummaryCase[] = [
     "another CA, as one line",
     "ca-added",
     [
-      "### prod: 4 of 62 resources change",
+      "### prod: 4 of 59 resources change",
       "",
       "- **Restart** kubelet: worker-1 to worker-3, all at once",
       "- **CA added** CN=kubernetes-ca (each node asks the API server first; no Node, certificate or token is replaced): worker-1 to worker-3",
@@ -116,13 +116,13 @@ export const LIFE: readonly SummaryCase[] = [
   [
     "a serving certificate that is renewed",
     "serving-renewed",
-    ["### prod: 2 of 62 resources change", "", "- **New serving certificate** (the kubelet restarts): worker-1"],
+    ["### prod: 2 of 59 resources change", "", "- **New serving certificate** (the kubelet restarts): worker-1"],
   ],
   [
     "another lifetime of tokens",
     "token-ttl",
     [
-      "### prod: 7 of 62 resources change",
+      "### prod: 7 of 59 resources change",
       "",
       "- **Tokens**: pool worker gets a new token, which the update revokes at its end",
     ],
@@ -131,7 +131,7 @@ export const LIFE: readonly SummaryCase[] = [
     "a new scale group",
     "scale-group",
     [
-      "### prod: 12 of 71 resources change",
+      "### prod: 12 of 68 resources change",
       "",
       "- **Tokens**: scale group burst gets a token, valid for 72h",
       "- **Policies**: tls-bootstrap-prod-names: 10 lines; created: ValidatingAdmissionPolicy (tls-bootstrap-prod-burst-ready)",
@@ -142,7 +142,7 @@ export const LIFE: readonly SummaryCase[] = [
     "a renewed token of a scale group",
     "scale-group-renewed",
     [
-      "### prod: 4 of 76 resources change",
+      "### prod: 4 of 73 resources change",
       "",
       "- **Tokens**: scale group burst gets a new token, valid for 72h; the old token stays valid until it expires",
     ],
@@ -151,7 +151,7 @@ export const LIFE: readonly SummaryCase[] = [
     "policies that are turned off",
     "policy-off",
     [
-      "### prod: 9 of 62 resources change",
+      "### prod: 9 of 59 resources change",
       "",
       "- **Prepare** (checks, downloads and files; nothing restarts): worker-1 to worker-3",
       "- **Tokens**: what restrains or revokes the token of pool worker changes (tls-bootstrap-worker-token-ready-nodes, tls-bootstrap-worker-token-ready-nodes-released)",

@@ -4,7 +4,7 @@
 POLICY_SECONDS=30 # an API server loads a new policy within seconds
 
 # A kubelet's certificate request for a node that no inventory has: nobody can own a name below .invalid (RFC 2606). It is well formed, so that
-# the policies of other stacks let it pass. Nobody has the key, which was deleted after it had signed.
+# the policies of other stacks let it pass. Nobody has the key, which was deleted after it had signed. As the API takes it: PEM in base64.
 FOREIGN_NAME=0.not-a-worker.tls-bootstrap.invalid
 FOREIGN_REQUEST=LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlJQkREQ0J0QUlCQURCU01SVXdFd1lEVlFRS0V3eHplWE4wWlcwNmJtOWtaWE14T1RBM0JnTlZCQU1UTUhONQpjM1JsYlRwdWIyUmxPakF1Ym05MExXRXRkMjl5YTJWeUxuUnNjeTFpYjI5MGMzUnlZWEF1YVc1MllXeHBaREJaCk1CTUdCeXFHU000OUFnRUdDQ3FHU000OUF3RUhBMElBQk13blhoVVcrTzlnSGVmTlJBODNaRWZrTkt2SjdUMmoKdmdXWmdSVlZBZVFmamwrUUU3d0R5Rk9VNksrTHFuYjIzN01zTDA2NVNiblhwaEJtTElRbFVSaWdBREFLQmdncQpoa2pPUFFRREFnTkhBREJFQWlBUTdKTFk5YkxVaFU0NHVXUTdBdnR0b0JlQWNRZXc0VE9vdVBLY1VmRDNBQUlnCkJmbDM5NWx6MkF2RWFOam9LYk55NHkzQlA4OWZnWnF6aHgrNEdFTWt4eE09Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo=
 

@@ -232,7 +232,7 @@ apply() {
   update_runtime
   install_files
   follow_server
-  names='' units='' restarted=''
+  names='' units='' restarted='' drained=unknown
   if [ -e "$CHANGING" ]; then
     while read -r path unit; do
       names="$names$path "
@@ -255,7 +255,7 @@ apply() {
   fi
   install_file 0600 "$MANIFEST" <"$STAGED.manifest"
   cut -d ' ' -f 2 "$MANIFEST" | record kubelet
-  if joined && [ "$judge" = yes ]; then uncordon; fi
+  if joined && [ "$judge" = yes ] && [ -n "$drained" ]; then uncordon; fi
   [ "$SERVING_MODE" = issued ] || "$LIB/serving.sh" remove # the kubelet's config no longer names its files
   if joined && [ "$judge" = yes ]; then report; fi
   printf '{"step":"kubelet","changed":[%s],"restarted":[%s],"ms":%d}\n' \

@@ -11,6 +11,7 @@ export const FOUR = ["worker-1", "worker-2", "worker-3", "worker-4"];
 export const SCRIPTS = "/opt/tls-bootstrap/scripts";
 const KUBECTL = `/opt/kubernetes/v${VERSION}/bin/kubectl`;
 const REAL_KUBECTL = `${SCRIPTS}/kubectl`; // goes with the scripts
+const CURL = "/usr/local/bin/curl";
 const HELD = "/run/tls-bootstrap/held";
 const RELEASED = "/run/tls-bootstrap/released";
 /** With the stop and the start of the API server, it is half a minute. */
@@ -22,7 +23,7 @@ afterAll(async () => {
   await lab.out("up"); // also what a test has stopped
   await lab.run("kubectl", "delete", "pods", "--all", "--force");
   await lab.run("destroy");
-  await Promise.all(FOUR.map((name) => lab.shell(name, `rm -f ${HELD} ${RELEASED}`)));
+  await Promise.all(FOUR.map((name) => lab.shell(name, `rm -f ${HELD} ${RELEASED} ${CURL}`)));
 });
 
 /** All workers with this generation, and some with changes. */
@@ -31,21 +32,25 @@ export const generationOf = (generation: number, changed: Record<string, object>
 
 /**
  * Holds the requests of a worker's scripts that contain a text, until they are released. In the text, '*' with its quotes stands for any
- * text. Puts a script in the place of kubectl, which stays until the worker is removed.
+ * text. Puts a script in the place of kubectl, which stays until the worker is removed, and one before curl.
  */
 export const hold = (worker: string, text: string) =>
   lab.shell(
     worker,
     `rm -f ${HELD} ${RELEASED}
      [ -e ${REAL_KUBECTL} ] || mv ${KUBECTL} ${REAL_KUBECTL}
-     cat >${KUBECTL} <<'END'
+     holding() {
+       cat <<END
 #!/bin/sh
-case "$*" in
+case "\\$*" in
   *'${text}'*) while [ ! -e ${RELEASED} ]; do touch ${HELD}; sleep 0.1; done ;;
 esac
-exec ${REAL_KUBECTL} "$@"
+exec $1 "\\$@"
 END
-     chmod 0755 ${KUBECTL}`,
+     }
+     holding ${REAL_KUBECTL} >${KUBECTL}
+     holding /usr/bin/curl >${CURL}
+     chmod 0755 ${KUBECTL} ${CURL}`,
   );
 export const areHeld = (workers: readonly string[]) =>
   Promise.all(workers.map((name) => eventually(() => lab.shell(name, `ls ${HELD}`), 240)));

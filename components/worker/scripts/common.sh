@@ -307,16 +307,17 @@ as_node() { "$KUBECTL" --kubeconfig "$KUBELET_KUBECONFIG" --cache-dir "$STATE/ku
 with_token() { "$KUBECTL" --kubeconfig "$BOOTSTRAP_KUBECONFIG" --cache-dir "$STATE/kubectl" --request-timeout 10s "$@"; }
 
 # post CREDENTIAL PATH BODY: prints the answer of $API_SERVER to a request that creates BODY. CREDENTIAL is token or node. curl takes a sixth of
-# kubectl's processor time. A refusal has the form of kubectl's.
+# kubectl's processor time. A refusal has the form of kubectl's. An API server refuses a credential before it has read BODY, and with HTTP/2 curl
+# then loses the answer.
 post() {
   if ! command -v curl >/dev/null; then
     case "$1" in token) client=with_token ;; node) client=as_node ;; esac
     printf '%s' "$3" | "$client" create --raw "$2" -f - 2>&1
     return
   fi
-  answer=$(credential "$1" | curl --config - --silent --show-error --noproxy '*' --max-time 10 --cacert "$CA" --user-agent tls-bootstrap \
+  answer=$(credential "$1" | curl --config - --http1.1 --silent --show-error --noproxy '*' --max-time 10 --cacert "$CA" --user-agent tls-bootstrap \
     --header 'Content-Type: application/json' --data "$3" --write-out '%{http_code}' "$API_SERVER$2" 2>&1) || {
-    printf '%s\n' "$answer"
+    printf '%s' "${answer%???}"
     return 1
   }
   code=${answer#"${answer%???}"}

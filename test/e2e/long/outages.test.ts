@@ -32,8 +32,8 @@ describe("the API server is away for 30 s when a step makes a request", () => {
       {
         "worker-1": "certificatesigningrequests?dryRun", // is the join policy in force?
         "worker-2": "nodes?dryRun", // is NodeRestriction on?
-        "worker-3": "/etc/kubernetes/kubelet.conf'*'create --raw /apis/authorization", // may the node renew its certificate?
-        "worker-4": "{.metadata.annotations", // is the node cordoned?
+        "worker-3": "selfnodeclient", // may the node renew its certificate?
+        "worker-4": "{.metadata.annotations", // is the node Ready, and is it cordoned?
       },
       2,
     ],

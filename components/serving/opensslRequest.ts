@@ -33,8 +33,7 @@ const KEY_BYTES = P256.length + 65;
 
 /**
  * Whether a certificate request (DER, RFC 2986) is what openssl writes on a worker for this name and these addresses, signed with the key in it.
- * Compares bytes, so it takes a tenth of the time of a parser, and cannot take one request for another. Another program may encode the same
- * names in another way.
+ * Compares bytes, so it needs no parser, and cannot take one request for another. Another program may encode the same names in another way.
  */
 export function isOpensslRequest(request: Buffer, node: string, { dns, ips }: ServingNames): boolean {
   const at = request.indexOf(P256);

@@ -57,12 +57,8 @@ check_system() {
   command -v curl >/dev/null || command -v wget >/dev/null || problem "neither curl nor wget is installed: install one of them"
   id=
   [ ! -r /etc/machine-id ] || read -r id </etc/machine-id || true
-  case "${#id} $id" in
-    "32 "*[!0-9a-f]*) id= ;;
-    "32 "*) ;;
-    *) id= ;;
-  esac
-  [ -n "$id" ] || problem "/etc/machine-id is not set: run systemd-machine-id-setup"
+  case "$id" in *[!0-9a-f]*) id= ;; esac
+  [ "${#id}" = 32 ] || problem "/etc/machine-id is not set: run systemd-machine-id-setup"
 }
 
 # check_module MODULE FILE [TEXT]: MODULE is in effect, as FILE shows, or can be loaded. A container cannot load one, but its machine may have.

@@ -99,13 +99,8 @@ run() {
 
 # install_unit NAME < CONTENT: leaves the same file as it is, because systemd would load it again.
 install_unit() {
-  write_beside 0644 "$UNITS/$1"
-  if [ -e "$UNITS/$1" ] && cmp -s "$UNITS/$1.tls-bootstrap" "$UNITS/$1"; then
-    rm -f "$UNITS/$1.tls-bootstrap"
-  else
-    sync "$UNITS/$1.tls-bootstrap"
-    take_place "$UNITS/$1"
-  fi
+  unit=$(cat)
+  [ "$unit" = "$(cat "$UNITS/$1" 2>/dev/null)" ] || printf '%s\n' "$unit" | install_file 0644 "$UNITS/$1"
 }
 
 # The first run, some minutes after a boot or a join, is for a serving certificate that is approved after the join. The delay spreads the

@@ -9,16 +9,23 @@ import type { CheckFailure, Diff, Fields, InitializationError } from "./provider
 import type { Props } from "./propertyValues";
 
 /** The fields of requests that contain resource properties. */
-const PROPERTY_FIELDS = ["args", "inputs", "news", "oldInputs", "olds", "properties"];
+const PROPERTY_FIELDS = ["args", "inputs", "news", "oldInputs", "olds", "properties"].map((name) => ({
+  name,
+  getter: `get${upperFirst(name)}`,
+  clear: `clear${upperFirst(name)}`,
+}));
 
-/** The fields of a request, with properties as JSON values. */
+/** The fields of a request, with properties as JSON values. The message loses its properties. */
 export function fieldsOf<T extends object>(message: { toObject(): T }): Fields<T> {
-  const fields = message.toObject() as Props;
-  const getters = message as unknown as Record<string, () => Struct | undefined>;
-  for (const name of PROPERTY_FIELDS) {
-    if (name in fields) fields[name] = getters[`get${upperFirst(name)}`]()?.toJavaScript() ?? {};
+  const methods = message as unknown as Record<string, (() => Struct | undefined) | undefined>;
+  const properties: Props = {};
+  for (const { name, getter, clear } of PROPERTY_FIELDS) {
+    if (!methods[getter]) continue;
+    properties[name] = methods[getter]()?.toJavaScript() ?? {};
+    // `toObject` would convert them again.
+    methods[clear]?.();
   }
-  return fields as Fields<T>;
+  return { ...message.toObject(), ...properties } as Fields<T>;
 }
 
 export function checkResponse(inputs: Props, failures: CheckFailure[] = []): rpc.CheckResponse {

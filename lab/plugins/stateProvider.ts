@@ -1,4 +1,4 @@
-import { isEmpty, isUndefined, mapValues, omitBy, pick, pickBy } from "lodash";
+import { isEmpty, isUndefined, mapValues, omit, omitBy, pick, pickBy } from "lodash";
 import type { z } from "zod";
 import { differences, formatPath, type Change, type Path } from "./diff";
 import { PluginError } from "./pluginError";
@@ -36,7 +36,9 @@ export class StateProvider<Inputs extends z.ZodObject> implements api.Provider {
     const { inputs: schema, secrets = [] } = this.resource;
     // An unknown input is checked later, when its value is known.
     const later = mapValues(pickBy(news, hasUnknowns), () => true) as object;
-    const { data, error } = schema.omit(later).safeParse(unwrapAllSecrets(omitBy(news, hasUnknowns)));
+    // A schema without some inputs is compiled again, which takes longer than everything else here.
+    const known = isEmpty(later) ? schema : schema.omit(later);
+    const { data, error } = known.safeParse(unwrapAllSecrets(omit(news, Object.keys(later))));
     const failures = error?.issues.map(({ path, message }) => ({
       property: formatPath(path as Path),
       reason: message,

@@ -38,7 +38,8 @@ it("a node with an external cloud provider begins with the taint that its cloud 
   await lab.configure((settings) => Object.assign(settings["tls-bootstrap:pools"][0], pool));
   await configure({ taints: [OURS] });
   await lab.operate("deploy");
-  expect(await taints()).toEqual([OURS_ID, `${UNINITIALIZED}:NoSchedule`]);
+  // The node controllers remove theirs some seconds after the node is Ready.
+  await eventually(async () => expect(await taints()).toEqual([OURS_ID, `${UNINITIALIZED}:NoSchedule`]));
   await initialize();
   expect(changes(await lab.operate("preview"))).toEqual([]);
 });

@@ -6,10 +6,11 @@ import { execFile } from "node:child_process";
 import { copyFile, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { findBinary } from "../lab/builds/kubernetes/binaries";
 import { which } from "../lab/host/platform";
 import { type Lab, labFolder, requireLab } from "../lab/labState";
+import { LAB_STACK, Workspace } from "../lab/pulumi/workspace";
 import { ADMIN } from "../lab/workers/workerFiles";
 import { initWithKubeadm, KUBEADM_TOKEN, kubeadmInit, requireKubeadm } from "../test/e2e/kubeadm";
 import { tarballRuntime } from "../test/e2e/bareWorkers";
@@ -23,6 +24,10 @@ const CANDIDATES = join(REPOSITORY, "bench", "candidates");
 const ON_WORKER = "opt/bench";
 
 const execute = promisify(execFile);
+
+/** The environment in which `pulumi` is the lab's. */
+export const pulumiEnvironment = async (lab: TestLab): Promise<NodeJS.ProcessEnv> =>
+  JSON.parse(await lab.out("env", "--", "node", "-p", "JSON.stringify(process.env)")) as NodeJS.ProcessEnv;
 
 /** What host.sh knows of a worker. Times are seconds since 1970. */
 export interface HostFacts {
@@ -45,9 +50,11 @@ export class BenchLab {
     readonly kubectl: string,
     readonly kubeconfig: string,
     readonly version: string,
-    /** The environment in which `pulumi` is the lab's. */
+    /** See {@link pulumiEnvironment}. */
     readonly environment: NodeJS.ProcessEnv,
     readonly sshConfig: string,
+    /** The settings of the program that does what shell.sh does. */
+    private readonly leastConfig: string,
     /** The workers as the settings of the stack have them. */
     readonly workers: readonly { readonly name: string; readonly address: string }[],
   ) {}
@@ -82,8 +89,9 @@ export class BenchLab {
     const state = await requireLab(NAME);
     return new BenchLab(
       ...([lab, state, folder, kubectl!, kubeconfig, kubernetesVersion] as const),
-      JSON.parse(await lab.out("env", "--", "node", "-p", "JSON.stringify(process.env)")),
+      await pulumiEnvironment(lab),
       join(folder, "ssh-config"),
+      join(folder, "Pulumi.least.yaml"),
       config["tls-bootstrap:pools"][0].workers,
     );
   }
@@ -175,11 +183,34 @@ export class BenchLab {
     return [begun, Date.now()];
   }
 
-  /** Runs the CLI on the module's stack. It may work on all workers at once, as the other candidates do. */
-  async pulumi(operation: "up" | "destroy"): Promise<[number, number]> {
-    const { configFile } = await this.lab.facts();
-    const flags = ["--yes", "--skip-preview", "--non-interactive", "--parallel", "50", "--config-file", configFile];
-    return this.time("pulumi", [operation, ...flags], this.environment);
+  /** Runs the CLI on the module's stack. */
+  pulumi = async (operation: "up" | "destroy"): Promise<[number, number]> =>
+    this.#runPulumi(operation, ["--config-file", (await this.lab.facts()).configFile]);
+
+  /** Runs the CLI on the program that does what shell.sh does. */
+  pulumiLeast = (operation: "up" | "destroy"): Promise<[number, number]> =>
+    this.#runPulumi(operation, ["--cwd", this.program("pulumi"), "--config-file", this.leastConfig]);
+
+  /** The CLI may work on all workers at once, as the other candidates do. */
+  #runPulumi(operation: "up" | "destroy", flags: readonly string[]): Promise<[number, number]> {
+    const common = ["--yes", "--skip-preview", "--non-interactive", "--parallel", "50"];
+    return this.time("pulumi", [operation, ...common, ...flags], this.environment);
+  }
+
+  /** Writes the settings of the program that does what shell.sh does. */
+  async declareLeast(names: readonly string[]): Promise<void> {
+    const inputs = {
+      workers: this.workers.filter(({ name }) => names.includes(name)),
+      user: ADMIN,
+      keyFile: this.state.paths.sshKey,
+      files: join(this.folder, "files"),
+    };
+    await writeFile(this.leastConfig, stringify({ config: { "bench-pulumi:inputs": inputs } }));
+    await Workspace.open(this.state, {
+      program: this.program("pulumi"),
+      name: LAB_STACK,
+      configFile: this.leastConfig,
+    });
   }
 
   /** Declares the first workers of the lab. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BenchLab } from "./benchLab";
 
-export const CANDIDATES = ["module", "kubeadm", "ansible", "shell"] as const;
+export const CANDIDATES = ["module", "pulumi", "kubeadm", "ansible", "shell"] as const;
 export type Candidate = (typeof CANDIDATES)[number];
 
 /** Joins workers that were reset for the candidate. Returns when its command began and ended, in milliseconds since 1970. */
@@ -12,6 +12,9 @@ export async function joinWith(candidate: Candidate, lab: BenchLab, workers: str
   switch (candidate) {
     case "module":
       return lab.pulumi("up");
+    case "pulumi":
+      await lab.declareLeast(workers);
+      return lab.pulumiLeast("up");
     case "ansible":
       return runPlaybook(lab, workers);
     case "kubeadm":
@@ -23,6 +26,7 @@ export async function joinWith(candidate: Candidate, lab: BenchLab, workers: str
 /** Takes the workers out of the cluster again, and wipes what a candidate has left on them. */
 export async function undo(candidate: Candidate, lab: BenchLab, workers: string[]): Promise<void> {
   if (candidate === "module") await lab.pulumi("destroy");
+  if (candidate === "pulumi") await lab.pulumiLeast("destroy");
   await lab.onHosts(workers, "reset", "none", lab.version);
   await lab.lab.kubectl("delete", "node", "--ignore-not-found", ...workers);
 }

@@ -3,18 +3,26 @@
  * Uses a lab without workers, and hosts that answer at once. Runs a preview that creates everything, a deployment and an idle preview.
  * Prints the seconds of each, memory and processor time of each process, and the size of the state.
  */
+import { execFile } from "node:child_process";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { stringify } from "yaml";
 import { requireLab } from "../lab/labState";
 import { stacksFolder, TestLab } from "../test/e2e/testLab";
+import { pulumiEnvironment } from "./benchLab";
 import { type Host, serveHosts } from "./hosts";
+
+const execute = promisify(execFile);
 
 const PORT = 2222;
 
 /** Units of processor time in /proc/<pid>/stat per second. */
 const CLOCK_TICKS = 100;
+
+/** More samples would take processor time from what they measure. */
+const SAMPLE_MS = 250;
 
 /** The processes of an operation, recognised by their command line. */
 const ROLES: readonly (readonly [role: string, commandLine: RegExp])[] = [
@@ -24,7 +32,7 @@ const ROLES: readonly (readonly [role: string, commandLine: RegExp])[] = [
   ["command plugin", /plugins\.cjs resource command/],
   ["tls plugin", /plugins\.cjs resource tls/],
   ["random plugin", /plugins\.cjs resource random/],
-  ["pulumi", /\/pulumi (preview|up|destroy) /],
+  ["pulumi", /^pulumi (preview|up) /],
 ];
 
 interface Usage {
@@ -43,8 +51,9 @@ function sampleProcesses(usages: Map<string, Usage>): void {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
       const role = ROLES.find(([, commandLine]) => commandLine.test(command))?.[0];
+      if (!role || !command.includes(process.cwd())) continue;
       const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-      if (!role || !peak || !command.includes(process.cwd())) continue;
+      if (!peak) continue;
       const [utime, stime] = readFileSync(`/proc/${pid}/stat`, "utf8")
         .split(") ")[1]
         .split(" ")
@@ -62,7 +71,7 @@ function sampleProcesses(usages: Map<string, Usage>): void {
 /** Runs an operation and prints its duration and the usage of each process. */
 async function measure(title: string, run: () => Promise<unknown>): Promise<void> {
   const usages = new Map<string, Usage>();
-  const timer = setInterval(() => sampleProcesses(usages), 100);
+  const timer = setInterval(() => sampleProcesses(usages), SAMPLE_MS);
   const begin = Date.now();
   try {
     await run();
@@ -100,14 +109,17 @@ async function main(count: number): Promise<void> {
         delete pool.workers;
         pool.workersFile = workersFile;
       });
+      const { configFile } = await lab.facts();
       // Without checkpoints, because each writes the whole state, which takes longer than everything else.
-      process.env.PULUMI_EXPERIMENTAL = "true";
-      process.env.PULUMI_SKIP_CHECKPOINTS = "true";
-      await measure(`preview, ${count} workers to create`, () => lab.operate("preview"));
-      await measure("deploy", () => lab.operate("deploy"));
+      const env = { ...(await pulumiEnvironment(lab)), PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" };
+      // As users run it: the lab's own commands also write a log of all events.
+      const pulumi = (...words: string[]) =>
+        execute("pulumi", [...words, "--non-interactive", "--config-file", configFile], { env, maxBuffer: 1 << 28 });
+      await measure(`preview, ${count} workers to create`, () => pulumi("preview"));
+      await measure("deploy", () => pulumi("up", "--yes", "--skip-preview"));
       const { size } = await stat(join(stacksFolder(await requireLab(lab.name)), "tls-bootstrap", "lab.json"));
       console.log(`state: ${(size / 2 ** 20).toFixed(1)} MiB, ${Math.round(size / count / 1000)} KB for each worker`);
-      await measure("idle preview", () => lab.operate("preview", "--expect-no-changes"));
+      await measure("idle preview", () => pulumi("preview", "--expect-no-changes"));
     } finally {
       served.close();
     }

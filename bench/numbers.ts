@@ -31,10 +31,11 @@ export const updateOf = (updates: readonly Update[], workers: number): number =>
   median(updates.filter((each) => each.workers === workers).map(({ seconds }) => seconds));
 
 /** How much longer the module takes than the others. "floor" is the shell loop plus an update of the module that changes nothing. */
-export function ratiosOf(results: Results, workers: number): Record<"kubeadm" | "ansible" | "shell" | "floor", number> {
+export function ratiosOf(results: Results, workers: number): Record<Exclude<Candidate, "module"> | "floor", number> {
   const of = (candidate: Candidate) => secondsOf(results, candidate, workers);
   const own = of("module");
   return {
+    pulumi: own / of("pulumi"),
     kubeadm: own / of("kubeadm"),
     ansible: own / of("ansible"),
     shell: own / of("shell"),

@@ -26,8 +26,8 @@ export function render(results: Results): string {
     tenths((60 * workers) / secondsOf(results, "module", workers)),
   ]);
   const ratios = counts.map((workers) => {
-    const { kubeadm, ansible, shell, floor } = ratiosOf(results, workers);
-    return [workers, ...[kubeadm, ansible, shell, floor].map(hundredths)];
+    const { pulumi, kubeadm, ansible, shell, floor } = ratiosOf(results, workers);
+    return [workers, ...[pulumi, kubeadm, ansible, shell, floor].map(hundredths)];
   });
   const steps = CANDIDATES.map((candidate) => {
     const times = stepsOf(results, candidate, largest);
@@ -51,7 +51,7 @@ export function render(results: Results): string {
       ? ["Seconds of the module with bare hosts, to its end:", table(["workers", "s"], bare)]
       : []),
     "The module's time in relation to others:",
-    table(["workers", "kubeadm", "ansible", "shell", "shell + idle update"], ratios),
+    table(["workers", "pulumi", "kubeadm", "ansible", "shell", "shell + idle update"], ratios),
     `Seconds of each step, with ${largest} workers at once:`,
     table(["", ...STEPS], steps),
     `For each of ${largest} workers:`,

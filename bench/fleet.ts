@@ -1,7 +1,8 @@
 /**
  * Measures a stack with many workers: npm run bench:fleet [-- <workers>]
- * Uses a lab without workers, and hosts that answer at once. Runs a preview that creates everything, a deployment and an idle preview.
- * Prints the seconds of each, memory and processor time of each process, and the size of the state.
+ * Uses a lab without workers, and hosts that answer at once. Runs a preview that creates everything, a deployment, an idle preview, and an
+ * update that adds one worker. Prints the seconds of each, memory and processor time of each process, the size of the state, and the hosts of the
+ * last update's SSH sessions.
  */
 import { execFile } from "node:child_process";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
@@ -92,7 +93,7 @@ async function main(count: number): Promise<void> {
   const lab = new TestLab("bench");
   await lab.out("up", "--workers", "0");
   try {
-    const hosts = Array.from({ length: count }, (_, i): Host => ({
+    const hosts = Array.from({ length: count + 1 }, (_, i): Host => ({
       name: `worker-${i + 1}`,
       address: `127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`,
     }));
@@ -102,7 +103,8 @@ async function main(count: number): Promise<void> {
       const folder = join(stateDir, "bench");
       await mkdir(folder, { recursive: true });
       const workersFile = join(folder, "workers.yaml");
-      await writeFile(workersFile, stringify(hosts.map((host, i) => ({ ...host, hostKey: served.hostKeys[i] }))));
+      const workers = hosts.map((host, i) => ({ ...host, hostKey: served.hostKeys[i] }));
+      await writeFile(workersFile, stringify(workers.slice(0, count)));
       await lab.configure((settings) => {
         settings["tls-bootstrap:ssh"].port = PORT;
         const [pool] = settings["tls-bootstrap:pools"];
@@ -120,6 +122,10 @@ async function main(count: number): Promise<void> {
       const { size } = await stat(join(stacksFolder(await requireLab(lab.name)), "tls-bootstrap", "lab.json"));
       console.log(`state: ${(size / 2 ** 20).toFixed(1)} MiB, ${Math.round(size / count / 1000)} KB for each worker`);
       await measure("idle preview", () => pulumi("preview", "--expect-no-changes"));
+      const before = served.sessions.length;
+      await writeFile(workersFile, stringify(workers));
+      await measure("one more worker", () => pulumi("up", "--yes", "--skip-preview"));
+      console.log(`SSH sessions: ${served.sessions.slice(before).join(", ")}`);
     } finally {
       served.close();
     }

@@ -17,6 +17,8 @@ export interface Host {
 export interface Hosts {
   /** The hosts' public keys in the format of authorized_keys. */
   readonly hostKeys: readonly string[];
+  /** The name of the host of each SSH session since the hosts were served. */
+  readonly sessions: readonly string[];
   close(): void;
 }
 
@@ -27,6 +29,7 @@ export interface Hosts {
 export async function serveHosts(hosts: readonly Host[], port: number, certificate: string): Promise<Hosts> {
   const request = await createRequester();
   const keys = hosts.map(hostKey);
+  const sessions: string[] = [];
   const servers = hosts.map((host, i) => {
     const server = new ssh2.Server({ hostKeys: [keys[i].private] }, (client) => {
       client.on("error", () => undefined);
@@ -34,6 +37,7 @@ export async function serveHosts(hosts: readonly Host[], port: number, certifica
       client.on("ready", () =>
         client.on("session", (accept) =>
           accept().on("exec", (acceptExec, _reject, { command }) => {
+            sessions.push(host.name);
             const channel = acceptExec();
             channel.resume().on("end", () => {
               void answer(host, command, certificate, request).then((text) => {
@@ -50,6 +54,7 @@ export async function serveHosts(hosts: readonly Host[], port: number, certifica
   });
   return {
     hostKeys: keys.map((key) => key.public),
+    sessions,
     close: () => servers.forEach((server) => server.close()),
   };
 }

@@ -3,7 +3,7 @@ import "../../../sdkOverhead";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { remote } from "@pulumi/command";
-import { Config } from "@pulumi/pulumi";
+import { Config, secret } from "@pulumi/pulumi";
 
 interface Inputs {
   readonly workers: readonly { readonly name: string; readonly address: string; readonly hostKey: string }[];
@@ -22,7 +22,7 @@ for (const { name, address, hostKey } of workers) {
     connection: { host: address, hostKey, user, privateKey },
     create:
       'sudo -n sh -c "base64 -d | tar -C / -x --no-same-owner --no-overwrite-dir && systemctl daemon-reload && systemctl enable --quiet --now kubelet"',
-    stdin: archive,
+    stdin: secret(archive), // it has the token
     logging: remote.Logging.None,
     addPreviousOutputInEnv: false,
   });

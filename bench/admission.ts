@@ -10,6 +10,8 @@ import { WORKER_LABEL } from "../components/cluster/names";
 import { Api } from "../test/e2e/api";
 import { TestLab } from "../test/e2e/testLab";
 import { makeRequests } from "../test/requests/goRequests";
+import { policiesRead } from "./benchLab";
+import { median } from "./join";
 
 const ROUNDS = 3;
 const REQUESTS = 60;
@@ -89,8 +91,6 @@ function nodeOf(name: string, labels: object): object {
   };
 }
 
-const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
 /** Median milliseconds of a request for a worker that has no Node yet. */
 async function latency(api: Api, request: string): Promise<number> {
   const times: number[] = [];
@@ -123,13 +123,12 @@ async function measure(lab: TestLab, api: Api, { pool, others, undeclared }: Cas
     await lab.kubectl("create", "-f", await lab.writeManifest(list(nodes.slice(i, i + 200))));
   const [[request]] = makeRequests([joining]);
   const [without, added]: [number[], number[]] = [[], []];
-  const settle = () => new Promise((resume) => setTimeout(resume, 4000)); // the API server reads its policies every second
   for (let round = 0; round < ROUNDS; round++) {
     await lab.kubectl("delete", "--all", POLICIES.join(","));
-    await settle();
+    await policiesRead();
     without.push(await latency(api, request));
     await lab.kubectl("create", "-f", await lab.writeManifest(list(policies)));
-    await settle();
+    await policiesRead();
     added.push((await latency(api, request)) - without.at(-1)!);
   }
   const ms = (values: number[]) => median(values).toFixed(1);

@@ -5,6 +5,7 @@ import { hash, X509Certificate } from "node:crypto";
 import { execFile } from "node:child_process";
 import { copyFile, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
 import { findBinary } from "../lab/builds/kubernetes/binaries";
@@ -28,6 +29,9 @@ const execute = promisify(execFile);
 /** The environment in which `pulumi` is the lab's. */
 export const pulumiEnvironment = async (lab: TestLab): Promise<NodeJS.ProcessEnv> =>
   JSON.parse(await lab.out("env", "--", "node", "-p", "JSON.stringify(process.env)")) as NodeJS.ProcessEnv;
+
+/** Waits until policies that were made or deleted count. The API server reads its policies every second. */
+export const policiesRead = (): Promise<void> => setTimeout(4000);
 
 /** What host.sh knows of a worker. Times are seconds since 1970. */
 export interface HostFacts {

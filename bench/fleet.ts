@@ -97,7 +97,7 @@ async function main(count: number): Promise<void> {
       name: `worker-${i + 1}`,
       address: `127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`,
     }));
-    const { stateDir } = await lab.facts();
+    const { stateDir, configFile } = await lab.facts();
     const served = await serveHosts(hosts, PORT, await readFile(join(stateDir, "pki", "ca.crt"), "utf8"));
     try {
       const folder = join(stateDir, "bench");
@@ -111,7 +111,6 @@ async function main(count: number): Promise<void> {
         delete pool.workers;
         pool.workersFile = workersFile;
       });
-      const { configFile } = await lab.facts();
       // Without checkpoints, because each writes the whole state, which takes longer than everything else.
       const env = { ...(await pulumiEnvironment(lab)), PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" };
       // As users run it: the lab's own commands also write a log of all events.

@@ -4,12 +4,7 @@
  * ratio of the medians.
  */
 import { TestLab } from "../test/e2e/testLab";
-
-const median = (values: readonly number[]): number => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
+import { median } from "./join";
 
 async function secondsOfDeployment(lab: TestLab, rollout?: { maxUnavailable: number }): Promise<number> {
   await lab.configure((settings) => {

@@ -6,10 +6,10 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { GO_BUILD } from "../lab/builds/goModule";
 import { TestLab } from "../test/e2e/testLab";
 import { REPOSITORY } from "../test/repository";
+import { policiesRead } from "./benchLab";
 import { median } from "./join";
 
 const GO_MODULE = join(REPOSITORY, "lab", "builds", "kubernetes");
@@ -34,8 +34,6 @@ interface Seconds {
 }
 
 const BINDINGS = "validatingadmissionpolicybindings";
-/** The API server reads its policies every second. */
-const POLICIES_READ_MS = 4000;
 
 /** The seconds that the controller manager needs at least. */
 const leastSeconds = (count: number, { qps, burst }: Rate): number => Math.max(0, (2 * count - burst) / qps);
@@ -74,12 +72,12 @@ class Storm {
 
   async bindPolicies(): Promise<void> {
     await this.lab.apply({ apiVersion: "v1", kind: "List", items: this.bindings });
-    await setTimeout(POLICIES_READ_MS);
+    await policiesRead();
   }
 
   async unbindPolicies(): Promise<void> {
     await this.lab.kubectl("delete", BINDINGS, "--all");
-    await setTimeout(POLICIES_READ_MS);
+    await policiesRead();
   }
 
   async run(count: number): Promise<Seconds> {
